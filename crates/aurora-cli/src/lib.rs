@@ -1,0 +1,1 @@
+//! The clients: aurora and aurora_admin.

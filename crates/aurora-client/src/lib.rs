@@ -1,0 +1,1 @@
+//! HTTP client of the scheduler's API: transport, retries, discovery.

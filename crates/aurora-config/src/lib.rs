@@ -1,0 +1,1 @@
+//! The .aurora language: parser, evaluator, loader, checks, translation.

@@ -1,0 +1,1 @@
+//! Values, types, scopes, mustaches and the Thermos and Aurora schema.

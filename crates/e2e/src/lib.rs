@@ -1,0 +1,1 @@
+//! Drives the built programs against the embedded cluster and a real Mesos.

@@ -1,0 +1,1 @@
+//! The embedded cluster: a Mesos master and agents in one process, for one machine.

@@ -1,0 +1,1 @@
+//! Mesos v1 HTTP API: messages, RecordIO, scheduler and executor sessions.

@@ -1,0 +1,1 @@
+//! Every decision the scheduler makes, and nothing else.

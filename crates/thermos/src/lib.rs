@@ -1,0 +1,1 @@
+//! One machine's task runner: plan, processes, checkpoints, logs.
