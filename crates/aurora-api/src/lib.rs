@@ -1,1 +1,11 @@
-//! The vocabulary: ids, amounts, jobs, tasks, and the Thrift types with their encodings.
+//! The vocabulary of the project: ids, amounts, jobs, tasks, and the Thrift types with their encodings.
+//!
+//! Everything may use this crate; it uses nothing of ours and does no I/O. The wire's legacy spelling
+//! (`slaveId`, `namedPort`) stays inside [`thrift`]; everything else speaks the terms of `ARCHITECTURE.md`.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod amounts;
+pub mod ids;
+pub mod job;
+pub mod task;
