@@ -1,1 +1,8 @@
 //! Mesos v1 HTTP API: messages, RecordIO, scheduler and executor sessions.
+//!
+//! Sits between the programs that speak to Mesos and the wire; what it knows is protobuf over HTTP. Absent on purpose:
+//! JSON (a real Mesos and the embedded cluster both take protobuf), and every decision about offers or tasks.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod messages;
