@@ -9,3 +9,4 @@ pub mod amounts;
 pub mod ids;
 pub mod job;
 pub mod task;
+pub mod thrift;
