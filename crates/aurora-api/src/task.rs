@@ -126,6 +126,8 @@ impl fmt::Display for TaskStatus {
 pub struct TaskConfig {
     /// The job it belongs to.
     pub job: JobKey,
+    /// The user old clients name as owner; decides nothing, and reads back as it was sent.
+    pub owner: Option<Arc<str>>,
     /// Restart for ever; otherwise the task may finish.
     pub is_service: bool,
     /// Orders tasks of one role for preemption.
