@@ -9,7 +9,16 @@ use crate::run;
 
 /// Builds the programs and becomes `aurora local up` with the files, or with the first example.
 pub fn run(files: &[String]) -> Result<()> {
-    run::checked(run::cargo(&["build", "--release", "--workspace", "--bins", "--exclude", "xtask"]))?;
+    run::checked(run::cargo(&[
+        "build",
+        "--release",
+        "--workspace",
+        "--bins",
+        "--exclude",
+        "xtask",
+        "--exclude",
+        "codegen",
+    ]))?;
     let aurora = run::programs("release")?.join("aurora");
     let mut command = Command::new(&aurora);
     command.args(["local", "up"]);

@@ -15,6 +15,7 @@ cargo xtask <command>
   test           install what the tests need, then run all of them, real Mesos included
   ci             what a change must pass: format, lints, docs, tidy, then `test`
   tidy           check the layers between crates and the sizes of files
+  codegen        write the code of the Mesos messages anew (--check: only compare)
   setup          only install what the tests need
 ";
 
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Some("test") => test::run(&rest),
         Some("ci") => test::ci(),
         Some("tidy") => tidy::run(),
+        Some("codegen") => test::codegen(&rest),
         Some("setup") => setup::run(),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");

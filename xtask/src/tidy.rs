@@ -22,6 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("thermos-executor", &["aurora-api", "aurora-model", "thermos", "mesos-v1"]),
     ("e2e", &["aurora-api", "aurora-client", "mesos-v1"]),
     ("xtask", &[]),
+    ("codegen", &[]),
 ];
 
 /// Longest file, in lines. Generated code and tests in files of their own are free.

@@ -1,12 +1,13 @@
 //! `cargo xtask codegen`: turns the Mesos message definitions into the Rust code that is committed beside them.
 //!
-//! Only this command needs a protobuf compiler (protox, in Rust); no build script and no `protoc` do.
+//! A program of its own, because only this needs a protobuf compiler (protox, in Rust): no build script, no `protoc`,
+//! and no other command waits for it to be built. With `--check` it only compares.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use prost_build::Module;
 
 /// The definitions, relative to [`PROTO_DIR`]; what they import is found there too.
@@ -21,8 +22,16 @@ const PROTO_FILES: [&str; 6] = [
 const PROTO_DIR: &str = "crates/mesos-v1/proto";
 const GENERATED_DIR: &str = "crates/mesos-v1/src/generated";
 
+fn main() -> Result<()> {
+    match std::env::args().nth(1).as_deref() {
+        None => write(),
+        Some("--check") => check(),
+        Some(other) => bail!("unknown argument `{other}`; there is only --check"),
+    }
+}
+
 /// Writes the generated code anew.
-pub fn run() -> Result<()> {
+fn write() -> Result<()> {
     let root = workspace_root()?;
     let generated = generate(&root)?;
     let folder = root.join(GENERATED_DIR);
@@ -35,7 +44,7 @@ pub fn run() -> Result<()> {
 }
 
 /// Fails if the committed code is not what the definitions give.
-pub fn check() -> Result<()> {
+fn check() -> Result<()> {
     let root = workspace_root()?;
     for (name, content) in generate(&root)? {
         let path = root.join(GENERATED_DIR).join(name);
@@ -70,6 +79,6 @@ fn generate(root: &Path) -> Result<BTreeMap<String, String>> {
 }
 
 fn workspace_root() -> Result<PathBuf> {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Ok(xtask.parent().context("xtask is not inside the workspace")?.to_path_buf())
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Ok(here.ancestors().nth(2).context("this crate is not inside the workspace")?.to_path_buf())
 }
