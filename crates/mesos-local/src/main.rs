@@ -1,0 +1,2 @@
+//! `mesos-local`: see the library and `README.md`.
+fn main() {}
