@@ -20,6 +20,7 @@ mod job;
 pub mod json;
 mod keys;
 pub mod message;
+mod names;
 pub mod protocol;
 mod result;
 pub mod rpc;
@@ -39,6 +40,7 @@ pub use message::{
     ApplicationException, Encoding, ExceptionKind, Incoming, ReplyError, decode_reply, encode_call,
     encode_exception, encode_reply,
 };
+pub use names::to_named_json;
 pub use protocol::{
     Field, List, Map, MessageHeader, MessageKind, Reader, Set, Sparse, Struct, Value, WireType, Writer,
 };

@@ -90,7 +90,7 @@ impl Writer for BinaryWriter {
         self.out.push(STOP);
     }
 
-    fn field_begin(&mut self, wire: WireType, id: i16) {
+    fn field_begin(&mut self, wire: WireType, id: i16, _name: &'static str) {
         self.out.push(type_byte(wire));
         self.i16(id);
     }

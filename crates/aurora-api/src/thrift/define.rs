@@ -58,7 +58,7 @@ macro_rules! thrift_struct {
                 writer.struct_begin();
                 $(
                     if let ::core::option::Option::Some(content) = &value.$field {
-                        writer.field_begin(<$type as $crate::thrift::Field>::WIRE, $id);
+                        writer.field_begin(<$type as $crate::thrift::Field>::WIRE, $id, $idl);
                         <$type as $crate::thrift::Field>::write(content, writer);
                         writer.field_end();
                     }
@@ -143,7 +143,7 @@ macro_rules! thrift_union {
                 match value {
                     $(
                         Self::$member(content) => {
-                            writer.field_begin(<$type as $crate::thrift::Field>::WIRE, $id);
+                            writer.field_begin(<$type as $crate::thrift::Field>::WIRE, $id, $idl);
                             <$type as $crate::thrift::Field>::write(content, writer);
                         }
                     )+
@@ -279,7 +279,7 @@ macro_rules! thrift_enum {
             const WIRE: $crate::thrift::WireType = $crate::thrift::WireType::I32;
 
             fn write<W: $crate::thrift::Writer>(value: &Self, writer: &mut W) {
-                writer.i32(value.number());
+                writer.enumeration(value.number(), value.as_str());
             }
 
             fn read<R: $crate::thrift::Reader>(

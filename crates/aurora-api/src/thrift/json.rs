@@ -162,7 +162,7 @@ impl Writer for JsonWriter {
         self.close(b'}');
     }
 
-    fn field_begin(&mut self, wire: WireType, id: i16) {
+    fn field_begin(&mut self, wire: WireType, id: i16, _name: &'static str) {
         self.i16(id);
         self.open(b'{', Due::FirstKey);
         self.string(tag(wire));

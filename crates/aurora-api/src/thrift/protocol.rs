@@ -100,8 +100,8 @@ pub trait Writer {
     fn struct_begin(&mut self);
     /// Ends a struct.
     fn struct_end(&mut self);
-    /// Starts a field of a struct; its value follows.
-    fn field_begin(&mut self, wire: WireType, id: i16);
+    /// Starts a field of a struct, which has `name` in the IDL; its value follows.
+    fn field_begin(&mut self, wire: WireType, id: i16, name: &'static str);
     /// Ends a field.
     fn field_end(&mut self);
     /// Starts a list or a set of `len` elements.
@@ -126,6 +126,11 @@ pub trait Writer {
     fn double(&mut self, value: f64);
     /// Writes text.
     fn string(&mut self, value: &str);
+
+    /// Writes the value of an enum, which has `name` in the IDL.
+    fn enumeration(&mut self, number: i32, _name: &'static str) {
+        self.i32(number);
+    }
 }
 
 /// Reads what a [`Writer`] of the same protocol, or any other implementation of it, has written.
