@@ -1,0 +1,187 @@
+//! Calls to one scheduler.
+
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+use aurora_api::thrift::{Arguments, Encoding, Response, ResponseCode, decode_reply, encode_call};
+use reqwest::{StatusCode, Url, header};
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use crate::clusters::Cluster;
+use crate::error::{ClientError, chain};
+use crate::retry::{RetryPolicy, is_idempotent};
+
+const ENCODING: Encoding = Encoding::Json;
+const CONTENT_TYPE: &str = "application/vnd.apache.thrift.json";
+/// How long a connection may take to come about. An answer may take any time, as upstream's.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Makes calls to the scheduler of one cluster.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    cluster: String,
+    base: Url,
+    retry: RetryPolicy,
+    sequence: AtomicI32,
+}
+
+/// Why one try has failed.
+enum Failure {
+    /// Trying again cannot help.
+    Final(ClientError),
+    /// The scheduler has certainly not carried the call out.
+    NotReceived(String),
+    /// The scheduler may have carried the call out.
+    Unknown(String),
+}
+
+impl Client {
+    /// A client of the scheduler of a cluster.
+    ///
+    /// # Errors
+    /// If the cluster's entry does not say where its scheduler is.
+    pub fn new(cluster: &Cluster) -> Result<Self, ClientError> {
+        let base = cluster.address()?;
+        let is_local =
+            base.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("Aurora V2;", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT);
+        if is_local {
+            builder = builder.no_proxy();
+        }
+        Ok(Self {
+            http: builder.build().map_err(ClientError::Setup)?,
+            cluster: cluster.name.clone(),
+            base,
+            retry: RetryPolicy::default(),
+            sequence: AtomicI32::new(1),
+        })
+    }
+
+    /// The same client with other limits for its retries.
+    #[must_use]
+    pub fn with_retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// The scheduler's address, without a slash at its end.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
+    /// Makes a call, trying again where that is safe. A refusal by the scheduler is an answer.
+    ///
+    /// # Errors
+    /// If no try has brought an answer.
+    pub async fn call<A: Arguments>(&self, arguments: &A) -> Result<Response, ClientError> {
+        let start = Instant::now();
+        loop {
+            let last = match self.call_once(arguments).await {
+                Ok(response) if response.response_code == Some(ResponseCode::ErrorTransient) => {
+                    let failure = response
+                        .details
+                        .unwrap_or_default()
+                        .into_iter()
+                        .filter_map(|detail| detail.message)
+                        .collect::<Vec<_>>()
+                        .join(", ");
+                    warn!("Connection error with scheduler: {failure}, reconnecting...");
+                    failure
+                }
+                Ok(response) => return Ok(response),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::NotReceived(failure)) => {
+                    warn!("Connection error with scheduler: {failure}, reconnecting...");
+                    failure
+                }
+                Err(Failure::Unknown(failure)) if is_idempotent(A::RPC) => {
+                    warn!("Transport error communicating with scheduler: {failure}, retrying...");
+                    failure
+                }
+                Err(Failure::Unknown(failure)) => {
+                    return Err(ClientError::NotRetried { failure });
+                }
+            };
+            if start.elapsed() + self.retry.pause > self.retry.total {
+                return Err(ClientError::TimedOut {
+                    method: A::RPC.as_str(),
+                    cluster: self.cluster.clone(),
+                    last,
+                });
+            }
+            tokio::time::sleep(self.retry.pause).await;
+        }
+    }
+
+    /// Makes a read once, for a caller that asks again anyway.
+    ///
+    /// # Errors
+    /// If the try has brought no answer; the text says why.
+    pub async fn try_once<A: Arguments>(&self, arguments: &A) -> Result<Response, ClientError> {
+        self.call_once(arguments).await.map_err(|failure| match failure {
+            Failure::Final(error) => error,
+            Failure::NotReceived(last) | Failure::Unknown(last) => {
+                ClientError::TimedOut { method: A::RPC.as_str(), cluster: self.cluster.clone(), last }
+            }
+        })
+    }
+
+    async fn call_once<A: Arguments>(&self, arguments: &A) -> Result<Response, Failure> {
+        let url = format!("{}/api", self.address());
+        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
+        let body = encode_call(ENCODING, sequence, arguments);
+        debug!("calling {} at {url}", A::RPC.as_str());
+        let answer = self
+            .http
+            .post(&url)
+            .header(header::CONTENT_TYPE, CONTENT_TYPE)
+            .header(header::ACCEPT, CONTENT_TYPE)
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| unreachable_scheduler(&url, &error))?;
+        let status = answer.status();
+        let bytes =
+            answer.bytes().await.map_err(|error| Failure::Unknown(format!("{url}: {}", chain(&error))))?;
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Err(Failure::Final(ClientError::Unauthorized { status: status.to_string(), url }));
+        }
+        if !status.is_success() {
+            let text = String::from_utf8_lossy(&bytes);
+            let line = text.lines().next().unwrap_or_default();
+            return Err(Failure::Unknown(format!("{status} for url: {url} {line}")));
+        }
+        decode_reply::<A>(ENCODING, sequence, &bytes).map_err(|source| {
+            Failure::Final(ClientError::Reply {
+                method: A::RPC.as_str(),
+                cluster: self.cluster.clone(),
+                source,
+            })
+        })
+    }
+}
+
+fn unreachable_scheduler(url: &str, error: &reqwest::Error) -> Failure {
+    let failure = format!("cannot reach the scheduler at {url}: {}", root_cause(error));
+    // A connection that was refused counts as unknown, as it does for upstream: behind a proxy or a redirect it says
+    // nothing about the scheduler.
+    if error.is_connect() && error.is_timeout() {
+        Failure::NotReceived(failure)
+    } else {
+        Failure::Unknown(failure)
+    }
+}
+
+/// The innermost cause, which names the actual trouble ("connection refused").
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
