@@ -5,4 +5,13 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod detect;
+pub mod executor;
 pub mod messages;
+pub mod recordio;
+pub mod scheduler;
+mod transport;
+
+pub use detect::{Masters, MastersError};
+pub use executor::{ExecutorEnvironment, ExecutorEvent, ExecutorHandle, ExecutorSession, StatusUpdate};
+pub use scheduler::{SchedulerConfig, SchedulerEvent, SchedulerHandle, SchedulerSession};

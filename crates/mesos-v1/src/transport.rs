@@ -1,0 +1,148 @@
+//! Protobuf over HTTP, for both sessions: calls out, a stream of records in.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use prost::Message;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use reqwest::{Client, Response, StatusCode, redirect};
+
+use crate::recordio::{Decoder, RecordError};
+
+/// Compared byte for byte by Mesos (spec/mesos.md §0.3).
+const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
+
+/// Identifies one subscription of a scheduler (spec/mesos.md §1.4).
+pub(crate) const STREAM_ID_HEADER: &str = "Mesos-Stream-Id";
+
+/// How much of a refusal's text is kept; Mesos's are one line.
+const REFUSAL_CHARS_MAX: usize = 500;
+
+/// Why a client cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up an HTTP client")]
+pub struct ClientError {
+    #[source]
+    source: reqwest::Error,
+}
+
+/// Why a stream gives no more messages.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// The connection broke.
+    #[error("the connection broke")]
+    Broken(#[source] reqwest::Error),
+    /// The other side closed the connection.
+    #[error("the connection was closed by the other side")]
+    Ended,
+    /// What came is not RecordIO.
+    #[error("the stream is not RecordIO")]
+    BadRecord(#[source] RecordError),
+    /// A record is not the message expected.
+    #[error("a record is not a message of the Mesos v1 API")]
+    BadMessage(#[source] prost::DecodeError),
+}
+
+/// An HTTP client with one connection to its peer, which follows no redirects.
+pub(crate) fn client(connect_timeout: Duration) -> Result<Client, ClientError> {
+    // The client looks for a TLS provider even where no TLS is spoken; it is an error only to install a second one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .connect_timeout(connect_timeout)
+        .pool_max_idle_per_host(1)
+        .redirect(redirect::Policy::none())
+        .gzip(false)
+        .no_proxy()
+        .build()
+        .map_err(|source| ClientError { source })
+}
+
+/// Where calls go, and what proves who sends them.
+#[derive(Clone)]
+pub(crate) struct Endpoint {
+    pub url: String,
+    pub authorization: Authorization,
+}
+
+/// What proves who sends a call.
+#[derive(Clone)]
+pub(crate) enum Authorization {
+    None,
+    /// A framework's principal and secret (spec/mesos.md §1.16).
+    Basic {
+        principal: String,
+        secret: String,
+    },
+    /// An executor's token (spec/mesos.md §2.5).
+    Bearer(String),
+}
+
+/// Posts one call, with the id of the subscription it belongs to, if the API has such an id.
+pub(crate) async fn post(
+    client: &Client,
+    endpoint: &Endpoint,
+    stream_id: Option<&HeaderValue>,
+    body: Bytes,
+) -> Result<Response, reqwest::Error> {
+    let mut request = client.post(&endpoint.url).header(CONTENT_TYPE, PROTOBUF).header(ACCEPT, PROTOBUF);
+    request = match &endpoint.authorization {
+        Authorization::None => request,
+        Authorization::Basic { principal, secret } => request.basic_auth(principal, Some(secret)),
+        Authorization::Bearer(token) => request.bearer_auth(token),
+    };
+    if let Some(stream_id) = stream_id {
+        request = request.header(STREAM_ID_HEADER, stream_id.clone());
+    }
+    request.body(body).send().await
+}
+
+/// The status of a refused call and the text that came with it.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    pub status: StatusCode,
+    pub text: String,
+}
+
+impl Refusal {
+    pub async fn read(response: Response) -> Refusal {
+        let status = response.status();
+        let text = response.text().await.unwrap_or_default();
+        let text = text.trim().chars().take(REFUSAL_CHARS_MAX).collect();
+        Refusal { status, text }
+    }
+}
+
+/// The messages of a streaming response.
+#[derive(Debug)]
+pub(crate) struct MessageStream {
+    response: Response,
+    decoder: Decoder,
+}
+
+impl MessageStream {
+    pub fn new(response: Response) -> MessageStream {
+        MessageStream { response, decoder: Decoder::default() }
+    }
+
+    /// The next message. Cancel safe: nothing is lost when the future is dropped.
+    pub async fn next<M: Message + Default>(&mut self) -> Result<M, StreamError> {
+        loop {
+            if let Some(record) = self.decoder.next_record().map_err(StreamError::BadRecord)? {
+                return M::decode(record).map_err(StreamError::BadMessage);
+            }
+            let chunk = self.response.chunk().await.map_err(StreamError::Broken)?;
+            self.decoder.push(&chunk.ok_or(StreamError::Ended)?);
+        }
+    }
+}
+
+/// An error with its causes, for the log.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
