@@ -7,6 +7,8 @@
 
 pub mod detect;
 pub mod executor;
+#[cfg(test)]
+mod fake;
 pub mod messages;
 pub mod recordio;
 pub mod scheduler;
