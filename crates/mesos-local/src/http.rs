@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use prost::Message;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// The only content type of calls and events here.
 pub const PROTOBUF: &str = "application/x-protobuf";
@@ -111,12 +111,17 @@ pub fn record(message: &impl Message) -> Bytes {
     bytes.freeze()
 }
 
-/// Answers with the records that come through the channel, until its other end is dropped.
+/// Answers with the records that come through the channel, until its other end is dropped. `reader` is dropped when the
+/// stream is over, from whichever side.
 #[must_use]
-pub fn stream_response(records: mpsc::Receiver<Bytes>, stream_id: Option<&str>) -> Response {
-    let body = Body::from_stream(stream::unfold(records, |mut records| async move {
+pub fn stream_response(
+    records: mpsc::Receiver<Bytes>,
+    stream_id: Option<&str>,
+    reader: oneshot::Sender<()>,
+) -> Response {
+    let body = Body::from_stream(stream::unfold((records, reader), |(mut records, reader)| async move {
         let record = records.recv().await?;
-        Some((Ok::<_, std::convert::Infallible>(record), records))
+        Some((Ok::<_, std::convert::Infallible>(record), (records, reader)))
     }));
     let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));

@@ -13,4 +13,6 @@ pub mod deadlines;
 pub mod duration;
 pub mod http;
 pub mod link;
+pub mod lock;
+pub mod master;
 pub mod resources;

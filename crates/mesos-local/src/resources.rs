@@ -7,6 +7,7 @@ mod message;
 mod text;
 
 pub use message::{ResourceError, resources_from_messages, resources_to_internal, resources_to_offer};
+pub(crate) use text::is_valid_role;
 pub use text::{TextError, Value, parse_attributes, parse_resources, parse_value};
 
 use std::collections::BTreeMap;

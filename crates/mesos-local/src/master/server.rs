@@ -1,0 +1,212 @@
+//! The master's HTTP server: requests become inputs of the actor, answers go back.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use mesos_v1::messages::scheduler::{Call, call};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::actor::{Answer, Input, MAX_WAITING_RECORDS};
+use super::view::View;
+use crate::http::{MAX_CALL_BYTES, accepts_protobuf, decode_call, json, plain, stream_response};
+use crate::link::{MESSAGE_PATH, REGISTER_PATH, Register, STREAM_ID, ToMaster};
+
+#[derive(Clone)]
+struct Shared {
+    inputs: mpsc::Sender<Input>,
+    stop: CancellationToken,
+}
+
+/// All paths of the master.
+pub fn router(inputs: mpsc::Sender<Input>, stop: CancellationToken) -> Router {
+    let mut router = Router::new()
+        .route("/api/v1/scheduler", post(scheduler))
+        .route("/master/api/v1/scheduler", post(scheduler))
+        .route(REGISTER_PATH, post(register))
+        .route(MESSAGE_PATH, post(agent_message));
+    for prefix in ["", "/master"] {
+        router = router.route(&format!("{prefix}/health"), get(|| async { StatusCode::OK }));
+        for (path, view) in [
+            ("/state", View::State),
+            ("/slaves", View::Slaves),
+            ("/frameworks", View::Frameworks),
+            ("/tasks", View::Tasks),
+            ("/metrics/snapshot", View::Metrics),
+        ] {
+            let handler = move |State(shared): State<Shared>| async move { show(shared, view).await };
+            router = router.route(&format!("{prefix}{path}"), get(handler));
+        }
+    }
+    router.layer(DefaultBodyLimit::max(MAX_CALL_BYTES)).with_state(Shared { inputs, stop })
+}
+
+fn stopping() -> Response {
+    plain(StatusCode::SERVICE_UNAVAILABLE, "The master is stopping")
+}
+
+fn answer((status, text): Answer) -> Response {
+    plain(status, text)
+}
+
+async fn show(shared: Shared, view: View) -> Response {
+    let (reply, answer) = oneshot::channel();
+    if shared.inputs.send(Input::View { view, reply }).await.is_err() {
+        return stopping();
+    }
+    answer.await.map_or_else(|_| stopping(), |value| json(&value))
+}
+
+fn stream_id_of(headers: &HeaderMap) -> Option<String> {
+    headers.get(STREAM_ID).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// The scheduler API; the order of the checks is that of `spec/mesos.md` §1.3.
+async fn scheduler(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
+    let call: Call = match decode_call(&headers, body) {
+        Ok(call) => call,
+        Err(refusal) => return *refusal,
+    };
+    let kind = match check_call(&call) {
+        Ok(kind) => kind,
+        Err(problem) => return plain(StatusCode::BAD_REQUEST, problem),
+    };
+    if kind == call::Type::Subscribe {
+        return subscribe(shared, &headers, call).await;
+    }
+    let (reply, waiting) = oneshot::channel();
+    let input = Input::Call { call: Box::new(call), stream_id: stream_id_of(&headers), reply };
+    if shared.inputs.send(input).await.is_err() {
+        return stopping();
+    }
+    waiting.await.map_or_else(|_| stopping(), answer)
+}
+
+async fn subscribe(shared: Shared, headers: &HeaderMap, call: Call) -> Response {
+    if !accepts_protobuf(headers) {
+        return plain(
+            StatusCode::NOT_ACCEPTABLE,
+            "Expecting 'Accept' to allow application/x-protobuf (the embedded cluster sends no JSON events)",
+        );
+    }
+    if headers.contains_key(STREAM_ID) {
+        return plain(
+            StatusCode::BAD_REQUEST,
+            "Subscribe calls should not include the 'Mesos-Stream-Id' header",
+        );
+    }
+    let (records, receiver) = mpsc::channel(MAX_WAITING_RECORDS);
+    let (reply, waiting) = oneshot::channel();
+    let subscribe = Box::new(call.subscribe.unwrap_or_default());
+    if shared.inputs.send(Input::Subscribe { subscribe, records, reply }).await.is_err() {
+        return stopping();
+    }
+    let Ok(stream_id) = waiting.await else { return stopping() };
+    let gone = Input::SchedulerGone { stream_id: stream_id.clone() };
+    open_stream(&shared, receiver, &stream_id, gone)
+}
+
+/// Answers with the stream, and tells the actor when its reader is gone.
+fn open_stream(shared: &Shared, receiver: mpsc::Receiver<Bytes>, stream_id: &str, gone: Input) -> Response {
+    let (reader, is_read) = oneshot::channel::<()>();
+    let (inputs, stop) = (shared.inputs.clone(), shared.stop.clone());
+    tokio::spawn(async move {
+        // The sending half lives in the body of the answer: it goes with the connection, or with the last record.
+        tokio::select! {
+            _ = is_read => { let _ = inputs.send(gone).await; }
+            () = stop.cancelled() => {}
+        }
+    });
+    stream_response(receiver, Some(stream_id), reader)
+}
+
+/// Presence of what the call's type needs.
+fn check_call(call: &Call) -> Result<call::Type, &'static str> {
+    use call::Type as T;
+    let kind = call.r#type.and_then(|kind| T::try_from(kind).ok()).ok_or("Expecting 'type' to be present")?;
+    let (member, problem) = match kind {
+        T::Subscribe => (call.subscribe.is_some(), "Expecting 'subscribe' to be present"),
+        T::Accept => (call.accept.is_some(), "Expecting 'accept' to be present"),
+        T::Decline => (call.decline.is_some(), "Expecting 'decline' to be present"),
+        T::AcceptInverseOffers => {
+            (call.accept_inverse_offers.is_some(), "Expecting 'accept_inverse_offers' to be present")
+        }
+        T::DeclineInverseOffers => {
+            (call.decline_inverse_offers.is_some(), "Expecting 'decline_inverse_offers' to be present")
+        }
+        T::Kill => (call.kill.is_some(), "Expecting 'kill' to be present"),
+        T::Shutdown => (call.shutdown.is_some(), "Expecting 'shutdown' to be present"),
+        T::Acknowledge => (call.acknowledge.is_some(), "Expecting 'acknowledge' to be present"),
+        T::AcknowledgeOperationStatus => (
+            call.acknowledge_operation_status.is_some(),
+            "Expecting 'acknowledge_operation_status' to be present",
+        ),
+        T::Reconcile => (call.reconcile.is_some(), "Expecting 'reconcile' to be present"),
+        T::ReconcileOperations => {
+            (call.reconcile_operations.is_some(), "Expecting 'reconcile_operations' to be present")
+        }
+        T::Message => (call.message.is_some(), "Expecting 'message' to be present"),
+        T::Request => (call.request.is_some(), "Expecting 'request' to be present"),
+        T::UpdateFramework => (call.update_framework.is_some(), "Expecting 'update_framework' to be present"),
+        T::Unknown | T::Teardown | T::Revive | T::Suppress => (true, ""),
+    };
+    if !member {
+        return Err(problem);
+    }
+    if kind != T::Subscribe && call.framework_id.is_none() {
+        return Err("Expecting 'framework_id' to be present");
+    }
+    let inner = match kind {
+        T::Subscribe => call.subscribe.as_ref().map(|subscribe| &subscribe.framework_info.id),
+        T::UpdateFramework => call.update_framework.as_ref().map(|update| &update.framework_info.id),
+        _ => None,
+    };
+    if inner.is_some_and(|inner| *inner != call.framework_id) {
+        return Err("'framework_id' differs from 'framework_info.id'");
+    }
+    if let (T::Acknowledge, Some(acknowledge)) = (kind, &call.acknowledge)
+        && !is_uuid(&acknowledge.uuid)
+    {
+        return Err("Not a valid UUID");
+    }
+    Ok(kind)
+}
+
+/// 16 bytes of a versioned UUID (`spec/mesos.md` §1.3, row 8).
+pub fn is_uuid(bytes: &[u8]) -> bool {
+    uuid::Uuid::from_slice(bytes).is_ok_and(|uuid| (1..=5).contains(&uuid.get_version_num()))
+}
+
+async fn register(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
+    let register: Register = match decode_call(&headers, body) {
+        Ok(register) => register,
+        Err(refusal) => return *refusal,
+    };
+    let (records, receiver) = mpsc::channel(MAX_WAITING_RECORDS);
+    let (reply, waiting) = oneshot::channel();
+    if shared.inputs.send(Input::Register { register: Box::new(register), records, reply }).await.is_err() {
+        return stopping();
+    }
+    let Ok(stream_id) = waiting.await else { return stopping() };
+    let gone = Input::AgentGone { stream_id: stream_id.clone() };
+    open_stream(&shared, receiver, &stream_id, gone)
+}
+
+async fn agent_message(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
+    let message: ToMaster = match decode_call(&headers, body) {
+        Ok(message) => message,
+        Err(refusal) => return *refusal,
+    };
+    let Some(stream_id) = stream_id_of(&headers) else {
+        return plain(StatusCode::BAD_REQUEST, "the stream's id is missing");
+    };
+    let (reply, waiting) = oneshot::channel();
+    if shared.inputs.send(Input::AgentMessage { stream_id, message: Box::new(message), reply }).await.is_err()
+    {
+        return stopping();
+    }
+    waiting.await.map_or_else(|_| stopping(), answer)
+}

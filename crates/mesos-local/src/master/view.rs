@@ -1,0 +1,256 @@
+//! What the master shows, in a subset of Mesos's shapes (`spec/mesos.md` §6.3).
+
+use std::time::SystemTime;
+
+use mesos_v1::messages as v1;
+use serde_json::{Value, json};
+
+use super::state::{Agent, AgentStatus, Framework, State, Task, seconds};
+use crate::resources::{Quantity, Resources};
+
+/// The version whose API this is.
+pub const MESOS_VERSION: &str = "1.11.0";
+
+/// What can be looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum View {
+    State,
+    Slaves,
+    Frameworks,
+    Tasks,
+    Metrics,
+}
+
+impl State {
+    /// One picture of the master.
+    pub fn view(&self, view: View) -> Value {
+        match view {
+            View::State => self.view_state(),
+            View::Slaves => {
+                json!({ "slaves": self.view_agents(), "recovered_slaves": self.view_recovered() })
+            }
+            View::Frameworks => {
+                json!({ "frameworks": self.view_frameworks(), "completed_frameworks": self.view_completed() })
+            }
+            View::Tasks => {
+                let tasks: Vec<Value> = self
+                    .frameworks
+                    .iter()
+                    .flat_map(|(id, framework)| {
+                        framework.tasks.values().map(|task| view_task(id, framework, task))
+                    })
+                    .collect();
+                json!({ "tasks": tasks })
+            }
+            View::Metrics => self.view_metrics(),
+        }
+    }
+
+    fn view_state(&self) -> Value {
+        let count =
+            |wanted: fn(&AgentStatus) -> bool| self.agents.values().filter(|one| wanted(&one.status)).count();
+        json!({
+            "version": MESOS_VERSION,
+            "id": self.master_id,
+            "pid": format!("master@{}", self.address),
+            "hostname": self.address.ip().to_string(),
+            "leader": format!("master@{}", self.address),
+            "leader_info": {
+                "id": self.master_id, "pid": format!("master@{}", self.address),
+                "hostname": self.address.ip().to_string(), "port": self.address.port(),
+            },
+            "start_time": seconds(self.started),
+            "elected_time": seconds(self.started),
+            "activated_slaves": count(|status| matches!(status, AgentStatus::Connected { .. })),
+            "deactivated_slaves": count(|status| matches!(status, AgentStatus::Disconnected)),
+            "unreachable_slaves": count(|status| matches!(status, AgentStatus::Unreachable { .. })),
+            "flags": {
+                "work_dir": self.config.work_dir.display().to_string(),
+                "allocation_interval": crate::duration::format_duration(self.config.allocation_interval),
+                "agent_ping_timeout": crate::duration::format_duration(self.config.agent_ping_timeout),
+                "max_agent_ping_timeouts": self.config.max_agent_ping_timeouts.to_string(),
+            },
+            "slaves": self.view_agents(),
+            "recovered_slaves": self.view_recovered(),
+            "frameworks": self.view_frameworks(),
+            "completed_frameworks": self.view_completed(),
+            "orphan_tasks": [],
+            "unregistered_frameworks": [],
+        })
+    }
+
+    fn view_agents(&self) -> Vec<Value> {
+        self.agents
+            .iter()
+            .filter(|(_, agent)| {
+                matches!(agent.status, AgentStatus::Connected { .. } | AgentStatus::Disconnected)
+            })
+            .map(|(id, agent)| self.view_agent(id, agent))
+            .collect()
+    }
+
+    fn view_recovered(&self) -> Vec<Value> {
+        self.agents
+            .iter()
+            .filter(|(_, agent)| matches!(agent.status, AgentStatus::Recovered))
+            .map(|(id, agent)| self.view_agent(id, agent))
+            .collect()
+    }
+
+    fn view_agent(&self, id: &v1::AgentId, agent: &Agent) -> Value {
+        let attributes: serde_json::Map<String, Value> =
+            agent.info.attributes.iter().map(|one| (one.name.clone(), view_attribute(one))).collect();
+        json!({
+            "id": id.value,
+            "hostname": agent.info.hostname,
+            "port": agent.info.port(),
+            "pid": format!("slave(1)@{}:{}", self.address.ip(), agent.info.port()),
+            "attributes": attributes,
+            "registered_time": seconds(agent.registered),
+            "resources": view_resources(&agent.total),
+            "used_resources": view_resources(&self.used(agent)),
+            "offered_resources": view_resources(&self.offered(id)),
+            "active": agent.is_connected(),
+            "deactivated": false,
+            "version": MESOS_VERSION,
+        })
+    }
+
+    fn view_frameworks(&self) -> Vec<Value> {
+        self.frameworks
+            .iter()
+            .map(|(id, framework)| {
+                let tasks = |tasks: &mut dyn Iterator<Item = &Task>| -> Vec<Value> {
+                    tasks.map(|task| view_task(id, framework, task)).collect()
+                };
+                let info = &framework.info;
+                json!({
+                    "id": id.value,
+                    "name": info.name,
+                    "user": info.user,
+                    "hostname": info.hostname.clone().unwrap_or_default(),
+                    "webui_url": info.webui_url.clone().unwrap_or_default(),
+                    "role": framework.role(),
+                    "checkpoint": info.checkpoint(),
+                    "failover_timeout": info.failover_timeout(),
+                    "active": framework.is_connected(),
+                    "connected": framework.is_connected(),
+                    "recovered": !framework.is_connected() && framework.epoch == 0,
+                    "registered_time": seconds(framework.registered),
+                    "tasks": tasks(&mut framework.tasks.values()),
+                    "unreachable_tasks": tasks(&mut framework.unreachable_tasks.values()),
+                    "completed_tasks": tasks(&mut framework.completed_tasks.iter()),
+                    "offers": self.offers.values().filter(|offer| offer.framework_id == *id).count(),
+                })
+            })
+            .collect()
+    }
+
+    fn view_completed(&self) -> Vec<Value> {
+        let of = |info: &v1::FrameworkInfo| json!({ "id": info.id.clone().unwrap_or_default().value, "name": info.name });
+        self.completed_frameworks.iter().map(of).collect()
+    }
+
+    fn view_metrics(&self) -> Value {
+        let mut metrics = serde_json::Map::new();
+        let mut set = |name: &str, value: Value| metrics.insert(format!("master/{name}"), value);
+        set(
+            "uptime_secs",
+            json!(SystemTime::now().duration_since(self.started).unwrap_or_default().as_secs_f64()),
+        );
+        set("elected", json!(1));
+        let agents =
+            |wanted: fn(&AgentStatus) -> bool| self.agents.values().filter(|one| wanted(&one.status)).count();
+        let connected = agents(|status| matches!(status, AgentStatus::Connected { .. }));
+        set("slaves_connected", json!(connected));
+        set("slaves_active", json!(connected));
+        set("slaves_disconnected", json!(agents(|status| matches!(status, AgentStatus::Disconnected))));
+        set("slaves_unreachable", json!(agents(|status| matches!(status, AgentStatus::Unreachable { .. }))));
+        let subscribed = self.frameworks.values().filter(|one| one.is_connected()).count();
+        set("frameworks_connected", json!(subscribed));
+        set("frameworks_active", json!(subscribed));
+        set("frameworks_disconnected", json!(self.frameworks.len() - subscribed));
+        set("outstanding_offers", json!(self.offers.len()));
+        let tasks = |state| {
+            let all = self.frameworks.values().flat_map(|framework| framework.tasks.values());
+            all.filter(|task| task.state == state).count()
+        };
+        set("tasks_staging", json!(tasks(v1::TaskState::TaskStaging)));
+        set("tasks_starting", json!(tasks(v1::TaskState::TaskStarting)));
+        set("tasks_running", json!(tasks(v1::TaskState::TaskRunning)));
+        set("tasks_killing", json!(tasks(v1::TaskState::TaskKilling)));
+        let unreachable: usize =
+            self.frameworks.values().map(|framework| framework.unreachable_tasks.len()).sum();
+        set("tasks_unreachable", json!(unreachable));
+        for name in ["finished", "failed", "killed", "lost", "error", "dropped", "gone", "gone_by_operator"] {
+            let name = format!("tasks_{name}");
+            set(&name, json!(self.counters.get(name.as_str()).copied().unwrap_or(0)));
+        }
+        for name in ["valid_status_updates", "slave_registrations", "slave_reregistrations", "slave_removals"]
+        {
+            set(name, json!(self.counters.get(name).copied().unwrap_or(0)));
+        }
+        for name in ["cpus", "mem", "disk", "gpus"] {
+            let total: f64 =
+                self.agents.values().filter(|one| one.is_connected()).map(|one| one.total.scalar(name)).sum();
+            let used: f64 = self.agents.values().map(|agent| self.used(agent).scalar(name)).sum();
+            set(&format!("{name}_total"), json!(total));
+            set(&format!("{name}_used"), json!(used));
+            set(&format!("{name}_percent"), json!(if total > 0.0 { used / total } else { 0.0 }));
+        }
+        Value::Object(metrics)
+    }
+}
+
+fn view_task(id: &v1::FrameworkId, framework: &Framework, task: &Task) -> Value {
+    let status = task.status.iter().map(|status| {
+        json!({ "state": status.state().as_str_name(), "timestamp": status.timestamp(), "message": status.message() })
+    });
+    json!({
+        "id": task.info.task_id.value,
+        "name": task.info.name,
+        "framework_id": id.value,
+        "executor_id": task.executor_id.clone().unwrap_or_default().value,
+        "slave_id": task.agent_id.value,
+        "state": task.state.as_str_name(),
+        "resources": view_resources(&task.resources),
+        "role": framework.role(),
+        "statuses": status.collect::<Vec<_>>(),
+    })
+}
+
+/// Resources as tools expect them: four numbers always, the rest as text.
+pub fn view_resources(resources: &Resources) -> Value {
+    let mut object = serde_json::Map::new();
+    for name in ["cpus", "gpus", "mem", "disk"] {
+        object.insert(name.to_owned(), json!(resources.scalar(name)));
+    }
+    for (name, quantity) in resources.by_name() {
+        let value = match quantity {
+            Quantity::Scalar(_) => json!(resources.scalar(name)),
+            Quantity::Ranges(_) | Quantity::Set(_) => json!(quantity.to_string()),
+        };
+        object.insert(name.to_owned(), value);
+    }
+    Value::Object(object)
+}
+
+/// An attribute's value as tools expect it.
+pub fn view_attribute(attribute: &v1::Attribute) -> Value {
+    match attribute.r#type() {
+        v1::value::Type::Scalar => json!(attribute.scalar.map_or(0.0, |scalar| scalar.value)),
+        v1::value::Type::Text => {
+            json!(attribute.text.as_ref().map(|text| text.value.clone()).unwrap_or_default())
+        }
+        v1::value::Type::Ranges => {
+            let ranges = attribute.ranges.iter().flat_map(|ranges| &ranges.range);
+            json!(Quantity::ranges(ranges.map(|range| (range.begin, range.end)).collect()).to_string())
+        }
+        v1::value::Type::Set => {
+            json!(
+                Quantity::set(attribute.set.as_ref().map(|set| set.item.clone()).unwrap_or_default())
+                    .to_string()
+            )
+        }
+    }
+}
