@@ -1,0 +1,509 @@
+//! Resolving references and coercing what comes out (`spec/config.md` §1.2 and §1.7).
+
+use std::sync::Arc;
+
+use indexmap::{IndexMap, IndexSet};
+
+use crate::budget::Budget;
+use crate::error::{Error, Limit};
+use crate::origin::Origin;
+use crate::path::{Path, Trail, TrailStep};
+use crate::raw::{Raw, RawData};
+use crate::reference::Ref;
+use crate::render::{float_text, raw_text};
+use crate::scope::{Found, Scopes};
+use crate::template::{Segment, Template};
+use crate::types::{ChoiceType, Type};
+use crate::value::{Body, Value};
+
+/// Passes over one text; a chain of 99 replacements succeeds, as upstream.
+const MAX_PASSES: usize = 100;
+/// Texts may not grow beyond this, in bytes.
+const MAX_TEXT_BYTES: usize = 8 << 20;
+/// From here on a growing text is looked at for a cycle after every pass, in bytes.
+const SUSPICIOUS_BYTES: usize = 64 << 10;
+/// Longer texts are cut off in errors, in bytes.
+const MAX_SHOWN_BYTES: usize = 4 << 10;
+
+/// What becomes of escapes (`{{&x}}`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Escapes {
+    /// One `&` is taken off, as every interpolation upstream does. For the last stage, and for the language itself.
+    Strip,
+    /// They stay, for a later stage to strip: a pipeline of several interpolations strips once, at its end
+    /// (`spec/config.md` §5.8).
+    Keep,
+}
+
+/// A value with its references resolved as far as its scopes reach, and what is left.
+#[derive(Debug, Clone)]
+pub struct Interpolated {
+    /// The value; nothing is bound to it any more. A choice becomes the value of the alternative it took.
+    pub value: Value,
+    /// References that no scope had, in order, once for every place.
+    pub unbound: Vec<UnboundRef>,
+}
+
+impl Interpolated {
+    /// The unresolved references, each once, in the order they were met.
+    #[must_use]
+    pub fn references(&self) -> Vec<Ref> {
+        let unique: IndexSet<_> = self.unbound.iter().map(|unbound| unbound.reference.clone()).collect();
+        unique.into_iter().collect()
+    }
+}
+
+/// A reference that no scope had.
+#[derive(Debug, Clone)]
+pub struct UnboundRef {
+    /// The reference, as far as its own parts resolve.
+    pub reference: Ref,
+    /// Which part of the value has it.
+    pub path: Path,
+    /// The text it stands in, as written.
+    pub text: Arc<str>,
+    /// Where that text was written.
+    pub origin: Option<Origin>,
+}
+
+impl Value {
+    /// Resolves all references as far as the scopes reach, strips escapes once, and coerces what is fully resolved.
+    ///
+    /// # Errors
+    /// The first part that cannot be resolved or coerced. [`Value::check`] has them all, with their paths.
+    pub fn interpolate(&self) -> Result<Interpolated, Error> {
+        self.interpolate_within(Escapes::Strip, &Budget::default())
+    }
+
+    /// As [`Value::interpolate`], with a say in escapes and costs.
+    ///
+    /// # Errors
+    /// As [`Value::interpolate`], or the budget is used up.
+    pub fn interpolate_within(&self, escapes: Escapes, budget: &Budget) -> Result<Interpolated, Error> {
+        let mut unbound = Vec::new();
+        let value = Context { budget, escapes }.interpolate(self, &Trail::START, &mut unbound)?;
+        Ok(Interpolated { value, unbound })
+    }
+}
+
+/// One interpolation under way.
+pub(crate) struct Context<'b> {
+    pub(crate) budget: &'b Budget,
+    escapes: Escapes,
+}
+
+impl<'b> Context<'b> {
+    pub(crate) fn new(budget: &'b Budget, escapes: Escapes) -> Self {
+        Self { budget, escapes }
+    }
+
+    /// The value with its references resolved, without a list of what is left.
+    pub(crate) fn interpolated(&self, value: &Value) -> Result<Value, Error> {
+        self.interpolate(value, &Trail::START, &mut Vec::new())
+    }
+
+    pub(crate) fn interpolate(
+        &self,
+        value: &Value,
+        trail: &Trail<'_>,
+        unbound: &mut Vec<UnboundRef>,
+    ) -> Result<Value, Error> {
+        let origin = value.origin();
+        self.budget.step().map_err(|error| error.or_at(origin))?;
+        self.budget
+            .nested(|| match &value.node.body {
+                Body::Scalar { ty, raw } => self.interpolate_scalar(value, ty, raw, trail, unbound),
+                Body::Choice { ty, raw } => self.interpolate_choice(value, ty, raw, trail, unbound),
+                _ => self.interpolate_container(value, trail, unbound),
+            })
+            .map_err(|error| error.or_at(origin))
+    }
+
+    fn interpolate_container(
+        &self,
+        value: &Value,
+        trail: &Trail<'_>,
+        unbound: &mut Vec<UnboundRef>,
+    ) -> Result<Value, Error> {
+        let scopes = value.child_scopes();
+        let mut part = |part: &Value, step: TrailStep<'_>| {
+            self.interpolate_part(part, &scopes, &trail.then(step), unbound)
+        };
+        let body = match &value.node.body {
+            Body::List { ty, items } => {
+                let items = items.iter().enumerate();
+                let items = items.map(|(index, item)| part(item, TrailStep::Item(ty, index, item)));
+                Body::List { ty: Arc::clone(ty), items: items.collect::<Result<_, _>>()? }
+            }
+            Body::Map { ty, entries } => {
+                let entries = entries.iter().map(|(key, value)| {
+                    let resolved = part(key, TrailStep::Key(ty, key))?;
+                    Ok((resolved, part(value, TrailStep::Entry(ty, key, value))?))
+                });
+                Body::Map { ty: Arc::clone(ty), entries: entries.collect::<Result<_, Error>>()? }
+            }
+            Body::Struct { ty, fields } => {
+                let fields = ty.fields().zip(fields).map(|((name, _), field)| {
+                    field.as_ref().map(|field| part(field, TrailStep::Field(ty, name))).transpose()
+                });
+                Body::Struct { ty: Arc::clone(ty), fields: fields.collect::<Result<_, _>>()? }
+            }
+            Body::Scalar { .. } | Body::Choice { .. } => return Ok(value.clone()),
+        };
+        Value::from_body(body, value.origin())
+    }
+
+    /// A part of a container; a choice stays a choice, now of the value it took.
+    fn interpolate_part(
+        &self,
+        part: &Value,
+        scopes: &Scopes,
+        trail: &Trail<'_>,
+        unbound: &mut Vec<UnboundRef>,
+    ) -> Result<Value, Error> {
+        let resolved = self.interpolate(&part.within(scopes), trail, unbound)?;
+        match &part.node.body {
+            Body::Choice { ty, .. } => {
+                Value::from_body(Body::Choice { ty: Arc::clone(ty), raw: Raw::from(resolved) }, part.origin())
+            }
+            _ => Ok(resolved),
+        }
+    }
+
+    /// The first alternative that fits. A value that already is of an alternative's type takes it, whatever comes of
+    /// it; other data goes on to the next alternative if it cannot be made or coerced.
+    fn interpolate_choice(
+        &self,
+        value: &Value,
+        ty: &Arc<ChoiceType>,
+        raw: &Raw,
+        trail: &Trail<'_>,
+        unbound: &mut Vec<UnboundRef>,
+    ) -> Result<Value, Error> {
+        for alternative in ty.alternatives() {
+            if let RawData::Value(given) = &raw.data
+                && given.ty().is_same(alternative)
+            {
+                return self.interpolate(&given.within(&value.scopes), trail, unbound);
+            }
+            let before = unbound.len();
+            let attempt = alternative
+                .accept_within(raw, value.origin(), self.budget)
+                .and_then(|made| self.interpolate(&made.within(&value.scopes), trail, unbound));
+            match attempt {
+                Err(error) if error.is_mismatch() => unbound.truncate(before),
+                decided => return decided,
+            }
+        }
+        let shown = raw_text(&raw.data);
+        Err(Error::Coercion { value: shown, to: Arc::clone(ty.name()), detail: None, origin: value.origin() })
+    }
+
+    fn interpolate_scalar(
+        &self,
+        value: &Value,
+        ty: &Type,
+        raw: &RawData,
+        trail: &Trail<'_>,
+        unbound: &mut Vec<UnboundRef>,
+    ) -> Result<Value, Error> {
+        let RawData::Str(text) = raw else {
+            return scalar(ty, coerce(ty, raw, value.origin())?, value.origin());
+        };
+        if !text.contains("{{") {
+            return match ty {
+                Type::String => Ok(value.unscoped()),
+                _ => scalar(ty, coerce(ty, raw, value.origin())?, value.origin()),
+            };
+        }
+        let resolved = self.resolve(text, &value.scopes, value.origin())?;
+        if resolved.left.is_empty() {
+            let data = coerce(ty, &RawData::Str(resolved.text.into()), value.origin())?;
+            return scalar(ty, data, value.origin());
+        }
+        let path = trail.path();
+        unbound.extend(resolved.left.into_iter().map(|reference| UnboundRef {
+            reference,
+            path: path.clone(),
+            text: Arc::clone(text),
+            origin: value.origin(),
+        }));
+        scalar(ty, RawData::Str(resolved.text.into()), value.origin())
+    }
+
+    /// Replaces references until nothing changes.
+    fn resolve(&self, text: &Arc<str>, scopes: &Scopes, origin: Option<Origin>) -> Result<Resolved, Error> {
+        let mut seen = IndexMap::new();
+        let mut current = text.to_string();
+        for pass in 0..MAX_PASSES {
+            let template = Template::parse(&current).map_err(|error| Error::InvalidReference {
+                invalid: Box::new(error.invalid),
+                text: Arc::clone(text),
+                span: (pass == 0).then_some(error.span),
+                origin,
+            })?;
+            let next = self.replace(&template, scopes, &mut seen)?;
+            if !next.replaced {
+                return Ok(self.finished(&template, next.left));
+            }
+            self.budget.bytes_made(next.text.len())?;
+            if next.text.len() > SUSPICIOUS_BYTES {
+                let cycle = cycle_in(&seen);
+                if !cycle.is_empty() {
+                    return Err(Error::Uninterpolatable { text: shortened(&next.text), cycle, origin });
+                }
+                if next.text.len() > MAX_TEXT_BYTES {
+                    return Err(Error::TooLarge { limit: Limit::Bytes, origin });
+                }
+            }
+            current = next.text;
+        }
+        Err(Error::Uninterpolatable { text: shortened(&current), cycle: cycle_in(&seen), origin })
+    }
+
+    /// One pass: every reference that a scope has becomes its text.
+    fn replace(&self, template: &Template<'_>, scopes: &Scopes, seen: &mut Seen) -> Result<Pass, Error> {
+        let mut pass = Pass { text: String::new(), left: Vec::new(), replaced: false };
+        for segment in &template.segments {
+            match segment {
+                Segment::Literal(text) => pass.text.push_str(text),
+                Segment::Escape(content) => pass.text.extend(["{{&", content, "}}"]),
+                Segment::Reference { reference, .. } => {
+                    self.budget.step()?;
+                    if !seen.contains_key(reference) {
+                        let found = scopes.find(reference.components(), self.budget)?;
+                        seen.insert(
+                            reference.clone(),
+                            found.map(|found| self.found_text(&found)).transpose()?,
+                        );
+                    }
+                    match seen.get(reference) {
+                        Some(Some(text)) => {
+                            pass.text.push_str(text);
+                            pass.replaced = true;
+                        }
+                        _ => {
+                            pass.text.push_str(&format!("{{{{{reference}}}}}"));
+                            pass.left.push(reference.clone());
+                        }
+                    }
+                }
+            }
+            if pass.text.len() > 2 * MAX_TEXT_BYTES {
+                return Err(Error::TooLarge { limit: Limit::Bytes, origin: None });
+            }
+        }
+        Ok(pass)
+    }
+
+    fn found_text(&self, found: &Found) -> Result<Arc<str>, Error> {
+        match found {
+            Found::Text(text) => Ok(Arc::clone(text)),
+            Found::Value(value) => value.text_in(self),
+        }
+    }
+
+    /// The last pass: unresolved references in canonical spelling, escapes stripped or kept.
+    fn finished(&self, template: &Template<'_>, left: Vec<Ref>) -> Resolved {
+        let mut text = String::new();
+        for segment in &template.segments {
+            match (segment, self.escapes) {
+                (Segment::Literal(literal), _) => text.push_str(literal),
+                (Segment::Escape(content), Escapes::Strip) => text.extend(["{{", content, "}}"]),
+                (Segment::Escape(content), Escapes::Keep) => text.extend(["{{&", content, "}}"]),
+                (Segment::Reference { reference, .. }, _) => text.push_str(&format!("{{{{{reference}}}}}")),
+            }
+        }
+        Resolved { text, left }
+    }
+}
+
+/// Every reference met while resolving a text, with the text it stands for, if any.
+type Seen = IndexMap<Ref, Option<Arc<str>>>;
+
+struct Pass {
+    text: String,
+    left: Vec<Ref>,
+    replaced: bool,
+}
+
+struct Resolved {
+    text: String,
+    left: Vec<Ref>,
+}
+
+/// A way from a reference back to itself through the texts they stand for; it stands at both ends. Empty if there is
+/// none.
+fn cycle_in(seen: &Seen) -> Vec<Ref> {
+    let targets: Vec<Vec<usize>> = seen
+        .values()
+        .map(|text| {
+            let template = text.as_ref().and_then(|text| Template::parse(text).ok());
+            let references: IndexSet<_> =
+                template.iter().flat_map(Template::references).filter_map(|r| seen.get_index_of(r)).collect();
+            references.into_iter().collect()
+        })
+        .collect();
+    let mut done = vec![false; seen.len()];
+    for start in 0..seen.len() {
+        // The current way, each with the number of targets already followed.
+        let mut way: Vec<(usize, usize)> = if done[start] { Vec::new() } else { vec![(start, 0)] };
+        while let Some((here, followed)) = way.last_mut() {
+            let here = *here;
+            let Some(&target) = targets[here].get(*followed) else {
+                done[here] = true;
+                way.pop();
+                continue;
+            };
+            *followed += 1;
+            if let Some(first) = way.iter().position(|(node, _)| *node == target) {
+                let nodes = way[first..].iter().map(|(node, _)| *node).chain([target]);
+                return nodes
+                    .filter_map(|node| seen.get_index(node).map(|(reference, _)| reference.clone()))
+                    .collect();
+            }
+            if !done[target] {
+                way.push((target, 0));
+            }
+        }
+    }
+    Vec::new()
+}
+
+fn shortened(text: &str) -> Arc<str> {
+    match text.len() {
+        ..=MAX_SHOWN_BYTES => text.into(),
+        _ => format!("{}…", &text[..text.floor_char_boundary(MAX_SHOWN_BYTES)]).into(),
+    }
+}
+
+fn scalar(ty: &Type, raw: RawData, origin: Option<Origin>) -> Result<Value, Error> {
+    Value::from_body(Body::Scalar { ty: ty.clone(), raw }, origin)
+}
+
+/// Data as the scalar type has it (`spec/config.md` §1.2). Texts here have no references left.
+fn coerce(ty: &Type, raw: &RawData, origin: Option<Origin>) -> Result<RawData, Error> {
+    let coerced = match ty {
+        Type::String => match raw {
+            RawData::Str(_) => Some(raw.clone()),
+            RawData::Int(_) | RawData::Bool(_) => Some(RawData::Str(raw_text(raw))),
+            RawData::Float(number) => Some(RawData::Str(float_text(*number).into())),
+            _ => None,
+        },
+        Type::Integer => match raw {
+            RawData::Int(_) => Some(raw.clone()),
+            RawData::Bool(truth) => Some(RawData::Int(i64::from(*truth))),
+            RawData::Str(text) => whole_number(text).map(RawData::Int),
+            RawData::Float(number) => truncated(*number).map(RawData::Int),
+            _ => None,
+        },
+        Type::Float => match raw {
+            RawData::Float(_) => Some(raw.clone()),
+            #[allow(clippy::cast_precision_loss)]
+            RawData::Int(number) => Some(RawData::Float(*number as f64)),
+            RawData::Bool(truth) => Some(RawData::Float(f64::from(u8::from(*truth)))),
+            RawData::Str(text) => float_number(text).map(RawData::Float),
+            _ => None,
+        },
+        Type::Boolean => match raw {
+            RawData::Bool(_) => Some(raw.clone()),
+            RawData::Int(number) => Some(RawData::Bool(*number != 0)),
+            RawData::Float(number) => Some(RawData::Bool(*number != 0.0)),
+            RawData::Str(text) => truth(text).map(RawData::Bool),
+            _ => None,
+        },
+        Type::Enum(members) => match raw {
+            RawData::Str(text) if members.has(text) => Some(raw.clone()),
+            _ => None,
+        },
+        Type::List(_) | Type::Map(_) | Type::Choice(_) | Type::Struct(_) => None,
+    };
+    coerced.ok_or_else(|| {
+        let value = raw_text(raw);
+        let detail = match ty {
+            Type::Enum(members) => Some(format!("{value} is not one of {}", members.listed()).into()),
+            Type::Integer if is_too_long(raw) => Some("it does not fit in 64 bits".into()),
+            _ => None,
+        };
+        Error::Coercion { value, to: ty.name(), detail, origin }
+    })
+}
+
+/// A text read as Python's `int` reads it: base 10, spaces around it, a sign, single underscores between digits.
+pub(crate) fn whole_number(text: &str) -> Option<i64> {
+    let digits = without_underscores(text.trim())?;
+    let unsigned = digits.strip_prefix(['+', '-']).unwrap_or(&digits);
+    let is_number = !unsigned.is_empty() && unsigned.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().ok()).flatten()
+}
+
+fn float_number(text: &str) -> Option<f64> {
+    without_underscores(text.trim())?.parse().ok()
+}
+
+/// Underscores may stand between digits only.
+fn without_underscores(text: &str) -> Option<std::borrow::Cow<'_, str>> {
+    if !text.contains('_') {
+        return Some(text.into());
+    }
+    let bytes = text.as_bytes();
+    let between_digits = |position: usize| {
+        let before = position.checked_sub(1).and_then(|before| bytes.get(before));
+        before.is_some_and(u8::is_ascii_digit) && bytes.get(position + 1).is_some_and(u8::is_ascii_digit)
+    };
+    let fits = bytes.iter().enumerate().all(|(position, byte)| *byte != b'_' || between_digits(position));
+    fits.then(|| text.replace('_', "").into())
+}
+
+fn truth(text: &str) -> Option<bool> {
+    if text == "1" || text.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if text == "0" || text.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// Toward zero, if it is a number that 64 bits can hold.
+fn truncated(number: f64) -> Option<i64> {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    let whole = number.trunc();
+    #[allow(clippy::cast_possible_truncation)]
+    (whole >= -LIMIT && whole < LIMIT).then_some(whole as i64)
+}
+
+fn is_too_long(raw: &RawData) -> bool {
+    match raw {
+        RawData::Str(text) => {
+            let text = text.trim();
+            let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        RawData::Float(number) => number.is_finite(),
+        RawData::Other(text) => text.bytes().all(|byte| byte.is_ascii_digit()),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_read_like_pythons() {
+        let read: Vec<_> = [" 5\n", "+7", "-0", "1_000", "007"].into_iter().map(whole_number).collect();
+        assert_eq!(read, [Some(5), Some(7), Some(0), Some(1000), Some(7)]);
+        for bad in ["", "5.9", "1e5", "0x10", "1__0", "_1", "1_", "--1", "+", "99999999999999999999"] {
+            assert_eq!(whole_number(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn floats_truncate_toward_zero_within_64_bits() {
+        assert_eq!(truncated(-5.9), Some(-5));
+        assert_eq!(truncated(f64::NAN), None);
+        assert_eq!(truncated(1e19), None);
+        assert_eq!(truncated(-9_223_372_036_854_775_808.0), Some(i64::MIN));
+    }
+}
