@@ -1,1 +1,19 @@
 //! One machine's task runner: plan, processes, checkpoints, logs.
+//!
+//! A *runner* carries out one task; each running process has a *coordinator* between itself and the runner. Both are
+//! this program (whichever it is part of) started again under a hidden name: see [`hidden`]. Everything that happens is
+//! recorded in checkpoint streams, from which a new runner goes on, and which the observer reads.
+//!
+//! Start reading at `run.rs` (the runner's loop), then `plan.rs` (what it decides).
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod binding;
+pub mod checkpoint;
+pub mod coordinator;
+pub mod hidden;
+pub mod logs;
+pub mod os;
+pub mod plan;
+pub mod run;
+pub mod task;

@@ -1,1 +1,0 @@
-//! The Mesos executor of one task.

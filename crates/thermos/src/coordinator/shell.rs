@@ -1,0 +1,106 @@
+//! Starts the shell of a process, and says exactly why when that is not possible (D11).
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+use nix::unistd::{Gid, Uid, chdir, chroot, setgid, setgroups, setuid};
+
+use super::output::{Output, Wiring};
+use super::{Assignment, Credentials};
+
+/// The shell of every process (`spec/thermos.md` §1.8).
+pub const SHELL: &str = "/bin/bash";
+
+/// Return code of a run whose shell could not be started, as shells use it.
+pub const NOT_STARTED: i32 = 127;
+
+/// Why a shell could not be started. Each text names the path, the cause and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    #[error(
+        "{SHELL} cannot be executed{}: {cause}; commands need bash: install it on this host or in the image{}",
+        within(root),
+        instead(root)
+    )]
+    NoShell { root: PathBuf, cause: String },
+    #[error("cannot enter the working directory {}: {source}; it was removed or its rights were changed", path.display())]
+    WorkingDir { path: PathBuf, source: io::Error },
+    #[error("cannot write logs in {}: {source}; check the owner and the rights of that folder and the free space", path.display())]
+    Log { path: PathBuf, source: io::Error },
+    #[error("cannot change the root to {}: {source}", path.display())]
+    Chroot { path: PathBuf, source: io::Error },
+    #[error("cannot switch to uid {} gid {}: {source}; only root may run processes as other users", credentials.uid, credentials.gid)]
+    Switch { credentials: Credentials, source: io::Error },
+    #[error("cannot start {SHELL}: {source}")]
+    Exec { source: io::Error },
+}
+
+fn within(root: &Path) -> String {
+    if root == Path::new("/") { String::new() } else { format!(" below {}", root.display()) }
+}
+
+fn instead(root: &Path) -> String {
+    let sh = root.join("bin/sh");
+    if sh.exists() { " (there is only /bin/sh)".to_owned() } else { String::new() }
+}
+
+/// Prepares this process as the assignment says and starts the shell.
+pub fn spawn(assignment: &Assignment) -> Result<(Child, Output), SpawnError> {
+    if let Some(root) = &assignment.chroot {
+        chdir(root)
+            .and_then(|()| chroot("."))
+            .and_then(|()| chdir("/"))
+            .map_err(|error| SpawnError::Chroot { path: root.clone(), source: error.into() })?;
+    }
+    if let Some(credentials) = &assignment.credentials {
+        switch(credentials)
+            .map_err(|error| SpawnError::Switch { credentials: credentials.clone(), source: error.into() })?;
+    }
+    check_shell_below(Path::new("/"))?;
+    // Command reports a missing directory and a missing program alike; look first.
+    fs::read_dir(&assignment.working_dir)
+        .map_err(|source| SpawnError::WorkingDir { path: assignment.working_dir.clone(), source })?;
+    let log_error = |source| SpawnError::Log { path: assignment.log_dir.clone(), source };
+    let wiring = Wiring::new(&assignment.logger, &assignment.log_dir).map_err(log_error)?;
+    let (stdout, stderr, files) = wiring.split();
+    let mut child = Command::new(SHELL)
+        .arg("-c")
+        .arg(&assignment.cmdline)
+        .current_dir(&assignment.working_dir)
+        .env_clear()
+        .envs(assignment.environment.iter().map(|(name, value)| (name, value)))
+        .stdout(stdout)
+        .stderr(stderr)
+        .spawn()
+        .map_err(|source| SpawnError::Exec { source })?;
+    let output = Wiring::connect(files, &mut child);
+    Ok((child, output))
+}
+
+/// Gives up this process's rights for good: groups first, since a user without rights cannot set them.
+fn switch(credentials: &Credentials) -> nix::Result<()> {
+    let groups: Vec<Gid> = credentials.groups.iter().copied().map(Gid::from_raw).collect();
+    setgroups(&groups)?;
+    setgid(Gid::from_raw(credentials.gid))?;
+    setuid(Uid::from_raw(credentials.uid))
+}
+
+/// What is wrong with the shell of the file system with this root, before anything is started there.
+///
+/// # Errors
+/// [`SpawnError::NoShell`].
+pub fn check_shell_below(root: &Path) -> Result<(), SpawnError> {
+    let shell = root.join(SHELL.trim_start_matches('/'));
+    let refuse = |cause: String| SpawnError::NoShell { root: root.to_owned(), cause };
+    match fs::metadata(&shell) {
+        Err(error) => Err(refuse(error.to_string())),
+        Ok(metadata) if !metadata.is_file() => Err(refuse("it is no file".to_owned())),
+        Ok(metadata) if metadata.permissions().mode() & 0o111 == 0 => {
+            Err(refuse("it is not executable".to_owned()))
+        }
+        Ok(_) => Ok(()),
+    }
+}

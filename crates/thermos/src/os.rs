@@ -1,0 +1,7 @@
+//! The operating system, as the runner and its coordinators use it. The only place with `unsafe` code.
+
+pub mod fd;
+pub mod identity;
+pub mod kernel;
+pub mod signals;
+pub mod users;

@@ -1,0 +1,161 @@
+//! Ends a task whose runner is gone, from outside (`spec/thermos.md` §1.10, "`TaskRunnerHelper.kill`").
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::own_pid;
+use crate::checkpoint::{AppendError, Appender, LoadError, TaskPaths, load};
+use crate::os::identity::is_ours;
+use crate::os::kernel::{Kernel, Linux, ProcessTable};
+use crate::os::signals::{Sender, carry_out};
+use crate::os::users::UserDatabase;
+use crate::plan::escalation;
+use crate::plan::record::{ProcessState, ProcessStatus, Record, RunnerHeader, TaskState, TaskStatus};
+use crate::plan::replay::{ProcessRun, RunnerState};
+
+/// How long the lock of a runner that just died may take to be free.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+const LOCK_POLL: Duration = Duration::from_millis(20);
+
+/// A task that could not be ended.
+#[derive(Debug, thiserror::Error)]
+pub enum KillError {
+    /// Its stream cannot be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Its stream cannot be written: most often a runner still holds it.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// Its files cannot be moved.
+    #[error("cannot move {} to the finished tasks: {source}", path.display())]
+    Move {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// What was found and done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Killed {
+    /// The task had ended before.
+    AlreadyOver(TaskState),
+    /// It was ended now, with so many live runs.
+    Now {
+        /// Runs that were live.
+        runs: usize,
+    },
+}
+
+/// Takes the stream over, kills every process of the task with SIGKILL and records `outcome`. Only processes that are the
+/// recorded ones beyond doubt are hit.
+///
+/// # Errors
+/// [`KillError`]. A runner that still lives keeps the lock, and nothing is done.
+pub fn kill_task(paths: &TaskPaths, outcome: TaskState) -> Result<Killed, KillError> {
+    let mut stream = lock(paths)?;
+    let mut state = load(&paths.runner())?.state;
+    catch_up(paths, &mut stream, &mut state)?;
+    if let Some(task_state) = state.task_state().filter(|state| state.is_terminal()) {
+        move_to_finished(paths)?;
+        return Ok(Killed::AlreadyOver(task_state));
+    }
+    let header = state.header.clone().unwrap_or_default();
+    let live: Vec<(String, ProcessRun)> = state
+        .last_runs()
+        .filter(|(_, _, run)| run.state.is_live())
+        .map(|(name, _, run)| (name.to_owned(), run.clone()))
+        .collect();
+    stream.append(&task_record(TaskState::Active))?;
+    for (process, run) in &live {
+        let table = Linux.processes();
+        let is_there = is_any_ours(&table, run, &header);
+        if is_there {
+            let sender = Sender { own_pid: own_pid(), coordinators: BTreeSet::new() };
+            carry_out(&Linux, &sender, &escalation::on_run_end(run));
+        }
+        let mut status = ProcessStatus::new(process, run.seq + 1, ProcessState::Lost);
+        if is_there {
+            status.state = Some(ProcessState::Killed.wire());
+            status.stop_time = Some(Linux.now().as_secs_f64());
+            status.return_code = Some(-9);
+        }
+        stream.append(&Record::Process(status))?;
+    }
+    stream.append(&task_record(outcome))?;
+    move_to_finished(paths)?;
+    Ok(Killed::Now { runs: live.len() })
+}
+
+fn lock(paths: &TaskPaths) -> Result<Appender, AppendError> {
+    let begin = Instant::now();
+    loop {
+        match Appender::open(&paths.runner()) {
+            Err(AppendError::Locked { .. }) if begin.elapsed() < LOCK_WAIT => std::thread::sleep(LOCK_POLL),
+            other => return other,
+        }
+    }
+}
+
+/// Copies what coordinators recorded after the runner's end.
+fn catch_up(paths: &TaskPaths, stream: &mut Appender, state: &mut RunnerState) -> Result<(), KillError> {
+    let names: Vec<String> = state.last_runs().map(|(name, _, _)| name.to_owned()).collect();
+    for process in names {
+        let Ok(mut tail) = crate::checkpoint::Tail::open(&paths.coordinator(&process)) else { continue };
+        while let Ok(Some(record)) = tail.next_record() {
+            if let Record::Process(status) = &record
+                && state.is_news(status)
+                && state.apply(&record, crate::plan::replay::Strictness::Strict).is_ok()
+            {
+                stream.append(&record)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_any_ours(table: &ProcessTable, run: &ProcessRun, header: &RunnerHeader) -> bool {
+    let users = UserDatabase::default();
+    let check = |pid: Option<i32>, recorded: Option<f64>| {
+        let (Some(process), Some(recorded)) = (pid.and_then(|pid| table.get(&pid)), recorded) else {
+            return false;
+        };
+        let name = process.uid.and_then(|uid| users.by_uid(uid).ok()).map(|user| user.name);
+        // A coordinator is still root while its process is the user's already.
+        let is_roots = process.uid == Some(0);
+        !process.is_zombie
+            && (is_ours(process, name.as_deref(), header, recorded)
+                || (is_roots
+                    && is_ours(
+                        process,
+                        name.as_deref(),
+                        &RunnerHeader { uid: Some(0), ..header.clone() },
+                        recorded,
+                    )))
+    };
+    check(run.coordinator_pid, run.fork_time) || check(run.pid, run.start_time)
+}
+
+fn task_record(state: TaskState) -> Record {
+    Record::Task(TaskStatus {
+        state: Some(state.wire()),
+        timestamp_ms: Some(Linux.now().as_millis()),
+        runner_pid: Some(own_pid()),
+        runner_uid: i32::try_from(nix::unistd::getuid().as_raw()).ok(),
+    })
+}
+
+fn move_to_finished(paths: &TaskPaths) -> Result<(), KillError> {
+    let finished = paths.finished();
+    if let Some(folder) = finished.parent() {
+        let _ = std::fs::create_dir_all(folder);
+    }
+    match std::fs::rename(paths.active(), &finished) {
+        Ok(()) => Ok(()),
+        // It never was there, or is moved already.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(KillError::Move { path: finished, source }),
+    }
+}

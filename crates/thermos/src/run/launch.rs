@@ -1,0 +1,264 @@
+//! Starts a run of a process: its record, its folder, its coordinator (`spec/thermos.md` §1.7).
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nix::fcntl::OFlag;
+use nix::unistd::pipe2;
+
+use super::{Live, RunError, Runner, own_pid};
+use crate::checkpoint::{AppendError, Appender, LoadError, Tail, TaskPaths};
+use crate::coordinator::{Assignment, Credentials};
+use crate::hidden;
+use crate::os::fd;
+use crate::os::kernel::Kernel;
+use crate::plan::record::{ProcessState, ProcessStatus, Record};
+use crate::task::{LoggerError, Process};
+
+/// The profile that bash reads before each command, if the sandbox holds one.
+const PROFILE: &str = ".thermos_profile";
+
+/// Why a run could not be started. The run is then a failed one (D12).
+#[derive(Debug, thiserror::Error)]
+enum LaunchError {
+    #[error(
+        "Must be root to run processes as other users! (asked for {user}, running as uid {uid}); start the executor as root or with --nosetuid"
+    )]
+    NotRoot { user: String, uid: u32 },
+    #[error(
+        "PATH is not set in the environment of the runner; set it for the agent or in its --executor_environment_variables"
+    )]
+    NoPath,
+    #[error(transparent)]
+    Stream(#[from] AppendError),
+    #[error(transparent)]
+    Read(#[from] LoadError),
+    #[error("cannot make the log folder {}: {source}; check the sandbox", path.display())]
+    LogDir { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Logger(#[from] LoggerError),
+    #[error("cannot start a coordinator: {0}; the machine may be out of processes, files or memory")]
+    Spawn(#[from] io::Error),
+}
+
+/// A coordinator that waits for its assignment.
+struct Spawned {
+    pid: i32,
+    stream: Appender,
+    assignment_pipe: File,
+    assignment: Assignment,
+    head: u64,
+}
+
+impl Runner {
+    /// Records WAITING and starts a run; one that cannot be started is recorded as failed.
+    pub(super) fn launch(&mut self, process: &str) -> Result<(), RunError> {
+        let is_waiting =
+            self.machine.state().last_run(process).is_some_and(|run| run.state == ProcessState::Waiting);
+        if !is_waiting {
+            self.record_process(process, ProcessState::Waiting, |_| {})?;
+        }
+        match self.spawn(process) {
+            Ok(spawned) => self.register(process, spawned),
+            Err(error) => {
+                let now = self.kernel.now().as_secs_f64();
+                let reason = error.to_string();
+                self.record_process(process, ProcessState::Failed, |status| {
+                    status.stop_time = Some(now);
+                    status.reason = Some(reason);
+                })
+            }
+        }
+    }
+
+    /// Writes FORKED into the coordinator's stream, and only then lets the coordinator go on.
+    fn register(&mut self, process: &str, mut spawned: Spawned) -> Result<(), RunError> {
+        let now = self.kernel.now().as_secs_f64();
+        let forked = Record::Process(ProcessStatus {
+            fork_time: Some(now),
+            coordinator_pid: Some(spawned.pid),
+            ..ProcessStatus::new(process, spawned.assignment.forked_seq, ProcessState::Forked)
+        });
+        spawned.stream.append(&forked)?;
+        let tail = Tail::open_at(&self.paths.coordinator(process), spawned.head)?;
+        self.live.insert(process.to_owned(), Live { coordinator: spawned.pid, tail, is_adopted: false });
+        // A coordinator that is gone already is found out by the next look at it.
+        let text = serde_json::to_vec(&spawned.assignment).unwrap_or_default();
+        let _ = spawned.assignment_pipe.write_all(&text);
+        drop(spawned);
+        self.read_coordinator(process)
+    }
+
+    fn spawn(&self, process_name: &str) -> Result<Spawned, LaunchError> {
+        let Some(process) = self.task.process(process_name) else {
+            return Err(LaunchError::Spawn(io::Error::other("the task has no such process")));
+        };
+        let credentials = self.credentials()?;
+        let environment = self.environment()?;
+        let stream = open_stream(&self.paths.coordinator(process_name))?;
+        let run =
+            self.machine.state().processes.get(process_name).map_or(0, |runs| runs.len().saturating_sub(1));
+        let log_dir = self.make_log_dir(process_name, run, credentials.as_ref())?;
+        let logger = process.logger.unwrap_or(self.config.logger);
+        logger.check()?;
+        let head = stream.size()?;
+        let assignment = self.assignment(process, credentials, environment, log_dir)?;
+        let (pid, assignment_pipe) = self.start_coordinator(process_name, &stream)?;
+        Ok(Spawned { pid, stream, assignment_pipe, assignment: Assignment { logger, ..assignment }, head })
+    }
+
+    fn assignment(
+        &self,
+        process: &Process,
+        credentials: Option<Credentials>,
+        environment: Vec<(String, String)>,
+        log_dir: PathBuf,
+    ) -> Result<Assignment, LaunchError> {
+        let name = &process.schedule.name;
+        let chroot = self.config.enable_chroot.then(|| self.config.sandbox.clone());
+        let log_dir = match (&chroot, log_dir.strip_prefix(&self.config.sandbox)) {
+            (Some(_), Ok(inside)) => Path::new("/").join(inside),
+            _ => log_dir,
+        };
+        Ok(Assignment {
+            process: name.clone(),
+            forked_seq: self.machine.state().next_seq(name),
+            checkpoint: self.paths.coordinator(name),
+            cmdline: process.cmdline.clone(),
+            working_dir: if chroot.is_some() { PathBuf::from("/") } else { self.config.sandbox.clone() },
+            chroot,
+            environment,
+            credentials,
+            log_dir,
+            logger: self.config.logger,
+            runner_pid: own_pid(),
+        })
+    }
+
+    /// Rights to take on; none when processes run as the runner itself.
+    fn credentials(&self) -> Result<Option<Credentials>, LaunchError> {
+        let own = nix::unistd::getuid().as_raw();
+        if self.user.uid == own {
+            return Ok(None);
+        }
+        if !nix::unistd::geteuid().is_root() {
+            return Err(LaunchError::NotRoot { user: self.user.name.clone(), uid: own });
+        }
+        let groups = self.users.groups_of(&self.user.name);
+        Ok(Some(Credentials { uid: self.user.uid, gid: self.user.gid, groups }))
+    }
+
+    /// The table of `spec/thermos.md` §1.8.
+    fn environment(&self) -> Result<Vec<(String, String)>, LaunchError> {
+        let path = std::env::var("PATH").ok().filter(|path| !path.is_empty()).ok_or(LaunchError::NoPath)?;
+        let sandbox = &self.config.sandbox;
+        let home = if self.config.enable_chroot { &self.user.home } else { sandbox };
+        let mut environment: Vec<(String, String)> = if self.config.preserve_env {
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect()
+        } else {
+            Vec::new()
+        };
+        let mut set = |name: &str, value: String| {
+            environment.retain(|(other, _)| other != name);
+            environment.push((name.to_owned(), value));
+        };
+        set("HOME", home.display().to_string());
+        set("LOGNAME", self.user.name.clone());
+        set("USER", self.user.name.clone());
+        set("PATH", path);
+        if sandbox.join(PROFILE).exists() {
+            let seen =
+                if self.config.enable_chroot { Path::new("/").join(PROFILE) } else { sandbox.join(PROFILE) };
+            set("BASH_ENV", seen.display().to_string());
+        }
+        Ok(environment)
+    }
+
+    fn make_log_dir(
+        &self,
+        process: &str,
+        run: usize,
+        credentials: Option<&Credentials>,
+    ) -> Result<PathBuf, LaunchError> {
+        let path = TaskPaths::logs(&self.log_root(), process, run);
+        let failed = |source| LaunchError::LogDir { path: path.clone(), source };
+        std::fs::create_dir_all(&path).map_err(failed)?;
+        if let Some(credentials) = credentials {
+            chown(&path, Some(credentials.uid), Some(credentials.gid)).map_err(failed)?;
+        }
+        Ok(path)
+    }
+
+    /// Where the output of all processes goes.
+    pub(super) fn log_root(&self) -> PathBuf {
+        self.config.sandbox.join(".logs")
+    }
+
+    fn start_coordinator(&self, process: &str, stream: &Appender) -> Result<(i32, File), LaunchError> {
+        let (assignment_end, assignment_pipe) = pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from)?;
+        let bell_rope = self.events.bell_rope();
+        let lifeline = self.events.lifeline();
+        let lent = Lent::new([
+            Some(stream.file().as_fd()),
+            Some(assignment_end.as_fd()),
+            Some(bell_rope.as_fd()),
+            lifeline.map(OwnedFd::as_fd),
+        ])?;
+        let number = |file: &dyn AsRawFd| file.as_raw_fd().to_string();
+        let child = Command::new(hidden::OWN_PROGRAM)
+            .arg0("thermos_coordinator")
+            .arg(hidden::COORDINATOR)
+            .arg(number(stream.file()))
+            .arg(number(&assignment_end))
+            .arg(number(bell_rope))
+            .arg(lifeline.map_or_else(|| "-".to_owned(), |lifeline| number(lifeline)))
+            .arg(self.paths.task_id())
+            .arg(process)
+            .stdin(Stdio::inherit())
+            .spawn();
+        drop(lent);
+        let pid = i32::try_from(child?.id()).unwrap_or(0);
+        Ok((pid, File::from(assignment_pipe)))
+    }
+}
+
+/// Files that the next started program gets. This program has one thread, so nothing else is started meanwhile.
+struct Lent<'a> {
+    files: Vec<std::os::fd::BorrowedFd<'a>>,
+}
+
+impl<'a> Lent<'a> {
+    fn new(files: [Option<std::os::fd::BorrowedFd<'a>>; 4]) -> io::Result<Self> {
+        let files: Vec<_> = files.into_iter().flatten().collect();
+        for file in &files {
+            fd::make_inheritable(file)?;
+        }
+        Ok(Self { files })
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        for file in &self.files {
+            let _ = fd::make_private(file);
+        }
+    }
+}
+
+/// Opens and locks the stream of a process. A coordinator that died while writing left part of a record: it is cut off.
+fn open_stream(path: &Path) -> Result<Appender, LaunchError> {
+    let stream = Appender::open(path)?;
+    let mut tail = Tail::open(path)?;
+    while let Ok(Some(_)) = tail.next_record() {}
+    if tail.offset() < stream.size()? {
+        stream.file().set_len(tail.offset())?;
+    }
+    Ok(stream)
+}

@@ -1,0 +1,60 @@
+//! Children of the runner: coordinators, and daemons that were re-parented to it.
+
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::Pid;
+
+/// How long the end of a task waits for what it killed to be gone.
+const REAP_LIMIT: Duration = Duration::from_secs(5);
+
+/// Between two looks at children that were killed.
+const REAP_POLL: Duration = Duration::from_millis(10);
+
+/// Whether this child has ended. It stays a zombie, so that its number, which names a session, is not given to another.
+pub fn is_over(pid: i32) -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    match waitid(Id::Pid(Pid::from_raw(pid)), flags) {
+        Ok(WaitStatus::StillAlive) => false,
+        Err(Errno::EINTR) => false,
+        Ok(_) | Err(_) => true,
+    }
+}
+
+/// Collects a child that was killed or has ended.
+pub fn collect(pid: i32) {
+    loop {
+        match waitpid(Pid::from_raw(pid), None) {
+            Err(Errno::EINTR) => {}
+            _ => return,
+        }
+    }
+}
+
+/// Collects ended children that are none of these coordinators.
+pub fn strangers(coordinators: &[i32]) {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    while let Ok(status) = waitid(Id::All, flags) {
+        match status.pid() {
+            // A coordinator in front hides those behind it until its own end is dealt with, which is the next thing done.
+            Some(pid) if !coordinators.contains(&pid.as_raw()) => collect(pid.as_raw()),
+            _ => return,
+        }
+    }
+}
+
+/// Repeats `kill` until this process has no child left, or gives up on those in uninterruptible sleep.
+pub fn until_childless(mut kill: impl FnMut()) {
+    let begin = Instant::now();
+    while begin.elapsed() < REAP_LIMIT {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Err(Errno::ECHILD) => return,
+            Ok(WaitStatus::StillAlive) => {
+                kill();
+                std::thread::sleep(REAP_POLL);
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
