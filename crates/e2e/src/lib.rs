@@ -1,1 +1,24 @@
 //! Drives the built programs against the embedded cluster and a real Mesos.
+//!
+//! A [`Testbed`] is a cluster, a scheduler and a client in a temporary directory, on ports of their own. It runs on
+//! either [`Backend`] with the same code, since both clusters are started, crashed and restarted with the same verbs.
+//! Every process is ended by its pid; nothing is left behind but, after a failure, the directory with the logs.
+//!
+//! The harness panics where a test would: what goes wrong in it is a failure of the test.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cluster;
+mod ports;
+pub mod processes;
+mod programs;
+mod scheduler;
+mod testbed;
+mod wait;
+
+pub use cluster::{Backend, Cluster, Signal};
+pub use ports::PortBlock;
+pub use programs::program;
+pub use scheduler::Scheduler;
+pub use testbed::{Output, Testbed, TestbedOptions, events, task_id};
+pub use wait::{wait_for, wait_until};

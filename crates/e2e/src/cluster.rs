@@ -1,0 +1,144 @@
+//! A Mesos cluster of either kind.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::programs::{program, root};
+use crate::{PortBlock, processes};
+
+/// Which cluster a scenario runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// `mesos-local`.
+    Embedded,
+    /// Mesos 1.11, installed and run by `dev/mesos/`.
+    RealMesos,
+}
+
+/// How a part of the cluster is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// A clean exit.
+    Term,
+    /// A crash.
+    Kill,
+}
+
+impl Signal {
+    fn as_str(self) -> &'static str {
+        match self {
+            Signal::Term => "TERM",
+            Signal::Kill => "KILL",
+        }
+    }
+}
+
+/// A running cluster. Dropping it stops all of it, executors included.
+#[derive(Debug)]
+pub struct Cluster {
+    backend: Backend,
+    directory: PathBuf,
+    master_port: u16,
+}
+
+impl Cluster {
+    /// Starts a master and agents `1..=agents`, each with the resources given, and waits until they are registered.
+    ///
+    /// # Panics
+    /// If they do not start; for want of a real Mesos, with the command that installs one.
+    pub fn start(
+        backend: Backend,
+        directory: &Path,
+        ports: &PortBlock,
+        agents: u32,
+        resources: &str,
+    ) -> Cluster {
+        if backend == Backend::RealMesos {
+            assert_installed();
+        }
+        let cluster = Cluster { backend, directory: directory.to_owned(), master_port: ports.master() };
+        let agents = agents.to_string();
+        let port = ports.master().to_string();
+        cluster.run(&["up"], &["--agents", &agents, "--port", &port, "--resources", resources]);
+        cluster
+    }
+
+    /// `host:port` of the master.
+    pub fn master(&self) -> String {
+        format!("127.0.0.1:{}", self.master_port)
+    }
+
+    /// Where the cluster keeps its files, sandboxes included.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Stops `master` or an agent by its number.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn stop(&self, part: &str, signal: Signal) {
+        self.run(&["stop"], &[part, "--signal", signal.as_str()]);
+    }
+
+    /// Starts a stopped part again and waits until it is registered.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn start_again(&self, part: &str) {
+        self.run(&["start"], &[part]);
+    }
+
+    fn run(&self, verb: &[&str], arguments: &[&str]) {
+        let output = self.command(verb, arguments).output().unwrap();
+        assert!(
+            output.status.success(),
+            "`{verb:?} {arguments:?}` of the {:?} cluster in {} ended with {}:\n{}{}",
+            self.backend,
+            self.directory.display(),
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+    }
+
+    fn command(&self, verb: &[&str], arguments: &[&str]) -> Command {
+        let tool = match self.backend {
+            Backend::Embedded => program("mesos-local"),
+            Backend::RealMesos => root().join("dev/mesos/cluster"),
+        };
+        let mut command = Command::new(tool);
+        command.args(verb).arg(&self.directory).args(arguments);
+        // Agents find a restarted master within about 3 s, and a restart counts as no loss.
+        command.env("MESOS_AGENT_PING_TIMEOUT", "1secs").env("MESOS_MAX_AGENT_PING_TIMEOUTS", "20");
+        // Room for executors to come back on a busy machine.
+        command.env("MESOS_EXECUTOR_REREGISTRATION_TIMEOUT", "8secs");
+        command.env("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "3secs");
+        command
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let ended = self.command(&["down"], &[]).output();
+        if !ended.is_ok_and(|output| output.status.success()) {
+            eprintln!("the cluster in {} did not go down cleanly", self.directory.display());
+        }
+        for process in processes::below(&self.directory) {
+            processes::kill_at_once(process.pid);
+        }
+    }
+}
+
+fn assert_installed() {
+    let home = std::env::var_os("MESOS_HOME").map_or_else(
+        || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/mesos-1.11.0"),
+        PathBuf::from,
+    );
+    assert!(
+        home.join("ready").is_file(),
+        "there is no real Mesos in {}: install one with `{}` (or `cargo xtask setup`)",
+        home.display(),
+        root().join("dev/mesos/install").display()
+    );
+}
