@@ -68,7 +68,6 @@ impl Output {
     ///
     /// # Panics
     /// If it did not.
-    #[must_use]
     pub fn expect_code(self, code: i32) -> Output {
         assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
