@@ -75,6 +75,8 @@ pub enum Effect {
         /// What it was.
         from: TaskStatus,
     },
+    /// Tasks were deleted from the history, or while nothing had been launched for them: for logs and streams.
+    TasksRemoved(Vec<Arc<Task>>),
     /// A counter of `/vars` grows (`spec/scheduler.md` §10.3).
     Count {
         /// Its name.

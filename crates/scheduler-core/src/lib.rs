@@ -2,9 +2,38 @@
 //!
 //! Inputs go in with a timestamp; durable operations and effects come out. There is no I/O here, no clock, no
 //! thread and no randomness but that of the seed: the same state, inputs, times and seed give the same batches.
+//!
+//! Start reading at [`handle`], then `task/transition.rs`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod backoff;
+pub mod codec;
+pub mod config;
 pub mod effect;
+pub mod explain;
+pub mod handle;
 pub mod input;
+mod intake;
+mod jobs;
+mod offers;
 pub mod operation;
+mod prune;
+mod reconcile;
+mod recover;
+mod rng;
+pub mod schedule;
+mod state;
+pub mod task;
+mod timeouts;
+pub mod validate;
+pub mod view;
+
+pub use codec::encode_operation;
+pub use config::{CoreConfig, Identity};
+pub use effect::{Batch, Effect, Reply, TimerKey};
+pub use handle::Core;
+pub use input::{Change, Input, MesosEvent, Request, RequestId};
+pub use operation::Operation;
+pub use recover::RecoverError;
+pub use view::View;

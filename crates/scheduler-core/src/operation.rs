@@ -4,15 +4,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aurora_api::ids::{AgentId, FrameworkId, HostName, TaskId};
-use aurora_api::task::Task;
+use aurora_api::task::{Task, TaskConfig};
+
+/// Names a stored task configuration. Equal configurations have one id, so it also names the group of pending tasks that
+/// are scheduled together (`spec/scheduler.md` §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConfigId(pub u64);
 
 /// One durable change. Replaying all of them over a snapshot gives the state again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Mesos knows us by this id.
     SaveFramework(FrameworkId),
+    /// A configuration that tasks will refer to. Stored once, however many tasks share it.
+    SaveConfig {
+        /// Its id.
+        id: ConfigId,
+        /// The configuration.
+        config: Arc<TaskConfig>,
+    },
+    /// No task refers to the configuration any more.
+    RemoveConfig(ConfigId),
     /// A task is new or changed.
-    SaveTask(Arc<Task>),
+    SaveTask {
+        /// The task.
+        task: Arc<Task>,
+        /// Its configuration, which an earlier operation saved.
+        config: ConfigId,
+    },
     /// A task is forgotten.
     RemoveTask(TaskId),
     /// What an agent says of itself.

@@ -1,0 +1,251 @@
+//! Why a task is pending: the nearest fit in upstream's words, and every reason with the number of agents in ours.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use aurora_api::amounts::{Megabytes, MilliCpus, Millis, Timestamp};
+
+use crate::handle::Step;
+use crate::schedule::filter::{ResourceKind, Veto, VetoGroup};
+
+/// How long a nearest fit is believed (`spec/scheduler.md` §2.11).
+const NEAREST_FIT_LIFETIME: Millis = Millis::from_secs(600);
+
+/// Why the pending tasks of one configuration could not be placed, as of the last attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// When it was tried.
+    pub at: Timestamp,
+    /// How many agents had an offer to look at.
+    pub agents: usize,
+    /// How many more agents are known that offer nothing: in use, or away.
+    pub silent_agents: usize,
+    /// Every reason, the most frequent first.
+    pub reasons: Vec<Reason>,
+    nearest: Option<NearestFit>,
+}
+
+/// One reason, and how many agents it holds for. An agent can have several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// Why.
+    pub cause: Cause,
+    /// How many agents.
+    pub agents: usize,
+}
+
+/// What is wrong with agents.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// Not enough of a resource.
+    Short {
+        /// Of which.
+        resource: ResourceKind,
+        /// What the task and its executor need.
+        need: i64,
+        /// The most that any of these agents has.
+        best: i64,
+    },
+    /// Their values have all the tasks of the job they may have.
+    LimitReached {
+        /// Of this attribute.
+        name: Arc<str>,
+        /// The limit.
+        limit: i32,
+    },
+    /// They lack an attribute that the task has a rule for.
+    LacksAttribute(Arc<str>),
+    /// Their values of an attribute are not what the task asks for.
+    WrongValue(Arc<str>),
+    /// They are reserved for others.
+    Dedicated,
+    /// They are in maintenance.
+    InMaintenance,
+}
+
+/// The fewest vetoes an offer has had, until a better one comes or it is too old.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NearestFit {
+    vetoes: Arc<[Veto]>,
+    score: i64,
+    since: Timestamp,
+}
+
+impl Explanation {
+    pub(crate) fn new(
+        findings: Findings,
+        before: Option<&NearestFit>,
+        known_hosts: usize,
+        now: Timestamp,
+    ) -> Self {
+        let nearest = match (before, findings.nearest) {
+            // An equal score does not replace the kept one.
+            (Some(before), Some((score, _))) if before.score <= score => Some(before.clone()),
+            (_, Some((score, vetoes))) => Some(NearestFit { vetoes, score, since: now }),
+            (before, None) => before.cloned(),
+        };
+        let mut reasons: Vec<Reason> =
+            findings.causes.into_values().map(|(cause, agents)| Reason { cause, agents }).collect();
+        reasons.sort_by(|a, b| b.agents.cmp(&a.agents).then_with(|| a.cause.cmp(&b.cause)));
+        let agents = findings.agents;
+        Self { at: now, agents, silent_agents: known_hosts.saturating_sub(agents), reasons, nearest }
+    }
+
+    pub(crate) fn nearest_fit(&self, now: Timestamp) -> Option<&NearestFit> {
+        self.nearest.as_ref().filter(|nearest| now.since(nearest.since) <= NEAREST_FIT_LIFETIME)
+    }
+
+    /// The vetoes of the offer that came nearest, unless they are too old.
+    pub fn nearest_vetoes(&self, now: Timestamp) -> &[Veto] {
+        self.nearest_fit(now).map_or(&[], |nearest| &nearest.vetoes)
+    }
+
+    /// Upstream's text for it: the reasons joined with `,`.
+    pub fn nearest_fit_text(&self, now: Timestamp) -> String {
+        let reasons: Vec<String> = self.nearest_vetoes(now).iter().map(ToString::to_string).collect();
+        reasons.join(",")
+    }
+
+    /// Every reason as a sentence: `3 of 5 agents: not enough RAM (need 8 GB, best has 6 GB)`.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self
+            .reasons
+            .iter()
+            .map(|reason| format!("{} of {} agents: {}", reason.agents, self.agents, reason.cause))
+            .collect();
+        if self.agents == 0 && self.silent_agents == 0 {
+            lines.push(
+                "no agent has offered anything yet: check that agents are connected to the master".to_owned(),
+            );
+        } else if self.silent_agents > 0 {
+            lines.push(format!("{} more agents offer nothing: they are in use, or away", self.silent_agents));
+        }
+        lines
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short { resource, need, best } => {
+                let name = resource.as_str();
+                let (need, best) = (Amount(*resource, *need), Amount(*resource, *best));
+                write!(formatter, "not enough {name} (need {need}, best has {best})")
+            }
+            Self::LimitReached { name, limit } => write!(formatter, "limit {name}:{limit} reached"),
+            Self::LacksAttribute(name) => {
+                write!(
+                    formatter,
+                    "agents lack the attribute '{name}': start them with --attributes={name}:…"
+                )?;
+                if matches!(&**name, "host" | "rack") {
+                    write!(formatter, ", or run the scheduler with -enable_legacy_constraints=false")?;
+                }
+                Ok(())
+            }
+            Self::WrongValue(name) => write!(formatter, "constraint on '{name}' not satisfied"),
+            Self::Dedicated => write!(formatter, "dedicated to other jobs"),
+            Self::InMaintenance => write!(formatter, "in maintenance"),
+        }
+    }
+}
+
+/// An amount of a resource with its unit.
+struct Amount(ResourceKind, i64);
+
+impl fmt::Display for Amount {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            ResourceKind::Cpus => write!(formatter, "{} cores", MilliCpus(self.1)),
+            ResourceKind::Ram | ResourceKind::Disk => write!(formatter, "{}", Megabytes(self.1)),
+            ResourceKind::Ports | ResourceKind::Gpus => write!(formatter, "{}", self.1),
+        }
+    }
+}
+
+/// What one attempt found out about the offers it looked at.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Findings {
+    agents: usize,
+    evaluated: u64,
+    causes: BTreeMap<Kind, (Cause, usize)>,
+    nearest: Option<(i64, Arc<[Veto]>)>,
+    counters: BTreeMap<&'static str, u64>,
+}
+
+/// What causes are put together by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Short(ResourceKind),
+    Limit(Arc<str>, i32),
+    Lacks(Arc<str>),
+    Wrong(Arc<str>),
+    Dedicated,
+    Maintenance,
+}
+
+impl Findings {
+    /// An offer was looked at and took a task.
+    pub(crate) fn fitted(&mut self) {
+        self.evaluated += 1;
+    }
+
+    /// An offer was looked at and vetoed.
+    pub(crate) fn add(&mut self, vetoes: &[Veto]) {
+        self.evaluated += 1;
+        for counter in vetoes.iter().map(Veto::counter).chain(VetoGroup::of(vetoes).counter()) {
+            *self.counters.entry(counter).or_default() += 1;
+        }
+        self.remember(vetoes);
+    }
+
+    /// An offer is known to be vetoed, from an earlier attempt.
+    pub(crate) fn remember(&mut self, vetoes: &[Veto]) {
+        self.agents += 1;
+        let score = vetoes.iter().map(Veto::score).sum();
+        if self.nearest.as_ref().is_none_or(|(best, _)| score < *best) {
+            self.nearest = Some((score, Arc::from(vetoes)));
+        }
+        for veto in vetoes {
+            let (kind, cause) = cause_of(veto);
+            let (known, agents) = self.causes.entry(kind).or_insert_with(|| (cause.clone(), 0));
+            *agents += 1;
+            if let (Cause::Short { best, .. }, Cause::Short { best: other, .. }) = (known, &cause) {
+                *best = (*best).max(*other);
+            }
+        }
+    }
+
+    /// Tells the counters.
+    pub(crate) fn count(&self, step: &mut Step<'_>) {
+        step.count("veto_evaluated_offers", self.evaluated);
+        for (name, by) in &self.counters {
+            step.count(*name, *by);
+        }
+    }
+}
+
+fn cause_of(veto: &Veto) -> (Kind, Cause) {
+    match veto {
+        Veto::Dedicated => (Kind::Dedicated, Cause::Dedicated),
+        Veto::Draining | Veto::Drained => (Kind::Maintenance, Cause::InMaintenance),
+        Veto::Constraint { name, is_missing: true } => {
+            (Kind::Lacks(Arc::clone(name)), Cause::LacksAttribute(Arc::clone(name)))
+        }
+        Veto::Constraint { name, is_missing: false } => {
+            (Kind::Wrong(Arc::clone(name)), Cause::WrongValue(Arc::clone(name)))
+        }
+        Veto::Limit { name, limit } => (
+            Kind::Limit(Arc::clone(name), *limit),
+            Cause::LimitReached { name: Arc::clone(name), limit: *limit },
+        ),
+        Veto::Insufficient { resource, need, available } => {
+            (Kind::Short(*resource), Cause::Short { resource: *resource, need: *need, best: *available })
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "explain_tests.rs"]
+mod tests;

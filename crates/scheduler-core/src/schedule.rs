@@ -1,0 +1,210 @@
+//! From pending tasks to launches: due group → offers that fit (vetoes) → first fit → assignment.
+//!
+//! Every stage is a plain function over borrowed data; this file strings them together.
+
+mod assign;
+mod counts;
+pub mod filter;
+mod groups;
+mod rate;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use aurora_api::amounts::Millis;
+use aurora_api::ids::{OfferId, TaskId};
+use aurora_api::task::{Assignment, TaskConfig, TaskStatus};
+
+use crate::backoff::backoff;
+use crate::effect::{Effect, TimerKey};
+use crate::explain::{Explanation, Findings};
+use crate::handle::{Core, Step};
+use crate::operation::ConfigId;
+use crate::task::{ChangeResult, StatusChange};
+use assign::{Attempt, Placement, first_fit};
+use counts::{AttributeCounts, HostWithoutAttributes};
+use filter::{Request, Veto};
+pub(crate) use groups::Groups;
+pub(crate) use rate::RateLimiter;
+
+/// Most pairs of group and new offer looked at to wake groups early. Groups beyond it wait for their own time.
+const WAKE_CHECKS_MAX: usize = 1000;
+
+/// Vetoes of a group's offers that hold for as long as the offer does.
+pub(crate) type StaticBans = BTreeMap<OfferId, Arc<[Veto]>>;
+
+impl Core {
+    /// A task is pending: it will be tried after `delay`, or with the group that waits already.
+    pub(crate) fn join_group(&mut self, task: &TaskId, delay: Millis, step: &mut Step<'_>) {
+        let config = self.state.tables().config_id(task).expect("a stored task has a stored configuration");
+        let due = step.now + delay;
+        if self.groups.join(config, task, due) {
+            step.set_timer(TimerKey::ScheduleGroup(config.0), due);
+        }
+    }
+
+    /// A task is not pending any more.
+    pub(crate) fn leave_group(&mut self, task: &TaskId, step: &mut Step<'_>) {
+        if let Some((config, is_empty)) = self.groups.leave(task) {
+            self.explanations.remove(&config);
+            if is_empty {
+                step.cancel_timer(TimerKey::ScheduleGroup(config.0));
+            }
+        }
+    }
+
+    /// New offers came: groups they suit need not wait for their time.
+    pub(crate) fn wake_groups(&mut self, offers: &BTreeSet<OfferId>, step: &mut Step<'_>) {
+        if offers.is_empty() {
+            return;
+        }
+        let soon = step.now + self.config.first_schedule_delay;
+        let mut checks = 0;
+        let mut woken = Vec::new();
+        for id in self.groups.waiting_beyond(soon) {
+            checks += offers.len();
+            if checks > WAKE_CHECKS_MAX {
+                break;
+            }
+            let Some(config) = self.state.configs().get(id) else { continue };
+            let Ok((request, counts)) = self.request(config) else { continue };
+            let suits = |offer: &OfferId| {
+                self.offers.usable(offer).is_some_and(|held| {
+                    filter::vetoes(held, &held.offer_space(), &request, &counts, step.now).is_empty()
+                })
+            };
+            if offers.iter().any(suits) {
+                woken.push(id);
+            }
+        }
+        for id in woken {
+            if let Some(group) = self.groups.get_mut(id) {
+                group.due = soon;
+                step.set_timer(TimerKey::ScheduleGroup(id.0), soon);
+            }
+        }
+    }
+
+    /// A group's time has come: try its first tasks (`spec/scheduler.md` §2.1).
+    pub(crate) fn on_group_due(&mut self, id: ConfigId, step: &mut Step<'_>) {
+        let Some(group) = self.groups.get_mut(id).filter(|group| group.due <= step.now) else { return };
+        if !group.has_permit {
+            let wait = self.limiter.acquire(step.now);
+            if wait > Millis::ZERO {
+                group.has_permit = true;
+                group.due = step.now + wait;
+                step.set_timer(TimerKey::ScheduleGroup(id.0), group.due);
+                step.count("schedule_attempts_blocks", 1);
+                return;
+            }
+        }
+        group.has_permit = false;
+        group.is_starting = false;
+        step.count("scheduled_task_penalty_ms_total", group.penalty.0.unsigned_abs());
+        step.count("scheduled_task_penalty_events", 1);
+        let tasks: Vec<TaskId> = group.first(self.config.tasks_per_attempt);
+        let placed = match self.attempt(id, &tasks, step) {
+            Ok(placed) => placed,
+            Err(HostWithoutAttributes(_)) => {
+                step.count("schedule_attempts_failed", 1);
+                0
+            }
+        };
+        let Some(group) = self.groups.get_mut(id) else { return };
+        let delay = if placed > 0 {
+            group.penalty = Millis::ZERO;
+            self.config.first_schedule_delay
+        } else {
+            let (min, max) = (self.config.schedule_penalty_min, self.config.schedule_penalty_max);
+            group.penalty = backoff(group.penalty, min, max, &mut self.rng);
+            group.penalty
+        };
+        group.due = step.now + delay;
+        step.set_timer(TimerKey::ScheduleGroup(id.0), group.due);
+    }
+
+    /// One scheduling attempt for tasks of one configuration; says how many it placed (`spec/scheduler.md` §2.3).
+    fn attempt(
+        &mut self,
+        group: ConfigId,
+        tasks: &[TaskId],
+        step: &mut Step<'_>,
+    ) -> Result<usize, HostWithoutAttributes> {
+        let config =
+            Arc::clone(self.state.configs().get(group).expect("a group is of a stored configuration"));
+        let (request, counts) = self.request(&config)?;
+        step.count("schedule_attempts_fired", count(tasks.len()));
+        let mut bans = self.groups.take_bans(group);
+        let mut attempt = Attempt { request: &request, counts, bans: &mut bans, now: step.now };
+        let (placements, findings) =
+            first_fit(&self.offers, &self.config, &mut attempt, tasks, &mut self.rng);
+        drop(request);
+
+        let placed = placements.iter().map(|placement| placement.tasks.len()).sum();
+        findings.count(step);
+        for placement in placements {
+            self.launch(placement, step);
+        }
+        if placed < tasks.len() {
+            step.count("schedule_attempts_no_match", count(tasks.len() - placed));
+            self.groups.give_bans(group, bans);
+            self.explain(group, findings, step);
+        }
+        Ok(placed)
+    }
+
+    /// What a task of this configuration asks of an offer, and where its siblings are.
+    fn request<'a>(
+        &self,
+        config: &'a TaskConfig,
+    ) -> Result<(Request<'a>, AttributeCounts), HostWithoutAttributes> {
+        let request = Request {
+            config,
+            footprint: self.config.footprint(config),
+            is_revocable: self.config.tiers.is_revocable(&config.tier),
+            unavailability_threshold: self.config.unavailability_threshold,
+        };
+        let counts = AttributeCounts::of_job(self.state.tables(), config)?;
+        Ok((request, counts))
+    }
+
+    /// Assigns tasks to the offer that was found for them, and uses it up.
+    fn launch(&mut self, placement: Placement, step: &mut Step<'_>) {
+        let held = self.take_offer(&placement.offer, step).expect("a placement is on a held offer");
+        let offer = &held.offer;
+        let mut tasks = Vec::with_capacity(placement.tasks.len());
+        for (id, ports) in placement.tasks {
+            let assignment = Assignment { agent: offer.agent.clone(), host: offer.host.clone(), ports };
+            let assign = StatusChange {
+                assignment: Some(assignment),
+                ..StatusChange::to(&id, TaskStatus::Assigned).expecting(TaskStatus::Pending)
+            };
+            let result = self.change_status(&assign, step);
+            assert_eq!(result, ChangeResult::Success, "a group holds pending tasks only");
+            tasks.extend(self.state.task(&id).cloned());
+        }
+        let (offer, agent) = (offer.id.clone(), offer.agent.clone());
+        step.batch.effects.push(Effect::Launch { offer, agent, tasks, refuse: self.refusal() });
+    }
+
+    /// Remembers why the rest of a group is pending.
+    fn explain(&mut self, group: ConfigId, findings: Findings, step: &Step<'_>) {
+        let before = self.explanations.get(&group);
+        let hosts = self.state.tables().host_count();
+        let explanation = Explanation::new(
+            findings,
+            before.and_then(|before| before.nearest_fit(step.now)),
+            hosts,
+            step.now,
+        );
+        self.explanations.insert(group, Arc::new(explanation));
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+#[path = "schedule_tests.rs"]
+mod tests;

@@ -1,0 +1,148 @@
+//! First fit: each task gets the first offer that suits it (`spec/scheduler.md` §2.4).
+//!
+//! An offer may take several tasks of one attempt. Limits and resources are checked again after each (T4).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use aurora_api::amounts::{Resources, Timestamp};
+use aurora_api::ids::{OfferId, TaskId};
+
+use super::StaticBans;
+use super::counts::AttributeCounts;
+use super::filter::{Request, Space, VetoGroup, vetoes};
+use crate::config::CoreConfig;
+use crate::explain::Findings;
+use crate::offers::Offers;
+use crate::rng::CoreRng;
+
+/// Ports by name.
+pub(super) type Ports = BTreeMap<Arc<str>, u16>;
+
+/// Tasks for one offer.
+#[derive(Clone, Debug)]
+pub(super) struct Placement {
+    pub(super) offer: OfferId,
+    pub(super) tasks: Vec<(TaskId, Ports)>,
+}
+
+/// What one attempt knows and learns.
+pub(super) struct Attempt<'a> {
+    pub(super) request: &'a Request<'a>,
+    /// Grows with each placed task.
+    pub(super) counts: AttributeCounts,
+    /// Offers that cannot suit this group; grows.
+    pub(super) bans: &'a mut StaticBans,
+    pub(super) now: Timestamp,
+}
+
+/// Finds offers for tasks of one configuration.
+///
+/// Placing a task never makes another offer suit, so one pass over the offers is enough for all the tasks.
+pub(super) fn first_fit(
+    offers: &Offers,
+    config: &CoreConfig,
+    attempt: &mut Attempt<'_>,
+    tasks: &[TaskId],
+    rng: &mut CoreRng,
+) -> (Vec<Placement>, Findings) {
+    let mut waiting: VecDeque<&TaskId> = tasks.iter().collect();
+    let mut placements = Vec::new();
+    let mut findings = Findings::default();
+    for held in offers.in_order() {
+        if waiting.is_empty() {
+            break;
+        }
+        if !held.is_worth_trying() {
+            continue;
+        }
+        let id = &held.offer.id;
+        if let Some(known) = attempt.bans.get(id) {
+            findings.remember(known);
+            continue;
+        }
+        let mut space = held.offer_space();
+        let mut ports = held.offer.ports.clone();
+        let mut placed = Vec::new();
+        while let Some(task) = waiting.front() {
+            let found = vetoes(held, &space, attempt.request, &attempt.counts, attempt.now);
+            if found.is_empty() {
+                placed.push((TaskId::clone(task), take_ports(&mut ports, attempt.request, rng)));
+                waiting.pop_front();
+                attempt.counts.add(&held.offer.attributes);
+                space.take(attempt.request, config);
+                continue;
+            }
+            if placed.is_empty() && VetoGroup::of(&found) == VetoGroup::Static {
+                attempt.bans.insert(id.clone(), Arc::from(found.as_slice()));
+            }
+            findings.add(&found);
+            break;
+        }
+        if !placed.is_empty() {
+            findings.fitted();
+            placements.push(Placement { offer: id.clone(), tasks: placed });
+        }
+    }
+    if !waiting.is_empty() {
+        // The pass saw every offer: what it did not see is gone for good.
+        attempt.bans.retain(|id, _| offers.usable(id).is_some());
+    }
+    (placements, findings)
+}
+
+impl Space {
+    /// Takes away what a task uses. Resources of which Mesos offers no revocable kind come from one and the same pool.
+    fn take(&mut self, request: &Request<'_>, config: &CoreConfig) {
+        let Resources { cpus, ram, disk, gpus, ports } = request.footprint;
+        let pools = if request.is_revocable {
+            [(&mut self.revocable, true), (&mut self.regular, false)]
+        } else {
+            [(&mut self.regular, true), (&mut self.revocable, false)]
+        };
+        for (pool, is_own) in pools {
+            if is_own || !config.revocable_cpus {
+                pool.cpus -= cpus;
+            }
+            if is_own || !config.revocable_ram {
+                pool.ram -= ram;
+            }
+            pool.disk -= disk;
+            pool.gpus -= gpus;
+            pool.ports -= ports;
+        }
+    }
+}
+
+/// Takes a port at random for each name.
+fn take_ports(ranges: &mut Vec<(u16, u16)>, request: &Request<'_>, rng: &mut CoreRng) -> Ports {
+    let take = |name: &Arc<str>| {
+        let port = take_port(ranges, rng).expect("the offer has as many ports as the filter saw");
+        (Arc::clone(name), port)
+    };
+    request.config.ports.iter().map(take).collect()
+}
+
+/// Takes one port at random out of closed ranges.
+fn take_port(ranges: &mut Vec<(u16, u16)>, rng: &mut CoreRng) -> Option<u16> {
+    let width = |(low, high): (u16, u16)| u64::from(high) - u64::from(low) + 1;
+    let total: u64 = ranges.iter().copied().map(width).sum();
+    if total == 0 {
+        return None;
+    }
+    let mut place = rng.below(total);
+    let mut index = 0;
+    while place >= width(ranges[index]) {
+        place -= width(ranges[index]);
+        index += 1;
+    }
+    let (low, high) = ranges[index];
+    let port = low + u16::try_from(place).expect("a place within a range of ports is a port's distance");
+    let rest = [(low < port).then(|| (low, port - 1)), (port < high).then(|| (port + 1, high))];
+    ranges.splice(index..=index, rest.into_iter().flatten());
+    Some(port)
+}
+
+#[cfg(test)]
+#[path = "assign_tests.rs"]
+mod tests;

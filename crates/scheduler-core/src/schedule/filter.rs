@@ -1,0 +1,290 @@
+//! Whether an offer suits a task, and if not, why (`spec/scheduler.md` §2.9, §2.10).
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use aurora_api::amounts::{Millis, Resources, Timestamp};
+use aurora_api::task::{Constraint, ConstraintRule, TaskConfig};
+
+use super::counts::AttributeCounts;
+use crate::offers::HeldOffer;
+use crate::operation::MaintenanceMode;
+
+/// The attribute that reserves agents.
+pub(crate) const DEDICATED: &str = "dedicated";
+
+/// One reason why an offer does not suit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Veto {
+    /// The agent is reserved, and the task does not ask for such agents.
+    Dedicated,
+    /// The agent is being emptied, or soon is by Mesos.
+    Draining,
+    /// The agent is empty for maintenance.
+    Drained,
+    /// A rule on an attribute's values is broken, or a limit is on an attribute that the agent lacks.
+    Constraint {
+        /// The attribute.
+        name: Arc<str>,
+        /// Whether the agent has no such attribute at all.
+        is_missing: bool,
+    },
+    /// The agent's value of an attribute has as many tasks of the job as it may have.
+    Limit {
+        /// The attribute.
+        name: Arc<str>,
+        /// The limit.
+        limit: i32,
+    },
+    /// There is not enough of a resource.
+    Insufficient {
+        /// Which.
+        resource: ResourceKind,
+        /// How much the task and its executor need, in the kind's unit.
+        need: i64,
+        /// How much the offer has.
+        available: i64,
+    },
+}
+
+/// The kinds of resources, in upstream's order (`spec/scheduler.md` §2.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ResourceKind {
+    /// In thousandths of a core.
+    Cpus,
+    /// In MB.
+    Ram,
+    /// In MB.
+    Disk,
+    /// A number.
+    Ports,
+    /// A number.
+    Gpus,
+}
+
+impl ResourceKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Cpus, Self::Ram, Self::Disk, Self::Ports, Self::Gpus];
+
+    /// As upstream's messages call it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cpus => "CPU",
+            Self::Ram => "RAM",
+            Self::Disk => "disk",
+            Self::Ports => "ports",
+            Self::Gpus => "GPU",
+        }
+    }
+
+    /// How much of it there is.
+    pub const fn of(self, resources: &Resources) -> i64 {
+        match self {
+            Self::Cpus => resources.cpus.0,
+            Self::Ram => resources.ram.0,
+            Self::Disk => resources.disk.0,
+            Self::Ports => resources.ports,
+            Self::Gpus => resources.gpus,
+        }
+    }
+
+    /// The shortage that has the full score, in upstream's unit; processors are counted in thousandths here.
+    const fn scale(self) -> (i64, i64) {
+        match self {
+            Self::Cpus => (16, 1),
+            Self::Ram => (24_576, 1000),
+            Self::Disk => (460_800, 1000),
+            Self::Ports => (1000, 1000),
+            Self::Gpus => (4, 1000),
+        }
+    }
+}
+
+impl Veto {
+    /// How far away the task is from fitting; a smaller sum is nearer.
+    pub fn score(&self) -> i64 {
+        match self {
+            Self::Dedicated => 1_000_000,
+            Self::Draining | Self::Drained => 100_000,
+            Self::Constraint { .. } | Self::Limit { .. } => 10_000,
+            Self::Insufficient { resource, need, available } => {
+                let (range, factor) = resource.scale();
+                (need.saturating_sub(*available).saturating_mul(factor) / range).min(1000)
+            }
+        }
+    }
+
+    /// Whether it holds for as long as the offer does. A limit can be met again when a task ends.
+    pub const fn is_static(&self) -> bool {
+        !matches!(self, Self::Limit { .. })
+    }
+
+    /// The kind, as counters spell it.
+    pub(crate) const fn counter(&self) -> &'static str {
+        match self {
+            Self::Dedicated => "scheduling_veto_dedicated_constraint_mismatch",
+            Self::Draining | Self::Drained => "scheduling_veto_maintenance",
+            Self::Constraint { .. } => "scheduling_veto_constraint_mismatch",
+            Self::Limit { .. } => "scheduling_veto_limit_not_satisfied",
+            Self::Insufficient { .. } => "scheduling_veto_insufficient_resources",
+        }
+    }
+}
+
+/// Upstream's text.
+impl fmt::Display for Veto {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dedicated => write!(formatter, "Host is dedicated"),
+            Self::Draining => write!(formatter, "Host draining for maintenance"),
+            Self::Drained => write!(formatter, "Host drained for maintenance"),
+            Self::Constraint { name, .. } => write!(formatter, "Constraint not satisfied: {name}"),
+            Self::Limit { name, .. } => write!(formatter, "Limit not satisfied: {name}"),
+            Self::Insufficient { resource, .. } => write!(formatter, "Insufficient: {}", resource.as_str()),
+        }
+    }
+}
+
+/// Whether vetoes last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VetoGroup {
+    /// There are none.
+    Empty,
+    /// All last as long as the offer.
+    Static,
+    /// None does.
+    Dynamic,
+    /// Some do.
+    Mixed,
+}
+
+impl VetoGroup {
+    /// Of these vetoes.
+    pub fn of(vetoes: &[Veto]) -> Self {
+        let lasting = vetoes.iter().filter(|veto| veto.is_static()).count();
+        match (lasting, vetoes.len()) {
+            (_, 0) => Self::Empty,
+            (0, _) => Self::Dynamic,
+            (lasting, all) if lasting == all => Self::Static,
+            _ => Self::Mixed,
+        }
+    }
+
+    pub(crate) const fn counter(self) -> Option<&'static str> {
+        match self {
+            Self::Empty => None,
+            Self::Static => Some("scheduling_veto_static"),
+            Self::Dynamic => Some("scheduling_veto_dynamic"),
+            Self::Mixed => Some("scheduling_veto_mixed"),
+        }
+    }
+}
+
+/// What a task asks of an offer.
+#[derive(Clone, Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) config: &'a TaskConfig,
+    /// The task's resources and its executor's.
+    pub(crate) footprint: Resources,
+    /// Whether its tier takes revocable resources.
+    pub(crate) is_revocable: bool,
+    pub(crate) unavailability_threshold: Millis,
+}
+
+/// What an offer still has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Space {
+    /// For tasks of a non-revocable tier.
+    pub(crate) regular: Resources,
+    /// For tasks of a revocable tier.
+    pub(crate) revocable: Resources,
+}
+
+impl HeldOffer {
+    /// All that it offers.
+    pub(crate) fn offer_space(&self) -> Space {
+        Space { regular: self.offer.resources, revocable: self.offer.revocable }
+    }
+
+    /// Offers without processors or memory cannot hold any task and are not even looked at.
+    pub(super) fn is_worth_trying(&self) -> bool {
+        let Space { regular, revocable } = self.offer_space();
+        (regular.cpus.0 > 0 || revocable.cpus.0 > 0) && (regular.ram.0 > 0 || revocable.ram.0 > 0)
+    }
+}
+
+/// Why this offer does not suit; nothing if it does. Each stage hides the later ones.
+pub(super) fn vetoes(
+    held: &HeldOffer,
+    space: &Space,
+    request: &Request<'_>,
+    counts: &AttributeCounts,
+    now: Timestamp,
+) -> Vec<Veto> {
+    let first = dedicated(held, request)
+        .or_else(|| maintenance(held, request, now))
+        .or_else(|| constraints(held, request, counts));
+    match first {
+        Some(veto) => vec![veto],
+        None => shortages(space, request),
+    }
+}
+
+fn dedicated(held: &HeldOffer, request: &Request<'_>) -> Option<Veto> {
+    let is_dedicated = held.offer.attributes.contains_key(DEDICATED);
+    let asks_for_it = || request.config.constraints.iter().any(|constraint| &*constraint.name == DEDICATED);
+    (is_dedicated && !asks_for_it()).then_some(Veto::Dedicated)
+}
+
+fn maintenance(held: &HeldOffer, request: &Request<'_>, now: Timestamp) -> Option<Veto> {
+    let is_unavailable_soon =
+        || held.offer.unavailable_from.is_some_and(|from| from.since(now) < request.unavailability_threshold);
+    match held.mode {
+        MaintenanceMode::Draining => Some(Veto::Draining),
+        MaintenanceMode::Drained => Some(Veto::Drained),
+        MaintenanceMode::None | MaintenanceMode::Scheduled => is_unavailable_soon().then_some(Veto::Draining),
+    }
+}
+
+/// Rules on values first, as they cost less and last longer.
+fn constraints(held: &HeldOffer, request: &Request<'_>, counts: &AttributeCounts) -> Option<Veto> {
+    let is_limit = |constraint: &&Constraint| matches!(constraint.rule, ConstraintRule::Limit(_));
+    let constraints = &request.config.constraints;
+    let values_first =
+        constraints.iter().filter(|rule| !is_limit(rule)).chain(constraints.iter().filter(is_limit));
+    values_first.into_iter().find_map(|constraint| broken(constraint, held, counts))
+}
+
+fn broken(constraint: &Constraint, held: &HeldOffer, counts: &AttributeCounts) -> Option<Veto> {
+    let name = &constraint.name;
+    let of_host: Option<&BTreeSet<Arc<str>>> = held.offer.attributes.get(name);
+    let mismatch = || Veto::Constraint { name: Arc::clone(name), is_missing: of_host.is_none() };
+    match &constraint.rule {
+        ConstraintRule::Value { negated, values } => {
+            let matches = of_host.is_some_and(|of_host| !of_host.is_disjoint(values));
+            (matches == *negated).then(mismatch)
+        }
+        ConstraintRule::Limit(limit) => {
+            let Some(of_host) = of_host else { return Some(mismatch()) };
+            let is_reached = of_host.iter().any(|value| i64::from(*limit) <= counts.get(name, value));
+            is_reached.then(|| Veto::Limit { name: Arc::clone(name), limit: *limit })
+        }
+    }
+}
+
+fn shortages(space: &Space, request: &Request<'_>) -> Vec<Veto> {
+    let available = if request.is_revocable { &space.revocable } else { &space.regular };
+    if available.holds(&request.footprint) {
+        return Vec::new();
+    }
+    let shortage = |resource: ResourceKind| {
+        let (need, available) = (resource.of(&request.footprint), resource.of(available));
+        (need > available).then_some(Veto::Insufficient { resource, need, available })
+    };
+    ResourceKind::ALL.into_iter().filter_map(shortage).collect()
+}
+
+#[cfg(test)]
+#[path = "filter_tests.rs"]
+mod tests;

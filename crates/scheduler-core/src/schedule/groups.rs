@@ -1,0 +1,107 @@
+//! Pending tasks of equal configuration, tried together (`spec/scheduler.md` §2.1).
+
+use std::collections::BTreeMap;
+
+use aurora_api::amounts::{Millis, Timestamp};
+use aurora_api::ids::TaskId;
+
+use super::StaticBans;
+use crate::operation::ConfigId;
+
+/// Pending tasks of one configuration, in the order they came.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    queue: BTreeMap<u64, TaskId>,
+    /// The last delay after nothing could be placed; zero if the last attempt placed something, or none was made.
+    ///
+    /// Upstream starts from the first delay of 1 ms, and tries 17 times before it reaches the second it is configured to
+    /// start with (T3).
+    pub(crate) penalty: Millis,
+    /// When it is tried next.
+    pub(crate) due: Timestamp,
+    /// It waits only for the permit it has taken already.
+    pub(crate) has_permit: bool,
+    /// It waits out the spread of a restart and must not be woken early.
+    pub(crate) is_starting: bool,
+    bans: StaticBans,
+}
+
+impl Group {
+    pub(crate) fn first(&self, count: usize) -> Vec<TaskId> {
+        self.queue.values().take(count).cloned().collect()
+    }
+}
+
+/// All groups.
+#[derive(Debug, Default)]
+pub(crate) struct Groups {
+    by_config: BTreeMap<ConfigId, Group>,
+    places: BTreeMap<TaskId, (ConfigId, u64)>,
+    next_place: u64,
+}
+
+impl Groups {
+    /// Adds a task at the end. Says whether this made a new group, whose first time is `due`.
+    pub(crate) fn join(&mut self, config: ConfigId, task: &TaskId, due: Timestamp) -> bool {
+        let is_new = !self.by_config.contains_key(&config);
+        let group = self.by_config.entry(config).or_default();
+        if is_new {
+            group.due = due;
+        }
+        self.next_place += 1;
+        group.queue.insert(self.next_place, task.clone());
+        self.places.insert(task.clone(), (config, self.next_place));
+        is_new
+    }
+
+    /// Takes a task out. Says which group it was in, and whether that is gone now.
+    pub(crate) fn leave(&mut self, task: &TaskId) -> Option<(ConfigId, bool)> {
+        let (config, place) = self.places.remove(task)?;
+        let group = self.by_config.get_mut(&config)?;
+        group.queue.remove(&place);
+        let is_empty = group.queue.is_empty();
+        if is_empty {
+            self.by_config.remove(&config);
+        }
+        Some((config, is_empty))
+    }
+
+    pub(crate) fn get_mut(&mut self, config: ConfigId) -> Option<&mut Group> {
+        self.by_config.get_mut(&config)
+    }
+
+    /// Groups that come later than `soon`, and could come then.
+    pub(super) fn waiting_beyond(&self, soon: Timestamp) -> impl Iterator<Item = ConfigId> {
+        let waiting = self
+            .by_config
+            .iter()
+            .filter(move |(_, group)| group.due > soon && !group.has_permit && !group.is_starting);
+        waiting.map(|(config, _)| *config)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_config.is_empty()
+    }
+
+    pub(super) fn take_bans(&mut self, config: ConfigId) -> StaticBans {
+        self.by_config.get_mut(&config).map(|group| std::mem::take(&mut group.bans)).unwrap_or_default()
+    }
+
+    pub(super) fn give_bans(&mut self, config: ConfigId, bans: StaticBans) {
+        if let Some(group) = self.by_config.get_mut(&config) {
+            group.bans = bans;
+        }
+    }
+
+    /// Lifts the bans of some offers.
+    pub(crate) fn clear_bans(&mut self, is_lifted: impl Fn(&aurora_api::ids::OfferId) -> bool) {
+        for group in self.by_config.values_mut() {
+            group.bans.retain(|offer, _| !is_lifted(offer));
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn bans(&self, config: ConfigId) -> Option<&StaticBans> {
+        self.by_config.get(&config).map(|group| &group.bans)
+    }
+}

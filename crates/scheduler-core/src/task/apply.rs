@@ -1,0 +1,319 @@
+//! Doing what a transition owes (`spec/scheduler.md` §1.2).
+
+use std::sync::Arc;
+
+use aurora_api::ids::{AgentId, TaskId};
+use aurora_api::task::{Assignment, Task, TaskConfig, TaskEvent, TaskStatus};
+
+use super::flapping::{penalty, rescheduled_message};
+use super::transition::{Action, Outcome, transition};
+use crate::effect::Effect;
+use crate::handle::{Core, Step};
+use crate::operation::{ConfigId, Operation};
+
+/// A wish to change a task's status.
+#[derive(Clone, Debug)]
+pub(crate) struct StatusChange {
+    /// Whose.
+    pub(crate) task: TaskId,
+    /// Only if it has this status now.
+    pub(crate) expected: Option<TaskStatus>,
+    /// Where to; `None` deletes it.
+    pub(crate) to: Option<TaskStatus>,
+    /// Why, in words.
+    pub(crate) message: Option<Arc<str>>,
+    /// Its place, when it gets one.
+    pub(crate) assignment: Option<Assignment>,
+    /// The agent that told us, for a kill of a task we know nothing of.
+    pub(crate) agent: Option<AgentId>,
+}
+
+impl StatusChange {
+    pub(crate) fn to(task: &TaskId, status: TaskStatus) -> Self {
+        Self {
+            task: task.clone(),
+            expected: None,
+            to: Some(status),
+            message: None,
+            assignment: None,
+            agent: None,
+        }
+    }
+
+    pub(crate) fn expecting(self, status: TaskStatus) -> Self {
+        Self { expected: Some(status), ..self }
+    }
+
+    pub(crate) fn because(self, message: impl Into<Arc<str>>) -> Self {
+        Self { message: Some(message.into()), ..self }
+    }
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChangeResult {
+    /// Already there.
+    Same,
+    /// Done.
+    Success,
+    /// Refused.
+    Illegal,
+    /// Refused, but a kill was sent.
+    IllegalWithKill,
+    /// The task has not the expected status.
+    Unexpected,
+}
+
+impl ChangeResult {
+    /// As counters spell it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Same => "NOOP",
+            Self::Success => "SUCCESS",
+            Self::Illegal => "ILLEGAL",
+            Self::IllegalWithKill => "ILLEGAL_WITH_SIDE_EFFECTS",
+            Self::Unexpected => "INVALID_CAS_STATE",
+        }
+    }
+}
+
+impl Core {
+    /// Changes a task's status, if the table allows it, and does all that is owed then.
+    pub(crate) fn change_status(&mut self, change: &StatusChange, step: &mut Step<'_>) -> ChangeResult {
+        let task = self.state.task(&change.task).cloned();
+        let from = task.as_ref().map(|task| task.status);
+        if change.expected.is_some() && from != change.expected {
+            return ChangeResult::Unexpected;
+        }
+        match (transition(from, change.to), task) {
+            (Outcome::Same, _) => ChangeResult::Same,
+            (Outcome::Legal(actions), Some(task)) => {
+                self.execute(actions, task, change, step);
+                ChangeResult::Success
+            }
+            (Outcome::Legal(_), None) => {
+                unreachable!("the table allows nothing for a task that is not stored")
+            }
+            (Outcome::Illegal(actions), task) => {
+                step.count("scheduler_illegal_task_state_transitions", 1);
+                if actions.contains(&Action::Kill) {
+                    self.kill(&change.task, task.as_deref(), change.agent.as_ref(), step);
+                    ChangeResult::IllegalWithKill
+                } else {
+                    ChangeResult::Illegal
+                }
+            }
+        }
+    }
+
+    /// Stores a new task as PENDING or THROTTLED.
+    pub(crate) fn admit(
+        &mut self,
+        task: Task,
+        to: TaskStatus,
+        message: Option<Arc<str>>,
+        step: &mut Step<'_>,
+    ) {
+        let config = self.stored_config(&task.config, step);
+        let change = StatusChange { message, ..StatusChange::to(&task.id, to) };
+        let from = task.status;
+        assert_eq!(
+            transition(Some(from), Some(to)),
+            Outcome::Legal(&[Action::Save]),
+            "new tasks are admitted as PENDING or THROTTLED"
+        );
+        let task = self.save_status(task, to, &change, config, step);
+        self.publish(&task, from, step);
+    }
+
+    /// A task that was never stored.
+    pub(crate) fn new_task(&mut self, config: &Arc<TaskConfig>, instance: u32) -> Task {
+        let key = config.job.instance(instance);
+        let id = loop {
+            let id = TaskId::for_run(&key, self.rng.uuid());
+            if self.state.task(&id).is_none() {
+                break id;
+            }
+        };
+        Task {
+            id,
+            instance,
+            config: Arc::clone(config),
+            status: TaskStatus::Init,
+            assignment: None,
+            failure_count: 0,
+            times_partitioned: 0,
+            events: Vec::new(),
+            ancestor: None,
+        }
+    }
+
+    /// Forgets tasks that nothing more is owed for.
+    pub(crate) fn delete_tasks(&mut self, ids: &[TaskId], step: &mut Step<'_>) {
+        let mut deleted = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(task) = self.state.task(id).cloned() else { continue };
+            if transition(Some(task.status), None) == Outcome::Legal(&[Action::Delete]) {
+                self.remove(&task, step);
+                deleted.push(task);
+            }
+        }
+        if !deleted.is_empty() {
+            step.batch.effects.push(Effect::TasksRemoved(deleted));
+        }
+    }
+
+    fn execute(&mut self, actions: &[Action], task: Arc<Task>, change: &StatusChange, step: &mut Step<'_>) {
+        let from = task.status;
+        let mut draft = Task::clone(&task);
+        let mut saved = None;
+        for action in actions {
+            match action {
+                Action::CountFailure => draft.failure_count += 1,
+                Action::Save => {
+                    let to = change.to.expect("the table saves only what gets a status");
+                    let config = self.config_of(&task.id);
+                    let task = self.save_status(draft.clone(), to, change, config, step);
+                    draft = Task::clone(&task);
+                    saved = Some(task);
+                }
+                Action::Reschedule
+                | Action::RescheduleIfService
+                | Action::RescheduleIfRetriesLeft
+                | Action::RescheduleUnlessKilled => {
+                    if is_rescheduled(*action, &draft) {
+                        self.reschedule(&draft, step);
+                    }
+                }
+                Action::MarkLost => {
+                    let lost = StatusChange::to(&task.id, TaskStatus::Lost)
+                        .because("Action performed on partitioned task, marking as LOST.");
+                    self.change_status(&lost, step);
+                }
+                Action::Kill => self.kill(&task.id, Some(&task), None, step),
+                Action::Delete => {
+                    self.remove(&task, step);
+                    step.batch.effects.push(Effect::TasksRemoved(vec![Arc::clone(&task)]));
+                }
+            }
+        }
+        // Only now: nested changes (a replacement, LOST after PARTITIONED) have told of themselves first.
+        if let Some(saved) = saved {
+            self.publish(&saved, from, step);
+        }
+    }
+
+    fn save_status(
+        &mut self,
+        mut task: Task,
+        to: TaskStatus,
+        change: &StatusChange,
+        config: ConfigId,
+        step: &mut Step<'_>,
+    ) -> Arc<Task> {
+        task.status = to;
+        if to == TaskStatus::Partitioned {
+            task.times_partitioned += 1;
+            compact(&mut task.events);
+        }
+        if let Some(assignment) = &change.assignment {
+            task.assignment = Some(assignment.clone());
+        }
+        task.events.push(TaskEvent {
+            at: step.now,
+            status: to,
+            message: change.message.clone(),
+            scheduler: Some(Arc::clone(&self.identity.host)),
+        });
+        let task = Arc::new(task);
+        self.commit(Operation::SaveTask { task: Arc::clone(&task), config }, step);
+        task
+    }
+
+    fn reschedule(&mut self, old: &Task, step: &mut Step<'_>) {
+        let penalty = penalty(&self.state, old, &self.config, &mut self.rng);
+        let to = if penalty > aurora_api::amounts::Millis::ZERO {
+            TaskStatus::Throttled
+        } else {
+            TaskStatus::Pending
+        };
+        let replacement = Task {
+            failure_count: old.failure_count,
+            ancestor: Some(old.id.clone()),
+            ..self.new_task(&old.config, old.instance)
+        };
+        self.admit(replacement, to, Some(rescheduled_message(penalty)), step);
+    }
+
+    fn kill(&self, id: &TaskId, task: Option<&Task>, told_by: Option<&AgentId>, step: &mut Step<'_>) {
+        let placed = task.and_then(|task| task.assignment.as_ref()).map(|assignment| &assignment.agent);
+        let agent = placed.or(told_by).cloned();
+        step.batch.effects.push(Effect::Kill { task: id.clone(), agent });
+    }
+
+    fn remove(&mut self, task: &Task, step: &mut Step<'_>) {
+        let config = self.config_of(&task.id);
+        self.commit(Operation::RemoveTask(task.id.clone()), step);
+        if self.state.configs().uses(config) == 0 {
+            self.commit(Operation::RemoveConfig(config), step);
+        }
+        self.on_left(task, task.status, step);
+    }
+
+    /// Tells of a change, and starts or ends what hangs on the status.
+    fn publish(&mut self, task: &Arc<Task>, from: TaskStatus, step: &mut Step<'_>) {
+        step.batch.effects.push(Effect::StatusChanged { task: Arc::clone(task), from });
+        self.on_left(task, from, step);
+        // A nested change may have moved it on already.
+        if self.state.task(&task.id).is_some_and(|stored| stored.status == task.status) {
+            self.on_entered(task, step);
+        }
+    }
+
+    fn config_of(&self, id: &TaskId) -> ConfigId {
+        self.state.tables().config_id(id).expect("a stored task has a stored configuration")
+    }
+
+    /// The id of a configuration, stored now if it is new.
+    pub(crate) fn stored_config(&mut self, config: &Arc<TaskConfig>, step: &mut Step<'_>) -> ConfigId {
+        if let Some(id) = self.state.configs().id_of(config) {
+            return id;
+        }
+        let id = self.state.configs().free_id();
+        self.commit(Operation::SaveConfig { id, config: Arc::clone(config) }, step);
+        id
+    }
+}
+
+/// Whether this task, failures counted and status saved, gets a replacement (`spec/scheduler.md` §1.5).
+fn is_rescheduled(action: Action, task: &Task) -> bool {
+    let config = &task.config;
+    match action {
+        Action::Reschedule => true,
+        Action::RescheduleIfService => config.is_service,
+        Action::RescheduleIfRetriesLeft => {
+            config.is_service
+                || config.max_task_failures == -1
+                || task.failure_count < config.max_task_failures
+        }
+        Action::RescheduleUnlessKilled => {
+            !task.events.iter().any(|event| event.status == TaskStatus::Killing)
+        }
+        Action::CountFailure | Action::Save | Action::MarkLost | Action::Kill | Action::Delete => false,
+    }
+}
+
+/// Drops the last round of `X, PARTITIONED, X` before another PARTITIONED, so that an agent that comes and goes does not
+/// let the history grow (`spec/scheduler.md` §1.7).
+fn compact(events: &mut Vec<TaskEvent>) {
+    if let [.., first, partitioned, last] = events.as_slice()
+        && partitioned.status == TaskStatus::Partitioned
+        && first.status == last.status
+    {
+        events.truncate(events.len() - 2);
+    }
+}
+
+#[cfg(test)]
+#[path = "apply_tests.rs"]
+mod tests;

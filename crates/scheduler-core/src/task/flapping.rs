@@ -1,0 +1,79 @@
+//! Penalties for tasks that do not stay up (`spec/scheduler.md` §2.6).
+
+use std::sync::Arc;
+
+use aurora_api::amounts::Millis;
+use aurora_api::task::{Task, TaskStatus};
+
+use crate::backoff::backoff;
+use crate::config::CoreConfig;
+use crate::handle::Core;
+use crate::rng::CoreRng;
+use crate::state::State;
+
+/// Whether a run ended by itself too soon after it was last seen alive.
+///
+/// Being preempted is nobody's fault and does not count, though it does upstream (T6).
+fn flapped(task: &Task, threshold: Millis) -> bool {
+    let was_stopped = task.events.iter().any(|event| {
+        matches!(
+            event.status,
+            TaskStatus::Restarting | TaskStatus::Killing | TaskStatus::Draining | TaskStatus::Preempting
+        )
+    });
+    let last_alive = task.events.iter().rev().find(|event| event.status.is_active());
+    match (task.last_event(), last_alive) {
+        (Some(last), Some(alive)) if !was_stopped => last.at.since(alive.at) < threshold,
+        _ => false,
+    }
+}
+
+/// How long the replacement of this task must wait: the more of its ancestors flapped in a row, the longer.
+///
+/// Compat: it looks at the ancestors of `task`, not at `task` itself, so the first quick end costs nothing
+/// (`spec/scheduler.md` §2.6, T7).
+pub(super) fn penalty(state: &State, task: &Task, config: &CoreConfig, rng: &mut CoreRng) -> Millis {
+    let mut penalty = Millis::ZERO;
+    let mut next = task.ancestor.as_ref();
+    while let Some(ancestor) = next.and_then(|id| state.task(id)) {
+        if !flapped(ancestor, config.flapping_threshold) {
+            break;
+        }
+        let longer = backoff(penalty, config.flapping_delay_min, config.flapping_delay_max, rng);
+        if longer == penalty {
+            break;
+        }
+        penalty = longer;
+        next = ancestor.ancestor.as_ref();
+    }
+    penalty
+}
+
+impl Core {
+    /// How long a pending task of a restarted scheduler still waits for its ancestors' sake.
+    pub(crate) fn flapping_penalty(&mut self, task: &Task) -> Millis {
+        penalty(&self.state, task, &self.config, &mut self.rng)
+    }
+}
+
+const PENALIZED: (&str, &str) = ("Rescheduled, penalized for ", " ms for flapping");
+
+/// The message of a replacement's first event.
+pub(super) fn rescheduled_message(penalty: Millis) -> Arc<str> {
+    if penalty > Millis::ZERO {
+        Arc::from(format!("{}{}{}", PENALIZED.0, penalty.0, PENALIZED.1))
+    } else {
+        Arc::from("Rescheduled")
+    }
+}
+
+/// The penalty that [`rescheduled_message`] wrote: the event is its only durable record, and the delay served is the one
+/// that was announced (T7).
+pub(crate) fn penalty_of_message(message: &str) -> Option<Millis> {
+    let number = message.strip_prefix(PENALIZED.0)?.strip_suffix(PENALIZED.1)?;
+    number.parse().ok().map(Millis)
+}
+
+#[cfg(test)]
+#[path = "flapping_tests.rs"]
+mod tests;

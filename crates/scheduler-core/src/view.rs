@@ -1,0 +1,104 @@
+//! An immutable picture of the state, for everyone who only looks.
+
+use std::sync::Arc;
+
+use aurora_api::amounts::Timestamp;
+use aurora_api::ids::{FrameworkId, HostName, JobKey, OfferId, TaskId};
+use aurora_api::task::{Task, TaskStatus};
+use imbl::OrdMap;
+
+use crate::explain::Explanation;
+use crate::input::Offer;
+use crate::operation::{ConfigId, HostAttributes};
+pub use crate::state::JobTasks;
+use crate::state::Tables;
+
+/// The state at one moment. Taking, cloning and dropping it is cheap, however large the cluster is.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    pub(crate) tables: Tables,
+    pub(crate) offers: OrdMap<OfferId, Arc<Offer>>,
+    pub(crate) explanations: OrdMap<ConfigId, Arc<Explanation>>,
+}
+
+impl View {
+    /// A task by its id.
+    pub fn task(&self, id: &TaskId) -> Option<&Arc<Task>> {
+        self.tables.task(id)
+    }
+
+    /// All tasks, by id.
+    pub fn tasks(&self) -> impl Iterator<Item = &Arc<Task>> {
+        self.tables.tasks().map(|(task, _)| task)
+    }
+
+    /// How many tasks are stored.
+    pub fn task_count(&self) -> usize {
+        self.tables.len()
+    }
+
+    /// All jobs that have tasks, in the order of their keys.
+    pub fn jobs(&self) -> impl Iterator<Item = (&JobKey, &JobTasks)> {
+        self.tables.jobs()
+    }
+
+    /// The ids of a job's tasks.
+    pub fn job(&self, key: &JobKey) -> Option<&JobTasks> {
+        self.tables.job(key)
+    }
+
+    /// A job's tasks: the active ones by instance, then the ended ones, latest first.
+    pub fn job_tasks(&self, key: &JobKey) -> impl Iterator<Item = &Arc<Task>> {
+        let ids = self
+            .job(key)
+            .into_iter()
+            .flat_map(|job| job.active().map(|(_, id)| id).chain(job.ended().rev().map(|(_, id)| id)));
+        ids.filter_map(|id| self.task(id))
+    }
+
+    /// Tasks in one status, by id.
+    pub fn tasks_with_status(&self, status: TaskStatus) -> impl Iterator<Item = &Arc<Task>> {
+        self.tables.with_status(status).filter_map(|id| self.task(id))
+    }
+
+    /// How many tasks have this status: the gauge `task_store_<STATUS>`.
+    pub fn count(&self, status: TaskStatus) -> usize {
+        self.tables.count(status)
+    }
+
+    /// Tasks on a host, as far as they are not known to have ended.
+    pub fn tasks_on_host(&self, host: &HostName) -> impl Iterator<Item = &Arc<Task>> {
+        self.tables.on_host(host).filter_map(|id| self.task(id))
+    }
+
+    /// Our registration with Mesos, once there was one. Kept for ever: subscribe with it.
+    pub fn framework(&self) -> Option<&FrameworkId> {
+        self.tables.framework()
+    }
+
+    /// A host's attributes.
+    pub fn host(&self, host: &HostName) -> Option<&Arc<HostAttributes>> {
+        self.tables.host(host)
+    }
+
+    /// All hosts that ever offered something, by name.
+    pub fn hosts(&self) -> impl Iterator<Item = &Arc<HostAttributes>> {
+        self.tables.hosts()
+    }
+
+    /// The offers held at the moment.
+    pub fn offers(&self) -> impl Iterator<Item = &Arc<Offer>> {
+        self.offers.values()
+    }
+
+    /// Why a pending task is pending, once it was tried.
+    pub fn explanation(&self, id: &TaskId) -> Option<&Arc<Explanation>> {
+        self.task(id).filter(|task| task.status == TaskStatus::Pending)?;
+        self.explanations.get(&self.tables.config_id(id)?)
+    }
+
+    /// `getPendingReason`'s text: the nearest fit's reasons joined with `,`, or nothing (`spec/scheduler.md` §2.11).
+    pub fn pending_reason(&self, id: &TaskId, now: Timestamp) -> String {
+        self.explanation(id).map(|explanation| explanation.nearest_fit_text(now)).unwrap_or_default()
+    }
+}
