@@ -176,8 +176,9 @@ impl Checker<'_> {
             return;
         }
         if let Err(error) = self.context.budget.step() {
-            return self.report(trail, Cause::Broken(error), value.origin());
+            return self.report(trail, Cause::Broken(error), trail.place_of(value));
         }
+        let place = trail.place_of(value);
         match &value.node.body {
             Body::Scalar { ty, .. } => self.check_scalar(value, ty, trail),
             Body::Choice { ty, raw } => {
@@ -188,24 +189,24 @@ impl Checker<'_> {
             Body::List { ty, items } => {
                 let scopes = value.child_scopes();
                 for (index, item) in items.iter().enumerate() {
-                    self.check_part(item, &scopes, &trail.then(TrailStep::Item(ty, index, item)));
+                    self.check_part(item, &scopes, &trail.then(TrailStep::Item(ty, index, item), place));
                 }
             }
             Body::Map { ty, entries } => {
                 let scopes = value.child_scopes();
-                for (key, value) in entries {
-                    self.check_part(key, &scopes, &trail.then(TrailStep::Key(ty, key)));
-                    self.check_part(value, &scopes, &trail.then(TrailStep::Entry(ty, key, value)));
+                for (key, entry) in entries {
+                    self.check_part(key, &scopes, &trail.then(TrailStep::Key(ty, key), place));
+                    self.check_part(entry, &scopes, &trail.then(TrailStep::Entry(ty, key, entry), place));
                 }
             }
             Body::Struct { ty, fields } => {
                 let scopes = value.child_scopes();
                 for ((name, signature), field) in ty.fields().zip(fields) {
-                    let trail = trail.then(TrailStep::Field(ty, name));
+                    let trail = trail.then(TrailStep::Field(ty, name), place);
                     match field {
                         Some(field) => self.check_part(field, &scopes, &trail),
                         None if signature.is_required() => {
-                            self.report(&trail, Cause::Required, value.origin())
+                            self.report(&trail, Cause::Required, trail.place_of(value))
                         }
                         None => {}
                     }
@@ -227,13 +228,17 @@ impl Checker<'_> {
         let mut unbound = Vec::new();
         match self.context.interpolate(value, trail, &mut unbound) {
             Err(error) => {
-                let origin = error.origin().or(value.origin());
+                let origin = error.origin().or(trail.place_of(value));
                 self.report(trail, Cause::Broken(error), origin);
             }
             Ok(resolved) if !unbound.is_empty() && !matches!(ty, Type::String) => {
                 let text = resolved.raw_text().cloned().unwrap_or_default();
                 let unbound = unbound.into_iter().map(|unbound| unbound.reference).collect();
-                self.report(trail, Cause::Unresolved { ty: ty.clone(), text, unbound }, value.origin());
+                self.report(
+                    trail,
+                    Cause::Unresolved { ty: ty.clone(), text, unbound },
+                    trail.place_of(value),
+                );
             }
             Ok(_) => {}
         }
@@ -255,10 +260,10 @@ impl Checker<'_> {
                 self.check(&given.within(&value.scopes), trail);
                 return Ok(());
             }
-            let problems = match alternative.accept_within(raw, value.origin(), self.context.budget) {
+            let problems = match alternative.accept_within(raw, trail.place_of(value), self.context.budget) {
                 Ok(made) => self.problems_of(&made.within(&value.scopes)),
                 Err(error) => {
-                    let origin = error.origin().or(value.origin());
+                    let origin = error.origin().or(trail.place_of(value));
                     vec![Problem { path: Path::default(), cause: Cause::Broken(error), origin }]
                 }
             };
@@ -272,7 +277,7 @@ impl Checker<'_> {
             tried.push(TriedAlternative { name: alternative.name(), problems });
         }
         let cause = Cause::NoAlternative { choice: Arc::clone(ty.name()), value: raw_text(&raw.data), tried };
-        Err(Problem { path: trail.path(), cause, origin: value.origin() })
+        Err(Problem { path: trail.path(), cause, origin: trail.place_of(value) })
     }
 
     fn problems_of(&self, value: &Value) -> Vec<Problem> {

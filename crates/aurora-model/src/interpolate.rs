@@ -108,7 +108,7 @@ impl<'b> Context<'b> {
         trail: &Trail<'_>,
         unbound: &mut Vec<UnboundRef>,
     ) -> Result<Value, Error> {
-        let origin = value.origin();
+        let origin = trail.place_of(value);
         self.budget.step().map_err(|error| error.or_at(origin))?;
         self.budget
             .nested(|| match &value.node.body {
@@ -127,7 +127,7 @@ impl<'b> Context<'b> {
     ) -> Result<Value, Error> {
         let scopes = value.child_scopes();
         let mut part = |part: &Value, step: TrailStep<'_>| {
-            self.interpolate_part(part, &scopes, &trail.then(step), unbound)
+            self.interpolate_part(part, &scopes, &trail.then(step, value.origin()), unbound)
         };
         let body = match &value.node.body {
             Body::List { ty, items } => {
@@ -188,7 +188,7 @@ impl<'b> Context<'b> {
             }
             let before = unbound.len();
             let attempt = alternative
-                .accept_within(raw, value.origin(), self.budget)
+                .accept_within(raw, trail.place_of(value), self.budget)
                 .and_then(|made| self.interpolate(&made.within(&value.scopes), trail, unbound));
             match attempt {
                 Err(error) if error.is_mismatch() => unbound.truncate(before),
@@ -196,7 +196,12 @@ impl<'b> Context<'b> {
             }
         }
         let shown = raw_text(&raw.data);
-        Err(Error::Coercion { value: shown, to: Arc::clone(ty.name()), detail: None, origin: value.origin() })
+        Err(Error::Coercion {
+            value: shown,
+            to: Arc::clone(ty.name()),
+            detail: None,
+            origin: trail.place_of(value),
+        })
     }
 
     fn interpolate_scalar(
@@ -208,27 +213,27 @@ impl<'b> Context<'b> {
         unbound: &mut Vec<UnboundRef>,
     ) -> Result<Value, Error> {
         let RawData::Str(text) = raw else {
-            return scalar(ty, coerce(ty, raw, value.origin())?, value.origin());
+            return scalar(ty, coerce(ty, raw, trail.place_of(value))?, trail.place_of(value));
         };
         if !text.contains("{{") {
             return match ty {
                 Type::String => Ok(value.unscoped()),
-                _ => scalar(ty, coerce(ty, raw, value.origin())?, value.origin()),
+                _ => scalar(ty, coerce(ty, raw, trail.place_of(value))?, trail.place_of(value)),
             };
         }
-        let resolved = self.resolve(text, &value.scopes, value.origin())?;
+        let resolved = self.resolve(text, &value.scopes, trail.place_of(value))?;
         if resolved.left.is_empty() {
-            let data = coerce(ty, &RawData::Str(resolved.text.into()), value.origin())?;
-            return scalar(ty, data, value.origin());
+            let data = coerce(ty, &RawData::Str(resolved.text.into()), trail.place_of(value))?;
+            return scalar(ty, data, trail.place_of(value));
         }
         let path = trail.path();
         unbound.extend(resolved.left.into_iter().map(|reference| UnboundRef {
             reference,
             path: path.clone(),
             text: Arc::clone(text),
-            origin: value.origin(),
+            origin: trail.place_of(value),
         }));
-        scalar(ty, RawData::Str(resolved.text.into()), value.origin())
+        scalar(ty, RawData::Str(resolved.text.into()), trail.place_of(value))
     }
 
     /// Replaces references until nothing changes.

@@ -16,6 +16,7 @@ mod compare;
 mod error;
 mod interpolate;
 mod json;
+mod names;
 mod origin;
 mod path;
 mod raw;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::origin::Origin;
 use crate::types::{ListType, MapType, StructType};
 use crate::value::Value;
 
@@ -88,6 +89,8 @@ impl fmt::Display for Path {
 pub(crate) struct Trail<'a> {
     outer: Option<&'a Trail<'a>>,
     step: Option<TrailStep<'a>>,
+    /// Where the innermost part that knows was written.
+    place: Option<Origin>,
 }
 
 #[derive(Clone, Copy)]
@@ -99,10 +102,16 @@ pub(crate) enum TrailStep<'a> {
 }
 
 impl<'a> Trail<'a> {
-    pub(crate) const START: Trail<'static> = Trail { outer: None, step: None };
+    pub(crate) const START: Trail<'static> = Trail { outer: None, step: None, place: None };
 
-    pub(crate) fn then(&'a self, step: TrailStep<'a>) -> Trail<'a> {
-        Trail { outer: Some(self), step: Some(step) }
+    /// One step further, out of a part written at `place`.
+    pub(crate) fn then(&'a self, step: TrailStep<'a>, place: Option<Origin>) -> Trail<'a> {
+        Trail { outer: Some(self), step: Some(step), place: place.or(self.place) }
+    }
+
+    /// Where a part here was written: a part without an origin, such as a default, is where what holds it is.
+    pub(crate) fn place_of(&self, part: &Value) -> Option<Origin> {
+        part.origin().or(self.place)
     }
 
     pub(crate) fn path(&self) -> Path {

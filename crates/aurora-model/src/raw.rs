@@ -1,9 +1,14 @@
 //! Untyped data: what values are made from, and what they give back.
 
+use std::fmt;
 use std::sync::Arc;
 
+use crate::budget::{MAX_DEPTH, MAX_NODES};
+use crate::error::{Error, Limit};
 use crate::origin::Origin;
+use crate::render::raw_repr;
 use crate::scope::Environment;
+use crate::types::Extent;
 use crate::value::Value;
 
 /// Untyped data and where it came from. Parts without an origin of their own take that of what holds them.
@@ -89,6 +94,13 @@ impl Raw {
     }
 }
 
+/// As it would be written in a config file; long data is cut off.
+impl fmt::Display for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&raw_repr(&self.data))
+    }
+}
+
 /// Origins do not count; numbers and truth values compare by amount, as upstream's do.
 impl PartialEq for Raw {
     fn eq(&self, other: &Self) -> bool {
@@ -119,6 +131,34 @@ impl PartialEq for RawData {
 }
 
 impl RawData {
+    /// How large the data is with the values in it, if the model can walk that.
+    pub(crate) fn extent(&self) -> Result<Extent, Error> {
+        self.extent_within(MAX_DEPTH, &mut { MAX_NODES })
+    }
+
+    /// Lists may share their elements, so the parts are counted on the way and not at the end.
+    fn extent_within(&self, levels: usize, parts: &mut usize) -> Result<Extent, Error> {
+        let too_large = |limit| Error::TooLarge { limit, origin: None };
+        let levels = levels.checked_sub(1).ok_or_else(|| too_large(Limit::Depth))?;
+        *parts = parts.checked_sub(1).ok_or_else(|| too_large(Limit::Nodes))?;
+        match self {
+            Self::Value(value) => Extent::around([value.extent()]),
+            Self::Environment(environment) => {
+                Extent::around([Extent { depth: environment.depth(), ..Extent::LEAF }])
+            }
+            Self::List(items) => {
+                let items = items.iter().map(|item| item.data.extent_within(levels, parts));
+                Extent::around(items.collect::<Result<Vec<_>, _>>()?)
+            }
+            Self::Map(entries) => {
+                let both = entries.iter().flat_map(|(key, value)| [&key.data, &value.data]);
+                let both = both.map(|data| data.extent_within(levels, parts));
+                Extent::around(both.collect::<Result<Vec<_>, _>>()?)
+            }
+            _ => Ok(Extent::LEAF),
+        }
+    }
+
     /// The amount of a whole number or truth value.
     fn whole(&self) -> Option<i64> {
         match self {

@@ -1,6 +1,7 @@
 //! Scopes and lookup: where references find their values (`spec/config.md` §1.8 and §1.9).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indexmap::IndexMap;
 
@@ -270,11 +271,35 @@ impl Value {
     }
 }
 
-/// A flat table from addresses to texts and values.
+/// A flat table from addresses to texts and values. It remembers which entries lookups have used.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
-    table: IndexMap<Ref, Found>,
+    table: IndexMap<Ref, Entry>,
     depth: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    found: Found,
+    used: AtomicBool,
+}
+
+impl Entry {
+    fn new(found: Found) -> Self {
+        Self { found, used: AtomicBool::new(false) }
+    }
+
+    fn use_it(&self) -> &Found {
+        self.used.store(true, Ordering::Relaxed);
+        &self.found
+    }
+}
+
+/// A copy starts unused.
+impl Clone for Entry {
+    fn clone(&self) -> Self {
+        Self::new(self.found.clone())
+    }
 }
 
 impl Environment {
@@ -305,7 +330,7 @@ impl Environment {
 
     /// Adds everything of another table, which wins.
     pub fn extend(&mut self, other: &Environment) {
-        self.table.extend(other.table.iter().map(|(key, found)| (key.clone(), found.clone())));
+        self.table.extend(other.table.iter().map(|(key, entry)| (key.clone(), entry.clone())));
         self.depth = self.depth.max(other.depth);
     }
 
@@ -319,7 +344,16 @@ impl Environment {
 
     /// The entries, in the order their addresses were first given.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = (&Ref, &Found)> {
-        self.table.iter()
+        self.table.iter().map(|(key, entry)| (key, &entry.found))
+    }
+
+    /// Addresses that no lookup has used so far: bindings without an effect.
+    pub fn unused(&self) -> impl Iterator<Item = &Ref> {
+        self.table.iter().filter(|(_, entry)| !entry.used.load(Ordering::Relaxed)).map(|(key, _)| key)
+    }
+
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
     }
 
     /// Looks up an address: exactly, else in the value bound to its longest prefix that has it.
@@ -359,7 +393,7 @@ impl Environment {
             RawData::Environment(environment) => {
                 self.depth = self.depth.max(environment.depth);
                 let entries = environment.table.iter();
-                self.table.extend(entries.map(|(inner, found)| (key.join(inner), found.clone())));
+                self.table.extend(entries.map(|(inner, entry)| (key.join(inner), entry.clone())));
                 return Ok(());
             }
             RawData::Str(text) => Found::Text(Arc::clone(text)),
@@ -370,22 +404,24 @@ impl Environment {
             }
             _ => return Err(unbindable(value)),
         };
-        self.table.insert(key, found);
+        self.table.insert(key, Entry::new(found));
         Ok(())
     }
 
     fn find_components(&self, address: &[Component], budget: &Budget) -> Result<Option<Found>, Error> {
-        if let Some(found) = self.table.get(&Slice(address)) {
-            return Ok(Some(found.clone()));
+        if let Some(entry) = self.table.get(&Slice(address)) {
+            return Ok(Some(entry.use_it().clone()));
         }
         for length in (1..address.len()).rev() {
             budget.step()?;
             let (prefix, rest) = address.split_at(length);
-            if let Some(Found::Value(value)) = self.table.get(&Slice(prefix))
+            if let Some(entry) = self.table.get(&Slice(prefix))
+                && let Found::Value(value) = &entry.found
                 && value.is_namable()
                 && let Some(found) =
                     value.find_components(rest, budget).map(Some).or_else(FindError::as_absent)?
             {
+                entry.use_it();
                 return Ok(Some(found));
             }
         }

@@ -59,11 +59,7 @@ pub(crate) enum Body {
 impl Value {
     pub(crate) fn from_body(body: Body, origin: Option<Origin>) -> Result<Self, Error> {
         let extent = match &body {
-            Body::Scalar { raw: RawData::Value(inner), .. } => Extent::around([inner.extent()]),
-            Body::Choice { raw: Raw { data: RawData::Value(inner), .. }, .. } => {
-                Extent::around([inner.extent()])
-            }
-            Body::Scalar { .. } | Body::Choice { .. } => Ok(Extent::LEAF),
+            Body::Scalar { raw, .. } | Body::Choice { raw: Raw { data: raw, .. }, .. } => raw.extent(),
             Body::List { items, .. } => Extent::around(items.iter().map(Value::extent)),
             Body::Map { entries, .. } => {
                 Extent::around(entries.iter().flat_map(|(key, value)| [key.extent(), value.extent()]))
@@ -289,7 +285,7 @@ impl Value {
     }
 
     /// The first alternative of a choice that can be made and interpolated, uninterpolated and in scope.
-    fn chosen(&self) -> Option<Value> {
+    pub(crate) fn chosen(&self) -> Option<Value> {
         let Body::Choice { ty, raw } = &self.node.body else { return None };
         let budget = Budget::default();
         let context = Context::new(&budget, Escapes::Keep);

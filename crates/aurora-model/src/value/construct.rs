@@ -168,7 +168,6 @@ impl Maker<'_> {
             Type::List(list) => self.list(list, raw, origin),
             Type::Map(map) => self.map(map, std::slice::from_ref(raw), origin),
             Type::Choice(choice) => {
-                check_depth(raw)?;
                 let raw = raw.clone().at(origin);
                 Value::from_body(Body::Choice { ty: Arc::clone(choice), raw }, origin)
             }
@@ -263,7 +262,6 @@ fn unknown_field(ty: &StructType, name: &Arc<str>, origin: Option<Origin>) -> Un
 }
 
 fn scalar(ty: &Type, raw: &Raw, origin: Option<Origin>) -> Result<Value, Error> {
-    check_depth(raw)?;
     Value::from_body(Body::Scalar { ty: ty.clone(), raw: raw.data.clone() }, origin)
 }
 
@@ -311,25 +309,5 @@ fn as_pair(argument: &Raw) -> Option<(Raw, Raw)> {
             }
         }
         _ => None,
-    }
-}
-
-/// Data that is kept as given must not nest deeper than the model can walk.
-fn check_depth(raw: &Raw) -> Result<(), Error> {
-    fn fits(data: &RawData, levels: usize, parts: &mut usize) -> bool {
-        *parts = parts.saturating_sub(1);
-        levels > 0
-            && *parts > 0
-            && match data {
-                RawData::List(items) => items.iter().all(|item| fits(&item.data, levels - 1, parts)),
-                RawData::Map(entries) => entries.iter().all(|(key, value)| {
-                    fits(&key.data, levels - 1, parts) && fits(&value.data, levels - 1, parts)
-                }),
-                _ => true,
-            }
-    }
-    match fits(&raw.data, MAX_DEPTH, &mut crate::budget::MAX_NODES.clone()) {
-        true => Ok(()),
-        false => Err(Error::TooLarge { limit: Limit::Depth, origin: raw.origin }),
     }
 }
