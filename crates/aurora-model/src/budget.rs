@@ -20,7 +20,7 @@ pub struct Budget {
 }
 
 /// Scopes visited and parts walked in one operation.
-const DEFAULT_STEPS: u64 = 4_000_000;
+const DEFAULT_STEPS: u64 = 1_000_000;
 /// Bytes of text made in one operation.
 const DEFAULT_BYTES: u64 = 32 << 20;
 /// Interpolations inside one another: every level of [`MAX_DEPTH`] can take two.

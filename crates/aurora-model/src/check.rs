@@ -228,7 +228,7 @@ impl Checker<'_> {
         let mut unbound = Vec::new();
         match self.context.interpolate(value, trail, &mut unbound) {
             Err(error) => {
-                let origin = error.origin().or(trail.place_of(value));
+                let origin = error.origin().or_else(|| trail.place_of(value));
                 self.report(trail, Cause::Broken(error), origin);
             }
             Ok(resolved) if !unbound.is_empty() && !matches!(ty, Type::String) => {
@@ -263,7 +263,7 @@ impl Checker<'_> {
             let problems = match alternative.accept_within(raw, trail.place_of(value), self.context.budget) {
                 Ok(made) => self.problems_of(&made.within(&value.scopes)),
                 Err(error) => {
-                    let origin = error.origin().or(trail.place_of(value));
+                    let origin = error.origin().or_else(|| trail.place_of(value));
                     vec![Problem { path: Path::default(), cause: Cause::Broken(error), origin }]
                 }
             };

@@ -18,6 +18,8 @@ use crate::value::{Body, Value};
 
 /// Passes over one text; a chain of 99 replacements succeeds, as upstream.
 const MAX_PASSES: usize = 100;
+/// What a pass costs beyond its references, which cost one each.
+const STEPS_OF_A_PASS: usize = 4;
 /// Texts may not grow beyond this, in bytes.
 const MAX_TEXT_BYTES: usize = 8 << 20;
 /// From here on a growing text is looked at for a cycle after every pass, in bytes.
@@ -241,6 +243,7 @@ impl<'b> Context<'b> {
         let mut seen = IndexMap::new();
         let mut current = text.to_string();
         for pass in 0..MAX_PASSES {
+            self.budget.steps_taken(STEPS_OF_A_PASS)?;
             let template = Template::parse(&current).map_err(|error| Error::InvalidReference {
                 invalid: Box::new(error.invalid),
                 text: Arc::clone(text),
@@ -475,7 +478,7 @@ fn truncated(number: f64) -> Option<i64> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     let whole = number.trunc();
     #[allow(clippy::cast_possible_truncation)]
-    (whole >= -LIMIT && whole < LIMIT).then_some(whole as i64)
+    (-LIMIT..LIMIT).contains(&whole).then_some(whole as i64)
 }
 
 fn is_too_long(raw: &RawData) -> bool {

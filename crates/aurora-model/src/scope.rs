@@ -65,7 +65,7 @@ pub enum FindError {
 
 impl FindError {
     /// Nothing was found, as opposed to something being broken.
-    fn as_absent<T>(self) -> Result<Option<T>, Error> {
+    fn into_absent<T>(self) -> Result<Option<T>, Error> {
         match self {
             Self::Broken(error) => Err(error),
             _ => Ok(None),
@@ -119,7 +119,7 @@ impl Scopes {
             let found = match scope {
                 Scope::Environment(environment) => environment.find_components(address, budget)?,
                 Scope::Value(value) => {
-                    value.find_components(address, budget).map(Some).or_else(FindError::as_absent)?
+                    value.find_components(address, budget).map(Some).or_else(FindError::into_absent)?
                 }
                 Scope::Inside(value) => find_inside(value, address, budget)?,
             };
@@ -182,7 +182,7 @@ fn find_field(value: &Value, address: &[Component], budget: &Budget) -> Result<O
         None => Ok(None),
         Some(field) if rest.is_empty() => Ok(Some(Found::Value(field.clone()))),
         Some(field) if !field.is_namable() => Ok(None),
-        Some(field) => field.find_components(rest, budget).map(Some).or_else(FindError::as_absent),
+        Some(field) => field.find_components(rest, budget).map(Some).or_else(FindError::into_absent),
     }
 }
 
@@ -419,7 +419,7 @@ impl Environment {
                 && let Found::Value(value) = &entry.found
                 && value.is_namable()
                 && let Some(found) =
-                    value.find_components(rest, budget).map(Some).or_else(FindError::as_absent)?
+                    value.find_components(rest, budget).map(Some).or_else(FindError::into_absent)?
             {
                 entry.use_it();
                 return Ok(Some(found));

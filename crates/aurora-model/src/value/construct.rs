@@ -86,7 +86,7 @@ impl Value {
         let mut fields = fields.clone();
         Maker { budget }.set_fields(ty, &mut fields, named, origin)?;
         let body = Body::Struct { ty: Arc::clone(ty), fields };
-        let derived = Value::from_body(body, origin.or(self.origin()))?;
+        let derived = Value::from_body(body, origin.or_else(|| self.origin()))?;
         Ok(Value { node: derived.node, scopes: self.scopes.clone() })
     }
 
