@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cluster;
+pub mod framework;
 mod ports;
 pub mod processes;
 mod programs;
@@ -20,5 +21,5 @@ pub use cluster::{Backend, Cluster, Signal};
 pub use ports::PortBlock;
 pub use programs::program;
 pub use scheduler::Scheduler;
-pub use testbed::{Output, Testbed, TestbedOptions, events, task_id};
+pub use testbed::{Output, Testbed, TestbedOptions, current_user, events, task_id};
 pub use wait::{wait_for, wait_until};

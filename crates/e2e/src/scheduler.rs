@@ -76,6 +76,15 @@ impl Scheduler {
     /// # Panics
     /// If it runs already, or ends instead of getting ready.
     pub fn start_again(&mut self) {
+        self.spawn();
+        self.wait_until_ready();
+    }
+
+    /// Starts it again and does not wait.
+    ///
+    /// # Panics
+    /// If it runs already.
+    pub fn spawn(&mut self) {
         assert!(self.process.is_none(), "the scheduler runs already");
         let log =
             OpenOptions::new().create(true).append(true).open(self.directory.join("scheduler.log")).unwrap();
@@ -88,8 +97,15 @@ impl Scheduler {
             .spawn()
             .unwrap();
         self.process = Some(process);
+    }
+
+    /// Waits until it takes calls.
+    ///
+    /// # Panics
+    /// If it does not run, or ends instead of getting ready.
+    pub fn wait_until_ready(&mut self) {
         wait_until("the scheduler to be ready", START_DEADLINE, || {
-            let process = self.process.as_mut().expect("it was started above");
+            let process = self.process.as_mut().expect("the scheduler does not run");
             if let Some(status) = process.try_wait().unwrap() {
                 panic!("the scheduler ended with {status} instead of getting ready");
             }

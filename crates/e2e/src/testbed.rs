@@ -309,7 +309,11 @@ fn collect_files(folder: &Path, name: &str, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn current_user() -> String {
+/// The name of the user who runs the tests.
+///
+/// # Panics
+/// If `id` does not say.
+pub fn current_user() -> String {
     let output = Command::new("id").arg("-un").output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

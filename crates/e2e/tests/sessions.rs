@@ -1,208 +1,255 @@
 //! The scheduler and executor sessions of `mesos-v1` against both clusters: the rows of `spec/mesos.md` §9 that need no
-//! Aurora.
+//! Aurora. What the embedded cluster does here, a real Mesos does too.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::time::Duration;
+use e2e::framework::{Framework, FrameworkBed, framework_info, task};
+use e2e::{Backend, Signal};
+use mesos_v1::SchedulerEvent;
+use mesos_v1::messages::scheduler::{Call, call};
+use mesos_v1::messages::task_status::{Reason, Source};
+use mesos_v1::messages::{AgentId, FrameworkInfo, TaskState, framework_info as info};
 
-use e2e::{Backend, Cluster, PortBlock, Signal};
-use mesos_v1::messages::scheduler::Call;
-use mesos_v1::messages::{
-    CommandInfo, ExecutorInfo, FrameworkId, FrameworkInfo, Offer, Resource, TaskInfo, TaskState, TaskStatus,
-    task_status,
-};
-use mesos_v1::{SchedulerConfig, SchedulerEvent, SchedulerHandle, SchedulerSession};
-use tempfile::TempDir;
-use tokio::sync::mpsc;
+/// The executor of these tests: see its source for what the data of a task makes it do.
+const EXECUTOR: &str = env!("CARGO_BIN_EXE_e2e-executor");
 
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A cluster of one agent and a framework subscribed to it.
-struct Framework {
-    cluster: Cluster,
-    handle: SchedulerHandle,
-    events: mpsc::Receiver<SchedulerEvent>,
-    id: FrameworkId,
-    _directory: TempDir,
-    _ports: PortBlock,
+async fn start(backend: Backend) -> (FrameworkBed, Framework) {
+    let bed = FrameworkBed::start(backend);
+    let framework = bed.subscribe(None).await;
+    (bed, framework)
 }
 
-impl Framework {
-    async fn start(backend: Backend) -> Framework {
-        let directory = tempfile::Builder::new().prefix("aurora-e2e-").tempdir().unwrap();
-        let ports = PortBlock::take();
-        let resources = "cpus:4;mem:4096;disk:20000;ports:[31000-32000]";
-        let cluster = Cluster::start(backend, directory.path(), &ports, 1, resources);
-        let config = SchedulerConfig {
-            masters: cluster.master().parse().unwrap(),
-            framework_info: FrameworkInfo {
-                user: current_user(),
-                name: "e2e".to_owned(),
-                checkpoint: Some(true),
-                failover_timeout: Some(600.0),
-                ..FrameworkInfo::default()
-            },
-            credential: None,
-            timing: mesos_v1::scheduler::SchedulerTiming::default(),
-        };
-        let (handle, events) = SchedulerSession::start(config).unwrap();
-        let mut framework = Framework {
-            cluster,
-            handle,
-            events,
-            id: FrameworkId::default(),
-            _directory: directory,
-            _ports: ports,
-        };
-        framework.id = framework.subscribed().await;
-        framework
-    }
-
-    /// The first event for which `select` gives something; others are passed over.
-    async fn next<T>(&mut self, what: &str, mut select: impl FnMut(&SchedulerEvent) -> Option<T>) -> T {
-        let mut passed = Vec::new();
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            match tokio::time::timeout_at(deadline, self.events.recv()).await {
-                Ok(Some(event)) => match select(&event) {
-                    Some(selected) => return selected,
-                    None => passed.push(format!("{event:?}")),
-                },
-                Ok(None) => panic!("the session ended before {what}: {passed:#?}"),
-                Err(_) => panic!("{what} did not come: {passed:#?}"),
-            }
-        }
-    }
-
-    async fn subscribed(&mut self) -> FrameworkId {
-        self.next("a subscription", |event| match event {
-            SchedulerEvent::Subscribed { framework_id, .. } => Some(framework_id.clone()),
-            _ => None,
-        })
-        .await
-    }
-
-    /// The next offer that has room for a task.
-    async fn offer(&mut self) -> Offer {
-        let enough = |offer: &&Offer| {
-            offer
-                .resources
-                .iter()
-                .any(|it| it.name == "cpus" && it.scalar.is_some_and(|cpus| cpus.value >= 1.0))
-        };
-        self.next("an offer", |event| match event {
-            SchedulerEvent::Offers(offers) => offers.iter().find(enough).cloned(),
-            _ => None,
-        })
-        .await
-    }
-
-    /// Launches a task on our own executor; `data` tells that executor what to do.
-    async fn launch(&mut self, task_id: &str, data: &[u8]) {
-        let offer = self.offer().await;
-        let executor = ExecutorInfo {
-            executor_id: format!("executor-{task_id}").into(),
-            command: Some(CommandInfo {
-                value: Some(env!("CARGO_BIN_EXE_e2e-executor").to_owned()),
-                ..CommandInfo::default()
-            }),
-            resources: vec![Resource::scalar("cpus", 0.1), Resource::scalar("mem", 32.0)],
-            ..ExecutorInfo::default()
-        };
-        let task = TaskInfo {
-            name: task_id.to_owned(),
-            task_id: task_id.into(),
-            agent_id: offer.agent_id.clone(),
-            resources: vec![Resource::scalar("cpus", 0.5), Resource::scalar("mem", 64.0)],
-            executor: Some(executor),
-            data: Some(data.to_vec()),
-            ..TaskInfo::default()
-        };
-        self.handle.send(Call::accept(vec![offer.id], vec![task], 0.0)).unwrap();
-    }
-
-    /// The next update of a task with this state, acknowledged if it asks for it.
-    async fn update(&mut self, task_id: &str, state: TaskState) -> TaskStatus {
-        self.update_where(&format!("{task_id} {state:?}"), |status| {
-            status.task_id.value == task_id && status.state() == state
-        })
-        .await
-    }
-
-    async fn update_where(&mut self, what: &str, is_wanted: impl Fn(&TaskStatus) -> bool) -> TaskStatus {
-        let handle = self.handle.clone();
-        self.next(what, |event| match event {
-            SchedulerEvent::Update(status) => {
-                if let Some(acknowledge) = Call::acknowledge(status) {
-                    handle.send(acknowledge).unwrap();
-                }
-                is_wanted(status).then(|| (**status).clone())
-            }
-            _ => None,
-        })
-        .await
-    }
-
-    async fn reconciled(&mut self, task_id: &str) -> TaskStatus {
-        self.handle.send(Call::reconcile([(task_id.into(), None)])).unwrap();
-        self.update_where("a reconciliation", |status| {
-            status.task_id.value == task_id
-                && status.reason == Some(task_status::Reason::Reconciliation.into())
-        })
-        .await
-    }
-}
-
-async fn a_task_runs_is_reconciled_and_killed(backend: Backend) {
-    let mut framework = Framework::start(backend).await;
-    framework.launch("a", b"run").await;
-    let running = framework.update("a", TaskState::TaskRunning).await;
-    assert_eq!(running.uuid().len(), 16);
-    assert_eq!(running.source(), task_status::Source::Executor);
-
-    let known = framework.reconciled("a").await;
-    assert_eq!((known.state(), known.uuid), (TaskState::TaskRunning, None));
-
-    framework.handle.send(Call::kill("a".into(), None)).unwrap();
-    let killed = framework.update("a", TaskState::TaskKilled).await;
-    assert_eq!(killed.message(), "asked to");
-    let status = framework
+async fn failure_status(framework: &mut Framework, executor_id: &str) -> Option<i32> {
+    framework
         .next("the end of the executor", |event| match event {
-            SchedulerEvent::Failure { executor_id: Some(id), status, .. } if id.value == "executor-a" => {
+            SchedulerEvent::Failure { executor_id: Some(id), status, .. } if id.value == executor_id => {
                 Some(*status)
             }
             _ => None,
         })
-        .await;
-    assert_eq!(status, Some(0));
-
-    let unknown = framework.reconciled("never-launched").await;
-    assert_eq!(unknown.state(), TaskState::TaskLost);
+        .await
 }
 
-async fn a_task_finishes_and_an_executor_crashes(backend: Backend) {
-    let mut framework = Framework::start(backend).await;
-    framework.launch("a", b"finish").await;
+async fn end_of(events: &mut tokio::sync::mpsc::Receiver<SchedulerEvent>) -> String {
+    while let Some(event) = events.recv().await {
+        if let SchedulerEvent::Ended { error } = event {
+            return error.to_string();
+        }
+    }
+    panic!("the session ended without a word");
+}
+
+async fn a_task_runs_is_reconciled_and_killed(backend: Backend) {
+    let (_bed, mut framework) = start(backend).await;
+    framework.launch(EXECUTOR, "a", b"run").await;
+    let running = framework.update("a", TaskState::TaskRunning).await;
+    assert_eq!((running.uuid().len(), running.source()), (16, Source::Executor));
+    let known = framework.reconciled("a").await;
+    assert_eq!((known.state(), known.uuid), (TaskState::TaskRunning, None));
+    framework.handle.send(Call::kill("a".into(), None)).unwrap();
+    assert_eq!(framework.update("a", TaskState::TaskKilled).await.message(), "asked to");
+    assert_eq!(failure_status(&mut framework, "executor-a").await, Some(0));
+}
+
+async fn a_task_finishes(backend: Backend) {
+    let (_bed, mut framework) = start(backend).await;
+    framework.launch(EXECUTOR, "a", b"finish").await;
     framework.update("a", TaskState::TaskFinished).await;
-    framework.launch("b", b"crash").await;
-    let failed = framework.update("b", TaskState::TaskFailed).await;
-    assert_eq!(failed.reason(), task_status::Reason::ExecutorTerminated);
-    assert_eq!(failed.source(), task_status::Source::Agent);
+}
+
+async fn mesos_s9_a_second_subscription_takes_over(backend: Backend) {
+    let (bed, mut first) = start(backend).await;
+    let mut second = bed.subscribe(Some(first.id.clone())).await;
+    assert_eq!(second.id, first.id);
+    assert!(end_of(&mut first.events).await.contains("Framework failed over"));
+    second.offer().await;
+}
+
+async fn mesos_s11_a_framework_that_was_torn_down_is_refused(backend: Backend) {
+    let (bed, mut framework) = start(backend).await;
+    framework.handle.send(Call::teardown()).unwrap();
+    framework
+        .next("the end of the stream", |event| match event {
+            SchedulerEvent::Disconnected { .. } => Some(()),
+            _ => None,
+        })
+        .await;
+    let again = FrameworkInfo { id: Some(framework.id.clone()), ..framework_info() };
+    let (_handle, mut events) = bed.session(again);
+    assert!(end_of(&mut events).await.contains("Framework has been removed"));
+}
+
+async fn mesos_s14_an_offer_says_whose_resources_it_has(backend: Backend) {
+    let (_bed, mut framework) = start(backend).await;
+    let offer = framework.offer().await;
+    assert_eq!(offer.allocation_info, None);
+    for resource in &offer.resources {
+        assert_eq!((resource.role.as_deref(), &resource.allocation_info), (Some("*"), &None), "{resource:?}");
+    }
+    assert_eq!(offer.hostname, "agent-1");
+    assert_eq!(offer.framework_id, framework.id);
+    let attributes: Vec<&str> = offer.attributes.iter().map(|attribute| attribute.name.as_str()).collect();
+    assert_eq!(attributes, ["host", "rack"]);
+    assert!(offer.url.is_some());
+}
+
+async fn mesos_s21_a_void_offer_loses_its_tasks(backend: Backend) {
+    let (_bed, mut framework) = start(backend).await;
+    let mut offer = framework.offer().await;
+    offer.id = "no-such-offer".into();
+    let task = task(EXECUTOR, &offer, "a", b"run");
+    framework.handle.send(Call::accept(vec![offer.id], vec![task], 0.0)).unwrap();
+    let lost = framework.update("a", TaskState::TaskLost).await;
+    assert_eq!((lost.reason(), lost.source(), lost.uuid), (Reason::InvalidOffers, Source::Master, None));
+}
+
+async fn mesos_s23_a_task_that_asks_for_more_than_offered_is_an_error(backend: Backend) {
+    let (_bed, mut framework) = start(backend).await;
+    let offer = framework.offer().await;
+    let mut task = task(EXECUTOR, &offer, "a", b"run");
+    task.resources[0].scalar.as_mut().unwrap().value = 4000.0;
+    framework.handle.send(Call::accept(vec![offer.id], vec![task], 0.0)).unwrap();
+    let error = framework.update("a", TaskState::TaskError).await;
+    assert_eq!((error.reason(), error.uuid), (Reason::TaskInvalid, None));
+}
+
+async fn mesos_s28_an_acknowledgement_without_a_proper_uuid_is_refused(backend: Backend) {
+    let (_bed, mut framework) = start(backend).await;
+    let acknowledge =
+        call::Acknowledge { agent_id: AgentId::from("x"), task_id: "a".into(), uuid: vec![0; 15] };
+    let call = Call {
+        r#type: Some(call::Type::Acknowledge.into()),
+        acknowledge: Some(acknowledge),
+        ..Call::default()
+    };
+    framework.handle.send(call).unwrap();
+    let status = framework
+        .next("the refusal", |event| match event {
+            SchedulerEvent::CallFailed { error, .. } => Some(error.status()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(status, Some(400));
+}
+
+async fn mesos_s30_implicit_reconciliation_tells_of_every_task(backend: Backend) {
+    let (_bed, mut framework) = start(backend).await;
+    framework.launch(EXECUTOR, "a", b"run").await;
+    framework.update("a", TaskState::TaskRunning).await;
+    framework.handle.send(Call::reconcile([])).unwrap();
+    let known = framework.update_where("an answer", |it| it.reason() == Reason::Reconciliation).await;
+    assert_eq!(
+        (known.task_id.value.as_str(), known.state(), known.uuid),
+        ("a", TaskState::TaskRunning, None)
+    );
+}
+
+async fn mesos_s31_an_unknown_task_is_lost_or_unknown(backend: Backend) {
+    let (bed, mut framework) = start(backend).await;
+    framework.offer().await;
+    assert_eq!(framework.reconciled("never").await.state(), TaskState::TaskLost);
+    let aware = info::Capability { r#type: Some(info::capability::Type::PartitionAware.into()) };
+    let mut aware = bed.subscribe_as(FrameworkInfo { capabilities: vec![aware], ..framework_info() }).await;
+    assert_eq!(aware.reconciled("never").await.state(), TaskState::TaskUnknown);
+}
+
+async fn mesos_s32_the_kill_of_an_unknown_task_is_answered(backend: Backend) {
+    let (_bed, mut framework) = start(backend).await;
+    framework.offer().await;
+    framework.handle.send(Call::kill("never".into(), None)).unwrap();
+    let lost = framework.update("never", TaskState::TaskLost).await;
+    assert_eq!(lost.reason(), Reason::Reconciliation);
+}
+
+async fn mesos_s33_a_task_is_killed_before_its_executor_subscribes(backend: Backend) {
+    let (_bed, mut framework) = start(backend).await;
+    framework.launch("exec sleep 30", "a", b"run").await;
+    framework.handle.send(Call::kill("a".into(), None)).unwrap();
+    let killed = framework.update("a", TaskState::TaskKilled).await;
+    assert_eq!((killed.reason(), killed.source()), (Reason::TaskKilledDuringLaunch, Source::Agent));
+}
+
+async fn mesos_s35_an_executor_is_shut_down(backend: Backend) {
+    let (_bed, mut framework) = start(backend).await;
+    framework.launch(EXECUTOR, "a", b"run").await;
+    let running = framework.update("a", TaskState::TaskRunning).await;
+    let shutdown =
+        call::Shutdown { executor_id: "executor-a".into(), agent_id: running.agent_id.clone().unwrap() };
+    let call =
+        Call { r#type: Some(call::Type::Shutdown.into()), shutdown: Some(shutdown), ..Call::default() };
+    framework.handle.send(call).unwrap();
+    framework.update("a", TaskState::TaskKilled).await;
+}
+
+async fn mesos_s36_an_executor_that_ends_takes_its_task_with_it(backend: Backend) {
+    let (_bed, mut framework) = start(backend).await;
+    framework.launch(EXECUTOR, "a", b"crash").await;
+    // The two come in either order, so the one that comes first must not be passed over.
+    let mut status = None;
+    let mut failed = None;
+    while status.is_none() || failed.is_none() {
+        let (ended, update) = framework
+            .next("the end of the executor", |event| match event {
+                SchedulerEvent::Failure { status, .. } => Some((*status, None)),
+                SchedulerEvent::Update(update) => Some((None, Some(update.clone()))),
+                _ => None,
+            })
+            .await;
+        status = status.or(ended);
+        failed = failed.or(update);
+    }
+    // A raw wait status: exit code 3.
+    assert_eq!(status, Some(3 << 8));
+    let failed = failed.unwrap();
+    assert_eq!((failed.state(), failed.reason()), (TaskState::TaskFailed, Reason::ExecutorTerminated));
+    assert_eq!((failed.source(), failed.message()), (Source::Agent, "Executor terminated"));
+}
+
+async fn mesos_s37_messages_go_both_ways(backend: Backend) {
+    let (_bed, mut framework) = start(backend).await;
+    framework.launch(EXECUTOR, "a", b"run").await;
+    let running = framework.update("a", TaskState::TaskRunning).await;
+    let message = call::Message {
+        agent_id: running.agent_id.clone().unwrap(),
+        executor_id: "executor-a".into(),
+        data: vec![0, 1, 255],
+    };
+    let call = Call { r#type: Some(call::Type::Message.into()), message: Some(message), ..Call::default() };
+    framework.handle.send(call).unwrap();
+    let data = framework
+        .next("the executor's answer", |event| match event {
+            SchedulerEvent::Message { data, .. } => Some(data.clone()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(data, [0, 1, 255]);
+}
+
+async fn mesos_e11_a_fetch_that_fails_fails_the_task(backend: Backend) {
+    let (_bed, mut framework) = start(backend).await;
+    let offer = framework.offer().await;
+    let mut task = task(EXECUTOR, &offer, "a", b"run");
+    let command = task.executor.as_mut().unwrap().command.as_mut().unwrap();
+    let missing = "/no/such/file".to_owned();
+    command.uris = vec![mesos_v1::messages::command_info::Uri { value: missing, ..Default::default() }];
+    framework.handle.send(Call::accept(vec![offer.id], vec![task], 0.0)).unwrap();
+    let failed = framework.update("a", TaskState::TaskFailed).await;
+    assert_eq!(failed.reason(), Reason::ContainerLaunchFailed);
 }
 
 async fn a_task_survives_a_crash_of_the_master(backend: Backend) {
-    let mut framework = Framework::start(backend).await;
-    framework.launch("a", b"run").await;
+    let (bed, mut framework) = start(backend).await;
+    framework.launch(EXECUTOR, "a", b"run").await;
     framework.update("a", TaskState::TaskRunning).await;
-    framework.cluster.stop("master", Signal::Kill);
+    bed.cluster.stop("master", Signal::Kill);
     let reason = framework
         .next("the loss of the master", |event| match event {
             SchedulerEvent::Disconnected { reason } => Some(reason.to_string()),
             _ => None,
         })
         .await;
-    assert!(reason.contains(&framework.cluster.master()), "{reason}");
-    framework.cluster.start_again("master");
+    assert!(reason.contains(&bed.cluster.master()), "{reason}");
+    bed.cluster.start_again("master");
     assert_eq!(framework.subscribed().await, framework.id);
     // A new master answers only once the agent has come back to it.
     framework.offer().await;
@@ -211,20 +258,16 @@ async fn a_task_survives_a_crash_of_the_master(backend: Backend) {
     framework.update("a", TaskState::TaskKilled).await;
 }
 
-async fn a_task_survives_a_crash_of_its_agent(backend: Backend) {
-    let mut framework = Framework::start(backend).await;
-    framework.launch("a", b"run").await;
-    framework.update("a", TaskState::TaskRunning).await;
-    framework.cluster.stop("1", Signal::Kill);
-    framework.cluster.start_again("1");
-    assert_eq!(framework.reconciled("a").await.state(), TaskState::TaskRunning);
+async fn mesos_a2_a_task_survives_a_crash_of_its_agent(backend: Backend) {
+    let (bed, mut framework) = start(backend).await;
+    framework.launch(EXECUTOR, "a", b"run").await;
+    let running = framework.update("a", TaskState::TaskRunning).await;
+    bed.cluster.stop("1", Signal::Kill);
+    bed.cluster.start_again("1");
+    let known = framework.reconciled("a").await;
+    assert_eq!((known.state(), known.agent_id), (TaskState::TaskRunning, running.agent_id));
     framework.handle.send(Call::kill("a".into(), None)).unwrap();
     framework.update("a", TaskState::TaskKilled).await;
-}
-
-fn current_user() -> String {
-    let output = std::process::Command::new("id").arg("-un").output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 /// Each scenario once on either cluster.
@@ -247,7 +290,21 @@ macro_rules! on_both_clusters {
 
 on_both_clusters! {
     a_task_runs_is_reconciled_and_killed,
-    a_task_finishes_and_an_executor_crashes,
+    a_task_finishes,
+    mesos_s9_a_second_subscription_takes_over,
+    mesos_s11_a_framework_that_was_torn_down_is_refused,
+    mesos_s14_an_offer_says_whose_resources_it_has,
+    mesos_s21_a_void_offer_loses_its_tasks,
+    mesos_s23_a_task_that_asks_for_more_than_offered_is_an_error,
+    mesos_s28_an_acknowledgement_without_a_proper_uuid_is_refused,
+    mesos_s30_implicit_reconciliation_tells_of_every_task,
+    mesos_s31_an_unknown_task_is_lost_or_unknown,
+    mesos_s32_the_kill_of_an_unknown_task_is_answered,
+    mesos_s33_a_task_is_killed_before_its_executor_subscribes,
+    mesos_s35_an_executor_is_shut_down,
+    mesos_s36_an_executor_that_ends_takes_its_task_with_it,
+    mesos_s37_messages_go_both_ways,
+    mesos_e11_a_fetch_that_fails_fails_the_task,
     a_task_survives_a_crash_of_the_master,
-    a_task_survives_a_crash_of_its_agent,
+    mesos_a2_a_task_survives_a_crash_of_its_agent,
 }
