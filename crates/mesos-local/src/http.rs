@@ -99,6 +99,12 @@ pub fn accepts_protobuf(headers: &HeaderMap) -> bool {
     })
 }
 
+/// 16 bytes of a versioned UUID (`spec/mesos.md` §1.3, row 8).
+#[must_use]
+pub fn is_uuid(bytes: &[u8]) -> bool {
+    uuid::Uuid::from_slice(bytes).is_ok_and(|uuid| (1..=5).contains(&uuid.get_version_num()))
+}
+
 /// One message as a RecordIO record (`spec/mesos.md` §0.4).
 #[must_use]
 pub fn record(message: &impl Message) -> Bytes {

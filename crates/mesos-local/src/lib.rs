@@ -7,7 +7,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod agent;
 pub mod checkpoint;
+pub mod cli;
 pub mod container;
 pub mod deadlines;
 pub mod duration;
@@ -16,3 +18,4 @@ pub mod link;
 pub mod lock;
 pub mod master;
 pub mod resources;
+mod shape;

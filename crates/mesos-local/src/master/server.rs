@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::actor::{Answer, Input, MAX_WAITING_RECORDS};
 use super::view::View;
-use crate::http::{MAX_CALL_BYTES, accepts_protobuf, decode_call, json, plain, stream_response};
+use crate::http::{MAX_CALL_BYTES, accepts_protobuf, decode_call, is_uuid, json, plain, stream_response};
 use crate::link::{MESSAGE_PATH, REGISTER_PATH, Register, STREAM_ID, ToMaster};
 
 #[derive(Clone)]
@@ -173,11 +173,6 @@ fn check_call(call: &Call) -> Result<call::Type, &'static str> {
         return Err("Not a valid UUID");
     }
     Ok(kind)
-}
-
-/// 16 bytes of a versioned UUID (`spec/mesos.md` §1.3, row 8).
-pub fn is_uuid(bytes: &[u8]) -> bool {
-    uuid::Uuid::from_slice(bytes).is_ok_and(|uuid| (1..=5).contains(&uuid.get_version_num()))
 }
 
 async fn register(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {

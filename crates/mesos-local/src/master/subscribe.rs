@@ -100,7 +100,7 @@ impl State {
             port,
             pid: Some(format!("master@{}", self.address)),
             hostname: Some(ip.clone()),
-            version: Some(super::view::MESOS_VERSION.to_owned()),
+            version: Some(crate::shape::MESOS_VERSION.to_owned()),
             address: Some(v1::Address {
                 hostname: Some(ip.clone()),
                 ip: Some(ip),
