@@ -17,3 +17,4 @@ mod transport;
 pub use detect::{Masters, MastersError};
 pub use executor::{ExecutorEnvironment, ExecutorEvent, ExecutorHandle, ExecutorSession, StatusUpdate};
 pub use scheduler::{SchedulerConfig, SchedulerEvent, SchedulerHandle, SchedulerSession};
+pub use transport::plain_http;

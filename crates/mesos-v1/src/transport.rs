@@ -1,11 +1,13 @@
 //! Protobuf over HTTP, for both sessions: calls out, a stream of records in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Client, ClientBuilder, Response, StatusCode, redirect};
+use rustls::{ClientConfig, RootCertStore};
 
 use crate::recordio::{Decoder, RecordError};
 
@@ -43,16 +45,27 @@ pub enum StreamError {
     BadMessage(#[source] prost::DecodeError),
 }
 
-/// An HTTP client with one connection to its peer, which follows no redirects.
+/// Begins an HTTP client that speaks no TLS and so needs none of the system's certificates. Clients look for them by
+/// default, and cannot be built in a container image or on a machine that has none.
+///
+/// # Panics
+/// Never: the TLS that is not used is valid.
+pub fn plain_http() -> ClientBuilder {
+    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has the suites of the default protocol versions")
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    Client::builder().no_proxy().tls_backend_preconfigured(tls)
+}
+
+/// A client with one connection to its peer, which follows no redirects.
 pub(crate) fn client(connect_timeout: Duration) -> Result<Client, ClientError> {
-    // The client looks for a TLS provider even where no TLS is spoken; it is an error only to install a second one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
+    plain_http()
         .connect_timeout(connect_timeout)
         .pool_max_idle_per_host(1)
         .redirect(redirect::Policy::none())
         .gzip(false)
-        .no_proxy()
         .build()
         .map_err(|source| ClientError { source })
 }
