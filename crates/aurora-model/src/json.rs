@@ -100,18 +100,25 @@ fn filter_struct(ty: &StructType, raw: &Raw, unknown: UnknownKeys) -> Raw {
     Raw::new(RawData::Map(kept.collect())).at(raw.origin)
 }
 
-/// The first alternative that takes the data as it is; else the first that does without its unknown keys and lacks
-/// nothing.
+/// Data that an alternative takes as it is stays; else the alternative that keeps most of its keys, and lacks nothing,
+/// decides which are dropped.
 fn filter_choice(ty: &ChoiceType, raw: &Raw) -> Raw {
     let takes =
         |alternative: &Type, raw: &Raw| alternative.accept(raw).is_ok_and(|value| value.check().is_ok());
     if ty.alternatives().iter().any(|alternative| takes(alternative, raw)) {
         return raw.clone();
     }
-    let mut filtered = ty.alternatives().iter().map(|alternative| (alternative, filter(alternative, raw)));
-    filtered
-        .find(|(alternative, kept)| takes(alternative, kept))
-        .map_or_else(|| raw.clone(), |(_, kept)| kept)
+    let filtered = ty.alternatives().iter().map(|alternative| (alternative, filter(alternative, raw)));
+    let fitting = filtered.filter(|(alternative, kept)| takes(alternative, kept)).map(|(_, kept)| kept);
+    // Of equals the first counts, as everywhere in a choice.
+    fitting.rev().max_by_key(keys).unwrap_or_else(|| raw.clone())
+}
+
+fn keys(raw: &Raw) -> usize {
+    match &raw.data {
+        RawData::Map(entries) => entries.len(),
+        _ => 0,
+    }
 }
 
 impl Value {

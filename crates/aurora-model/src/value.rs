@@ -140,8 +140,8 @@ impl Value {
     /// # Errors
     /// [`Error::NoSuchField`], [`Error::Unsupported`] if this is not a struct, and as [`Value::interpolate`].
     pub fn field(&self, name: &str) -> Result<Option<Value>, Error> {
-        let (ty, position) = self.field_position(name)?;
-        let Some(field) = self.field_in_scope(position) else { return Ok(None) };
+        let (ty, _) = self.field_position(name)?;
+        let Some(field) = self.field_in_scope(name)? else { return Ok(None) };
         let interpolated = field.interpolate()?.value;
         let signature = ty.field(name).map_or_else(|| field.ty(), |signature| signature.ty().clone());
         signature.accept(&Raw::from(interpolated)).map(Some)
@@ -174,11 +174,14 @@ impl Value {
         Ok((ty, position))
     }
 
-    fn field_in_scope(&self, position: usize) -> Option<Value> {
-        match &self.node.body {
-            Body::Struct { fields, .. } => Some(fields.get(position)?.as_ref()?.within(&self.child_scopes())),
-            _ => None,
-        }
+    /// A field, still unresolved, with every scope that applies to it; `None` if it is unset. Unlike [`Value::field`]
+    /// it strips no escapes: for a later stage to interpolate.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchField`], or [`Error::Unsupported`] if this is not a struct.
+    pub fn field_in_scope(&self, name: &str) -> Result<Option<Value>, Error> {
+        self.field_position(name)?;
+        Ok(self.raw_field(name).map(|field| field.within(&self.child_scopes())))
     }
 
     /// The elements of a list, interpolated.

@@ -189,7 +189,7 @@ impl Maker<'_> {
         let pairs: Vec<(Raw, Raw)> = match arguments {
             [Raw { data: RawData::Map(entries), .. }] => entries.to_vec(),
             _ => arguments.iter().map(as_pair).collect::<Option<_>>().ok_or_else(|| {
-                let value = raw_repr(&RawData::List(arguments.into()));
+                let value = arguments_repr(arguments);
                 Error::NotAMap { to: Arc::clone(ty.name()), value, origin }
             })?,
         };
@@ -287,6 +287,17 @@ fn check_member(ty: &Arc<EnumType>, raw: &Raw, origin: Option<Origin>) -> Result
             Err(Error::NotAMember { ty: Arc::clone(ty), value, suggestion: None, origin })
         }
         _ => Err(Error::Coercion { value, to: "String".into(), detail: None, origin }),
+    }
+}
+
+/// Arguments as upstream shows them: a tuple.
+fn arguments_repr(arguments: &[Raw]) -> Arc<str> {
+    match arguments {
+        [one] => format!("({},)", raw_repr(&one.data)).into(),
+        several => {
+            let shown = raw_repr(&RawData::List(several.into()));
+            format!("({})", shown.trim_start_matches('[').trim_end_matches(']')).into()
+        }
     }
 }
 
