@@ -1,1 +1,21 @@
-//! The clients: aurora and aurora_admin.
+//! `aurora`, the client people use: it reads `.aurora` files, talks to a scheduler, and runs a whole cluster on this
+//! machine (`aurora local`).
+//!
+//! [`run`] is the program. One verb is one file below [`commands`]; texts and exit codes are those of `spec/cli.md`.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod arguments;
+mod cli;
+mod commands;
+mod configuration;
+mod context;
+mod exit_code;
+mod failure;
+mod local_state;
+mod output;
+mod tasks;
+mod wait;
+
+pub use cli::run;
+pub use exit_code::ExitCode;

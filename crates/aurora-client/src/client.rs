@@ -1,10 +1,12 @@
 //! Calls to one scheduler.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use aurora_api::thrift::{Arguments, Encoding, Response, ResponseCode, decode_reply, encode_call};
 use reqwest::{StatusCode, Url, header};
+use rustls::{ClientConfig, RootCertStore};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -46,14 +48,21 @@ impl Client {
         let base = cluster.address()?;
         let is_local =
             base.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("Aurora V2;", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT);
-        if is_local {
-            builder = builder.no_proxy();
-        }
+        let builder = || {
+            let builder = reqwest::Client::builder()
+                .user_agent(concat!("Aurora V2;", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(CONNECT_TIMEOUT);
+            if is_local { builder.no_proxy() } else { builder }
+        };
+        let http = match builder().build() {
+            // A machine may have no CA certificates, which only https needs.
+            Err(_) if base.scheme() == "http" => {
+                builder().tls_backend_preconfigured(trusting_nobody()).build()
+            }
+            built => built,
+        };
         Ok(Self {
-            http: builder.build().map_err(ClientError::Setup)?,
+            http: http.map_err(ClientError::Setup)?,
             cluster: cluster.name.clone(),
             base,
             retry: RetryPolicy::default(),
@@ -164,6 +173,15 @@ impl Client {
             })
         })
     }
+}
+
+/// TLS that accepts no server.
+fn trusting_nobody() -> ClientConfig {
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has the suites of the default protocol versions")
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth()
 }
 
 fn unreachable_scheduler(url: &str, error: &reqwest::Error) -> Failure {

@@ -1,0 +1,13 @@
+//! The grammars of arguments (`spec/cli.md` §3), as value parsers. Their errors are upstream's texts.
+
+mod bindings;
+mod instances;
+mod keys;
+mod numbers;
+mod shared;
+
+pub use bindings::Binding;
+pub use instances::{InstanceSpec, instance_spec};
+pub use keys::{ClusterJobKey, JobPattern, job_key, job_pattern};
+pub use numbers::{int, port};
+pub use shared::{ConfigOptions, HookConfig, Verbosity, WaitOptions, WaitUntil, wait_until};

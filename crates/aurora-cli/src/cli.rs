@@ -1,0 +1,107 @@
+//! The command line: parsing it, saying what is wrong with it as upstream does, running the verb.
+
+mod usage;
+
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+use tracing::{debug, error, info};
+
+use crate::commands::Noun;
+use crate::context::Context;
+use crate::exit_code::ExitCode;
+use crate::output;
+
+/// The client of the Aurora scheduler.
+///
+/// A job has a key, CLUSTER/ROLE/ENV/NAME. Clusters are read from /etc/aurora/clusters.json and ~/.aurora/clusters.json;
+/// the cluster `local` is the one that `aurora local up` starts on this machine. Options may be written `--name=value`,
+/// `--name value` or `-name=value`, and shortened as long as they stay unambiguous.
+#[derive(Debug, Parser)]
+#[command(
+    name = "aurora",
+    version,
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    infer_long_args = true,
+    args_override_self = true,
+    max_term_width = 120
+)]
+struct Cli {
+    /// Print the version and exit.
+    #[arg(long, action = ArgAction::Version)]
+    version: Option<bool>,
+
+    #[command(subcommand)]
+    noun: Noun,
+}
+
+/// Runs the program with its arguments, the first of which is its own name.
+#[must_use]
+pub fn run(arguments: &[String]) -> ExitCode {
+    if arguments.len() < 2 {
+        output::print(&Cli::command().render_long_help().to_string());
+        return ExitCode::Ok;
+    }
+    let arguments = usage::with_double_dashes(&Cli::command(), arguments);
+    let parsed =
+        Cli::command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return usage::explain(Cli::command(), &arguments, &error),
+    };
+    let verbose = arguments.iter().any(|argument| matches!(argument.as_str(), "-v" | "--verbose"));
+    output::start_log(verbose);
+    debug!("Command=({arguments:?})");
+    // The Err of a second installation is that there is a provider already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::print_error(&format!("cannot start: {error}"));
+            return ExitCode::UnknownError;
+        }
+    };
+    let result = runtime.block_on(run_interruptibly(cli.noun));
+    // A name look-up or a file read that is still going on must not hold the exit up.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => {
+            debug!("Command terminated successfully");
+            ExitCode::Ok
+        }
+        Err(failure) => {
+            if !failure.text.is_empty() {
+                output::print_error(&failure.text);
+            }
+            if failure.code != ExitCode::Interrupted {
+                info!("Command terminated with error code {}", failure.code.number());
+            }
+            failure.code
+        }
+    }
+}
+
+async fn run_interruptibly(noun: Noun) -> Result<(), crate::failure::Failure> {
+    let handles_interrupts = noun.handles_interrupts();
+    let verb = noun.run(Context::default());
+    if handles_interrupts {
+        return verb.await;
+    }
+    tokio::select! {
+        biased;
+        result = verb => result,
+        _ = tokio::signal::ctrl_c() => {
+            error!("Command interrupted by user");
+            Err(crate::failure::Failure::new(ExitCode::Interrupted, ""))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

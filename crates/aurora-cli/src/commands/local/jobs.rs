@@ -1,0 +1,100 @@
+//! The jobs of the files that `aurora local up` is given.
+
+use std::path::PathBuf;
+
+use aurora_api::thrift::rpc::{CreateJob, ScheduleCronJob};
+use aurora_api::thrift::{JobConfiguration, Response, ResponseCode};
+use aurora_client::Client;
+
+use super::supervise::Screen;
+use super::watch::JobName;
+use crate::arguments::{ClusterJobKey, ConfigOptions};
+use crate::configuration::{self, Configuration};
+use crate::exit_code::ExitCode;
+use crate::failure::{Failure, messages};
+use crate::local_state::CLUSTER;
+
+/// A job that is to run, from its file.
+#[derive(Debug)]
+pub struct LocalJob {
+    /// Its key.
+    pub key: ClusterJobKey,
+    job: JobConfiguration,
+}
+
+/// Reads the files, before anything is started: an error in one of them starts nothing.
+///
+/// # Errors
+/// If a file cannot be loaded.
+pub fn load(files: &[PathBuf], options: &ConfigOptions, screen: &Screen) -> Result<Vec<LocalJob>, Failure> {
+    let mut jobs: Vec<LocalJob> = Vec::new();
+    for file in files {
+        let invalid = |text: String| {
+            let text = format!("Error loading configuration: {text}");
+            Failure::new(ExitCode::InvalidConfiguration, text)
+        };
+        let configuration = Configuration::load(file, options).map_err(invalid)?;
+        for key in configuration.cluster_job_keys() {
+            if key.cluster != CLUSTER {
+                screen.step(&format!(
+                    "{key} of {} is for cluster {}, not {CLUSTER}: left out",
+                    file.display(),
+                    key.cluster
+                ));
+                continue;
+            }
+            let job = configuration.job(&key).map_err(invalid)?;
+            jobs.push(LocalJob { key, job });
+        }
+    }
+    Ok(jobs)
+}
+
+/// Creates the jobs that do not exist yet; answers with the names of all that run tasks.
+///
+/// # Errors
+/// If the scheduler cannot be asked, or refuses a job.
+pub async fn create(client: &Client, jobs: Vec<LocalJob>, screen: &Screen) -> Result<Vec<JobName>, Failure> {
+    let mut names = Vec::new();
+    for LocalJob { key, mut job } in jobs {
+        configuration::backfill_tier(client, &mut job).await?;
+        let name = format!("{}/{}/{}", key.role, key.environment, key.name);
+        let count = job.instance_count.unwrap_or_default();
+        let is_cron = job.cron_schedule.is_some();
+        let description = Some(job);
+        let response = if is_cron {
+            client.call(&ScheduleCronJob { description }).await?
+        } else {
+            client.call(&CreateJob { description }).await?
+        };
+        match response.response_code {
+            Some(ResponseCode::Ok) if is_cron => screen.step(&format!("{key} is scheduled with cron")),
+            Some(ResponseCode::Ok) => {
+                screen.step(&format!("{key} created, instances: {count}"));
+                names.push(name);
+            }
+            _ if exists_already(&response) => {
+                screen.step(&format!("{key} exists already: left as it is"));
+                names.push(name);
+            }
+            _ if is_cron && messages(&response).contains("not implemented") => {
+                screen.step(&format!(
+                    "{key} is a cron job, which this version of the scheduler cannot run yet: left out"
+                ));
+            }
+            _ => {
+                return Err(Failure::refused(
+                    ExitCode::CommandFailure,
+                    &format!("Job creation failed due to error ({key}):"),
+                    &response,
+                ));
+            }
+        }
+    }
+    Ok(names)
+}
+
+fn exists_already(response: &Response) -> bool {
+    response.response_code == Some(ResponseCode::InvalidRequest)
+        && messages(response).ends_with("already exists")
+}

@@ -1,0 +1,172 @@
+//! Telling the person what becomes of each instance.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use aurora_api::thrift::rpc::{GetPendingReason, GetTasksWithoutConfigs};
+use aurora_api::thrift::{ResponseCode, Result as Payload, ScheduleStatus, ScheduledTask, TaskQuery};
+use aurora_client::Client;
+use tokio::time::Instant;
+
+use super::supervise::Screen;
+use crate::failure::messages;
+use crate::tasks::{has_run, instance_id, is_terminal, latest_tasks, tasks_in};
+
+/// How long a task may be pending before its reason is shown.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a task that ran in an earlier run may be without news: the scheduler asks Mesos about it first.
+const NEWS_LIMIT: Duration = Duration::from_secs(10);
+
+/// What was told already.
+#[derive(Debug)]
+pub struct Watch {
+    /// Events before this are of an earlier run, in epoch ms.
+    since_ms: i64,
+    start: Instant,
+    told: HashMap<String, usize>,
+    pending_since: HashMap<String, Instant>,
+    explained: HashSet<String>,
+}
+
+/// A job, as role, environment and name with slashes.
+pub type JobName = String;
+
+impl Watch {
+    /// A watch that tells what happens from now on.
+    #[must_use]
+    pub fn from_now() -> Self {
+        Self {
+            since_ms: jiff::Timestamp::now().as_millisecond(),
+            start: Instant::now(),
+            told: HashMap::new(),
+            pending_since: HashMap::new(),
+            explained: HashSet::new(),
+        }
+    }
+
+    /// Looks once and tells what is new. `None` when the scheduler did not answer.
+    pub async fn look(&mut self, client: &Client, screen: &Screen) -> Option<Settled> {
+        let tasks = all_tasks(client).await.ok()?;
+        for task in &tasks {
+            self.tell(task, screen);
+        }
+        self.explain_pending(&tasks, client, screen).await;
+        let mut jobs: HashMap<JobName, Vec<ScheduledTask>> = HashMap::new();
+        for task in tasks {
+            jobs.entry(job_name(&task)).or_default().push(task);
+        }
+        jobs.retain(|_, tasks| latest_tasks(tasks).values().all(|task| self.is_settled(task)));
+        Some(Settled(jobs.into_keys().collect()))
+    }
+
+    /// Whether a task has come to run or has ended, and that is not only what was so in an earlier run.
+    fn is_settled(&self, task: &ScheduledTask) -> bool {
+        let events = task.task_events.as_deref().unwrap_or_default();
+        let last = events.last().and_then(|event| event.timestamp);
+        let is_news = last.is_some_and(|last| last >= self.since_ms);
+        match task.status {
+            Some(status) if is_terminal(status) => true,
+            Some(status) => has_run(status) && (is_news || self.start.elapsed() > NEWS_LIMIT),
+            None => false,
+        }
+    }
+
+    fn tell(&mut self, task: &ScheduledTask, screen: &Screen) {
+        let events = task.task_events.as_deref().unwrap_or_default();
+        let told = self.told.entry(task_id(task)).or_default();
+        for event in events.iter().skip(*told) {
+            if event.timestamp.unwrap_or_default() < self.since_ms {
+                continue;
+            }
+            let status = event.status.map_or("unknown", ScheduleStatus::as_str);
+            let host = match event.status {
+                Some(ScheduleStatus::Assigned) => task
+                    .assigned_task
+                    .as_ref()
+                    .and_then(|assigned| assigned.slave_host.as_deref())
+                    .map_or_else(String::new, |host| format!(" to {host}")),
+                _ => String::new(),
+            };
+            let message = match event.message.as_deref() {
+                Some(message) if !message.is_empty() => format!("  ({message})"),
+                _ => String::new(),
+            };
+            screen.step(&format!("{}/{} {status}{host}{message}", job_name(task), instance_id(task)));
+        }
+        *told = events.len();
+    }
+
+    async fn explain_pending(&mut self, tasks: &[ScheduledTask], client: &Client, screen: &Screen) {
+        let mut unexplained = false;
+        for task in tasks {
+            let id = task_id(task);
+            if task.status != Some(ScheduleStatus::Pending) {
+                self.pending_since.remove(&id);
+                continue;
+            }
+            let since = *self.pending_since.entry(id.clone()).or_insert_with(Instant::now);
+            unexplained |= since.elapsed() > PATIENCE && !self.explained.contains(&id);
+        }
+        if !unexplained {
+            return;
+        }
+        let call = GetPendingReason { query: Some(TaskQuery::default()) };
+        let Ok(response) = client.try_once(&call).await else {
+            return;
+        };
+        let Some(Payload::GetPendingReasonResult(result)) = response.result else {
+            return;
+        };
+        for reason in result.reasons.unwrap_or_default() {
+            let (Some(id), Some(text)) = (reason.task_id, reason.reason) else {
+                continue;
+            };
+            let Some(task) = tasks.iter().find(|task| task_id(task) == id) else {
+                continue;
+            };
+            if !text.is_empty() && self.explained.insert(id) {
+                screen.step(&format!("{}/{} stays PENDING: {text}", job_name(task), instance_id(task)));
+            }
+        }
+    }
+}
+
+/// The jobs of which all instances have come to run, or have ended.
+#[derive(Debug)]
+pub struct Settled(HashSet<JobName>);
+
+impl Settled {
+    /// Whether all of these jobs are among them.
+    #[must_use]
+    pub fn covers(&self, jobs: &[JobName]) -> bool {
+        jobs.iter().all(|job| self.0.contains(job))
+    }
+}
+
+/// All tasks of the cluster; the error is text for a person.
+pub async fn all_tasks(client: &Client) -> Result<Vec<ScheduledTask>, String> {
+    let call = GetTasksWithoutConfigs { query: Some(TaskQuery::default()) };
+    match client.try_once(&call).await {
+        Ok(response) if response.response_code == Some(ResponseCode::Ok) => {
+            let mut tasks = tasks_in(response);
+            tasks.sort_by_key(|task| (job_name(task), instance_id(task)));
+            Ok(tasks)
+        }
+        Ok(response) => Err(messages(&response)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn task_id(task: &ScheduledTask) -> String {
+    let assigned = task.assigned_task.as_ref();
+    assigned.and_then(|assigned| assigned.task_id.clone()).unwrap_or_default()
+}
+
+fn job_name(task: &ScheduledTask) -> JobName {
+    let config = task.assigned_task.as_ref().and_then(|task| task.task.as_ref());
+    let key = config.and_then(|config| config.job.as_ref());
+    key.map_or_else(String::new, |key| {
+        let part = |part: &Option<String>| part.clone().unwrap_or_default();
+        format!("{}/{}/{}", part(&key.role), part(&key.environment), part(&key.name))
+    })
+}

@@ -1,0 +1,74 @@
+//! What a verb works with: the environment, the clusters, and their clients.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use aurora_client::{Client, Cluster, Clusters};
+use tracing::warn;
+
+use crate::arguments::ClusterJobKey;
+use crate::failure::Failure;
+use crate::local_state;
+
+/// What a verb works with.
+#[derive(Debug, Default)]
+pub struct Context {
+    clusters: Option<Clusters>,
+    clients: HashMap<String, Arc<Client>>,
+}
+
+impl Context {
+    /// The clusters; their files are read when first needed, so that `--help` works whatever is in them.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn clusters(&mut self) -> Result<&Clusters, Failure> {
+        let clusters = match self.clusters.take() {
+            Some(clusters) => clusters,
+            None => {
+                let root = std::env::var_os("AURORA_CONFIG_ROOT").map(PathBuf::from);
+                let home = std::env::var_os("HOME").map(PathBuf::from);
+                let paths = Clusters::default_paths(root.as_deref(), home.as_deref());
+                let local = Cluster::at(local_state::CLUSTER, &local_state::scheduler_uri());
+                Clusters::load(&paths, local)?
+            }
+        };
+        Ok(self.clusters.insert(clusters))
+    }
+
+    /// The client of a cluster.
+    ///
+    /// # Errors
+    /// If the cluster is not known, or it is not known where its scheduler is.
+    pub fn client(&mut self, cluster: &str) -> Result<Arc<Client>, Failure> {
+        if let Some(client) = self.clients.get(cluster) {
+            return Ok(Arc::clone(client));
+        }
+        let client = Arc::new(Client::new(self.clusters()?.get(cluster)?)?);
+        self.clients.insert(cluster.to_owned(), Arc::clone(&client));
+        Ok(client)
+    }
+}
+
+/// The page of a job.
+#[must_use]
+pub fn job_url(client: &Client, key: &ClusterJobKey) -> String {
+    let ClusterJobKey { role, environment, name, .. } = key;
+    format!("{}/scheduler/{role}/{environment}/{name}", client.address())
+}
+
+/// Opens a page in the person's browser: `$BROWSER`, or what the desktop has.
+pub fn open_in_browser(url: &str) {
+    let program = std::env::var("BROWSER").unwrap_or_else(|_| "xdg-open".to_owned());
+    let started = Command::new(&program)
+        .arg(url)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    if let Err(error) = started {
+        warn!("cannot open {url} with {program}: {error}; set BROWSER to the program of your choice");
+    }
+}

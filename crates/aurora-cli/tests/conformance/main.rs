@@ -1,0 +1,10 @@
+//! The conformance list of `spec/cli.md` §15: the built program against a stub of the scheduler.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod config;
+mod create;
+mod kill;
+mod list;
+mod parsing;
+mod status;
+mod stub;
