@@ -31,7 +31,6 @@ fn data() -> impl Strategy<Value = Raw> {
         any::<f64>().prop_map(Raw::from),
         any::<bool>().prop_map(Raw::from),
         Just(Raw::none()),
-        Just(Raw::new(RawData::Empty)),
         Just(Raw::new(RawData::Other("<function f>".into()))),
     ];
     leaf.prop_recursive(3, 24, 4, |inner| {
@@ -54,6 +53,11 @@ fn data() -> impl Strategy<Value = Raw> {
             vec((field, inner), 0..5).prop_map(Raw::map),
         ]
     })
+}
+
+/// Unsetting a field that has a default does not survive JSON, so only one test does it.
+fn data_or_unset() -> impl Strategy<Value = Raw> {
+    prop_oneof![9 => data(), 1 => Just(Raw::new(RawData::Empty))]
 }
 
 fn bindings() -> impl Strategy<Value = Vec<(&'static str, Raw)>> {
@@ -83,7 +87,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
 
     #[test]
-    fn nothing_panics(fields in vec((any::<usize>(), data()), 0..6), bindings in bindings()) {
+    fn nothing_panics(fields in vec((any::<usize>(), data_or_unset()), 0..6), bindings in bindings()) {
         let job = bound(job(fields), bindings);
         let check = job.check();
         let _ = (check.message(), format!("{job:?}"), job.get(), job.to_json(), job.texts(), job.equals(&job));

@@ -133,7 +133,7 @@ impl Value {
 }
 
 /// How many tables and values may be bound to one value.
-const MAX_SCOPES: usize = 5_000;
+const MAX_SCOPES: usize = 1_000;
 
 fn scopes_of(arguments: &[Raw], named: &[(Arc<str>, Raw)]) -> Result<Vec<Scope>, Error> {
     let mut scopes = arguments.iter().map(Scope::from_argument).collect::<Result<Vec<_>, _>>()?;
