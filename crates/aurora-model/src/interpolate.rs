@@ -20,8 +20,8 @@ use crate::value::{Body, Value};
 const MAX_PASSES: usize = 100;
 /// What a pass costs beyond its references, which cost one each.
 const STEPS_OF_A_PASS: usize = 4;
-/// Texts may not grow beyond this, in bytes.
-const MAX_TEXT_BYTES: usize = 8 << 20;
+/// Texts may not grow beyond this, in bytes; the kernel takes no command line longer than an eighth of it.
+const MAX_TEXT_BYTES: usize = 1 << 20;
 /// From here on a growing text is looked at for a cycle after every pass, in bytes.
 const SUSPICIOUS_BYTES: usize = 64 << 10;
 /// Longer texts are cut off in errors, in bytes.
