@@ -1,10 +1,80 @@
 //! The Mesos executor of one task.
+//!
+//! `lifecycle.rs` talks to the agent, `supervisor.rs` carries the task through its life, `thermos` runs its processes.
+//! Runner and coordinators are this program started again: see `thermos::hidden`.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod assignment;
+mod flags;
+mod health;
+mod http;
+mod http_lifecycle;
+mod lifecycle;
+mod ports;
+mod runner;
+mod self_check;
+mod status;
+mod supervisor;
+
+use std::path::Path;
 use std::process::ExitCode;
+
+use anyhow::Context;
+use mesos_v1::{ExecutorEnvironment, ExecutorSession};
+use tracing_subscriber::EnvFilter;
+
+use flags::Flags;
+use lifecycle::Executor;
+
+/// Wrong command line, or no agent to report to (`spec/thermos.md` §3.3).
+const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     if let Some(code) = thermos::hidden::dispatch() {
         return code;
     }
-    ExitCode::SUCCESS
+    let flags = match Flags::try_read(std::env::args_os()) {
+        Ok(flags) => flags,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    if flags.check {
+        return check(&flags);
+    }
+    match execute(flags) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("thermos_executor: {error:#}");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn check(flags: &Flags) -> ExitCode {
+    let root = flags.image_root.as_deref().unwrap_or_else(|| Path::new("/"));
+    let findings = self_check::check_offline(root, flags.role.as_deref());
+    for finding in &findings {
+        println!("{}", finding.text);
+    }
+    if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn execute(flags: Flags) -> anyhow::Result<ExitCode> {
+    // An Err means that a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    let environment = ExecutorEnvironment::from_process()
+        .context("this program is started by a Mesos agent; --check tells whether a task could run here")?;
+    // Daemons whose runner is killed come to this process, which ends them.
+    nix::sys::prctl::set_child_subreaper(true).context("cannot become the reaper of the task's processes")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
+    runtime.block_on(async {
+        let (handle, events) = ExecutorSession::start(environment.clone()).context("cannot speak HTTP")?;
+        Ok(Executor::new(environment, flags, handle, events).run().await)
+    })
 }

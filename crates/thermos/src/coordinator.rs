@@ -28,6 +28,7 @@ use crate::plan::record::{ProcessState, ProcessStatus, Record};
 use crate::task::Logger;
 use orphan::Orphanhood;
 use output::Output;
+pub use shell::{SHELL, SpawnError, check_shell_below};
 
 /// Who a process runs as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

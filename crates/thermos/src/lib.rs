@@ -16,4 +16,5 @@ pub mod logs;
 pub mod os;
 pub mod plan;
 pub mod run;
+pub mod sandbox;
 pub mod task;

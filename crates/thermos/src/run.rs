@@ -30,6 +30,7 @@ use events::{Events, Report, Request};
 pub use exit::{RunError, RunnerExit};
 pub use flags::{RunnerConfig, UsageError};
 pub use kill::{KillError, Killed, kill_task};
+pub use reap::kill_orphans;
 
 /// The longest sleep without a look around.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);

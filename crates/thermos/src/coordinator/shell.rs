@@ -20,22 +20,56 @@ pub const NOT_STARTED: i32 = 127;
 /// Why a shell could not be started. Each text names the path, the cause and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum SpawnError {
+    /// bash is not there, or not a program.
     #[error(
         "{SHELL} cannot be executed{}: {cause}; commands need bash: install it on this host or in the image{}",
         within(root),
         instead(root)
     )]
-    NoShell { root: PathBuf, cause: String },
+    NoShell {
+        /// The root looked below.
+        root: PathBuf,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The sandbox cannot be entered.
     #[error("cannot enter the working directory {}: {source}; it was removed or its rights were changed", path.display())]
-    WorkingDir { path: PathBuf, source: io::Error },
+    WorkingDir {
+        /// Which folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The output has nowhere to go.
     #[error("cannot write logs in {}: {source}; check the owner and the rights of that folder and the free space", path.display())]
-    Log { path: PathBuf, source: io::Error },
+    Log {
+        /// Which folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The sandbox cannot be made the root.
     #[error("cannot change the root to {}: {source}", path.display())]
-    Chroot { path: PathBuf, source: io::Error },
+    Chroot {
+        /// Which folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The user cannot be changed.
     #[error("cannot switch to uid {} gid {}: {source}; only root may run processes as other users", credentials.uid, credentials.gid)]
-    Switch { credentials: Credentials, source: io::Error },
+    Switch {
+        /// To whom.
+        credentials: Credentials,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The system refuses.
     #[error("cannot start {SHELL}: {source}")]
-    Exec { source: io::Error },
+    Exec {
+        /// What it says.
+        source: io::Error,
+    },
 }
 
 fn within(root: &Path) -> String {

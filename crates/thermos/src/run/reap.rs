@@ -6,6 +6,10 @@ use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
+use crate::os::kernel::Linux;
+use crate::os::signals::{Sender, carry_out};
+use crate::plan::escalation;
+
 /// How long the end of a task waits for what it killed to be gone.
 const REAP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -57,4 +61,13 @@ pub fn until_childless(mut kill: impl FnMut()) {
             Ok(_) | Err(_) => {}
         }
     }
+}
+
+/// Kills and collects every child of this process that is left: daemons of a task whose runner is gone come to the executor.
+/// To be called only when this process waits for no child of its own any more.
+pub fn kill_orphans() {
+    let sender = Sender { own_pid: nix::unistd::getpid().as_raw(), ..Sender::default() };
+    until_childless(|| {
+        carry_out(&Linux, &sender, &escalation::on_task_end());
+    });
 }

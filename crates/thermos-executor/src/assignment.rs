@@ -1,0 +1,178 @@
+//! From what the agent hands over to a task that can be run (`spec/thermos.md` §3.6).
+
+use std::collections::BTreeMap;
+
+use aurora_api::thrift::{AssignedTask, Container, DecodeError, decode_binary};
+use serde_json::Value;
+use thermos::binding::{self, Context, Escapes};
+use thermos::task::{Task, TaskError, bind_and_read};
+
+use crate::health::HealthConfig;
+use crate::http_lifecycle::LifecycleConfig;
+use crate::ports::{PortCycle, resolve};
+
+/// What can be wrong with the task's data. All of it would be wrong on every host.
+#[derive(Debug, thiserror::Error)]
+pub enum AssignmentError {
+    /// `TaskInfo.data`.
+    #[error("Could not deserialize task.: {0}; the scheduler and this executor may be of different versions")]
+    Undecodable(DecodeError),
+    /// A field of it.
+    #[error(
+        "Could not deserialize task.: the field {0} is missing; the scheduler and this executor may be of different versions"
+    )]
+    Incomplete(&'static str),
+    /// No executor data.
+    #[error(
+        "Could not deserialize Thermos task from AssignedTask: Task did not have a thermos config!: the job's executor_config.data is empty; submit it with the aurora client"
+    )]
+    NoConfig,
+    /// Executor data that is not JSON.
+    #[error(
+        "Could not deserialize Thermos task from AssignedTask: Could not deserialize thermos config: {0}; executor_config.data must be the JSON that the aurora client writes"
+    )]
+    NotJson(String),
+    /// A Task that cannot be run.
+    #[error(
+        "Could not deserialize Thermos task from AssignedTask: Got invalid task: {0}; correct the job's configuration and submit it again"
+    )]
+    Invalid(TaskError),
+    /// Ports that name each other.
+    #[error("Internal error: {0}")]
+    Ports(#[from] PortCycle),
+    /// What this executor cannot do.
+    #[error(
+        "Cannot launch task using a filesystem image: this executor does not run them yet; use a Docker container for image {0}"
+    )]
+    Image(String),
+}
+
+/// The part of an assignment that is needed before anything is unpacked.
+#[derive(Debug, Clone)]
+pub struct Assigned {
+    /// The task.
+    pub task_id: String,
+    /// Its instance.
+    pub instance: i32,
+    /// The agent's host.
+    pub host: String,
+    /// Whose job it is.
+    pub role: String,
+    /// Numbers by port name.
+    pub ports: BTreeMap<String, u16>,
+    /// The executor runs inside the task's container.
+    pub is_docker: bool,
+    /// The image of a task in the unified containerizer.
+    pub image: Option<String>,
+    data: Option<String>,
+}
+
+/// All that is needed to run the task.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    /// The Task with the executor's variables bound and the runner's not.
+    pub task_json: Value,
+    /// The same, fully bound and read, unless ports are missing (the runner says which).
+    pub task: Option<Task>,
+    /// Numbers by port name, aliases included.
+    pub ports: BTreeMap<String, u16>,
+    /// Whether and how health is checked.
+    pub health: HealthConfig,
+    /// How the task is asked to end over HTTP.
+    pub lifecycle: Option<LifecycleConfig>,
+    /// What is odd, for the RUNNING message and the log.
+    pub warnings: Vec<String>,
+}
+
+impl Assigned {
+    /// Reads `TaskInfo.data`.
+    ///
+    /// # Errors
+    /// [`AssignmentError::Undecodable`], [`AssignmentError::Incomplete`].
+    pub fn decode(data: &[u8]) -> Result<Self, AssignmentError> {
+        let assigned: AssignedTask = decode_binary(data).map_err(AssignmentError::Undecodable)?;
+        let task = assigned.task.ok_or(AssignmentError::Incomplete("task"))?;
+        let role = task
+            .job
+            .and_then(|job| job.role)
+            .or_else(|| task.owner.and_then(|owner| owner.user))
+            .ok_or(AssignmentError::Incomplete("task.job.role"))?;
+        let image = match &task.container {
+            Some(Container::Mesos(mesos)) => mesos.image.as_ref().map(|image| format!("{image:?}")),
+            _ => None,
+        };
+        Ok(Self {
+            task_id: assigned.task_id.ok_or(AssignmentError::Incomplete("taskId"))?,
+            instance: assigned.instance_id.unwrap_or(0),
+            host: assigned.slave_host.unwrap_or_default(),
+            role,
+            ports: assigned
+                .assigned_ports
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|(name, port)| Some((name, u16::try_from(port).ok()?)))
+                .collect(),
+            is_docker: matches!(task.container, Some(Container::Docker(_))),
+            image,
+            data: task.executor_config.and_then(|config| config.data),
+        })
+    }
+
+    /// Unpacks the executor data: a job, or an instance of one.
+    ///
+    /// # Errors
+    /// [`AssignmentError`].
+    pub fn unpack(&self, user: &str, can_announce: bool) -> Result<Assignment, AssignmentError> {
+        if let Some(image) = &self.image {
+            return Err(AssignmentError::Image(image.clone()));
+        }
+        let data =
+            self.data.as_deref().filter(|data| !data.trim().is_empty()).ok_or(AssignmentError::NoConfig)?;
+        let raw: Value =
+            serde_json::from_str(data).map_err(|error| AssignmentError::NotJson(error.to_string()))?;
+        if !raw.is_object() {
+            return Err(AssignmentError::NotJson("it is no object".to_owned()));
+        }
+        let job = binding::bind(&raw, &Context::mesos(self.instance, &self.host), Escapes::Keep).value;
+        let Some(task_json) = job.get("task").filter(|task| task.is_object()).cloned() else {
+            let missing = TaskError::Field { detail: "MesosJob[task] is required.".to_owned() };
+            return Err(AssignmentError::Invalid(missing));
+        };
+        let announce = job.get("announce").filter(|announce| announce.is_object());
+        let resolved = resolve(&self.ports, announce.and_then(|announce| announce.get("portmap")))?;
+        let context = Context::thermos(&self.task_id, user, &resolved.numbers);
+        let task = match bind_and_read(&task_json, &context) {
+            Ok(task) => Some(task),
+            Err(TaskError::UnboundPorts { .. }) => None,
+            Err(error) => return Err(AssignmentError::Invalid(error)),
+        };
+        let mut warnings: Vec<String> = task.iter().flat_map(|task| task.warnings.clone()).collect();
+        warnings.extend(resolved.unmapped.iter().map(|alias| format!("Task has unmapped port: {alias}")));
+        if announce.is_some() {
+            warnings.push(announce_warning(can_announce));
+        }
+        let health = HealthConfig::read(
+            &job,
+            &context.and(Context::mesos(self.instance, &self.host)),
+            &resolved.numbers,
+        );
+        warnings.extend(health.warnings.iter().cloned());
+        let (lifecycle, warning) = LifecycleConfig::read(&job, &resolved.numbers);
+        warnings.extend(warning);
+        Ok(Assignment { task_json, task, ports: resolved.numbers, health, lifecycle, warnings })
+    }
+}
+
+fn announce_warning(can_announce: bool) -> String {
+    if can_announce {
+        "the job asks to be announced, which this executor does not do yet: nobody will find it in ZooKeeper"
+            .to_owned()
+    } else {
+        "the job asks to be announced, but the executor was started without --announcer-ensemble: it is not"
+            .to_owned()
+    }
+}
+
+#[cfg(test)]
+#[path = "assignment_tests.rs"]
+mod tests;

@@ -1,0 +1,171 @@
+//! What a sequence of check results means: a pure count.
+
+use super::HealthConfig;
+
+/// How a task stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not healthy yet.
+    Starting,
+    /// Healthy often enough.
+    Running,
+    /// For good, with the reason.
+    Unhealthy(String),
+}
+
+/// Counts attempts and their results (`spec/thermos.md` §3.7).
+#[derive(Debug, Clone)]
+pub struct Counter {
+    forgiving_attempts: u64,
+    max_failures: u64,
+    min_successes: u64,
+    attempts: u64,
+    successes: u64,
+    failures: u64,
+    verdict: Verdict,
+}
+
+impl Counter {
+    pub fn new(config: &HealthConfig) -> Self {
+        Self {
+            forgiving_attempts: config.forgiving_attempts,
+            max_failures: config.max_consecutive_failures,
+            min_successes: config.min_consecutive_successes,
+            attempts: 0,
+            successes: 0,
+            failures: 0,
+            verdict: Verdict::Starting,
+        }
+    }
+
+    /// How the task stands now.
+    pub const fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// A check is about to be made. Whether it still is worth it.
+    pub fn begin_attempt(&mut self) -> bool {
+        let most = self.most_attempts();
+        self.attempts = (self.attempts + 1).min(most + 1);
+        if self.verdict == Verdict::Starting && self.attempts > most {
+            self.verdict = Verdict::Unhealthy("Not enough successful health checks in time.".to_owned());
+        }
+        !matches!(self.verdict, Verdict::Unhealthy(_))
+    }
+
+    /// It succeeded.
+    pub fn on_success(&mut self) {
+        self.successes += 1;
+        self.failures = 0;
+        if self.verdict == Verdict::Starting && self.successes >= self.min_successes {
+            self.verdict = Verdict::Running;
+        }
+    }
+
+    /// It failed.
+    pub fn on_failure(&mut self, reason: &str) {
+        self.successes = 0;
+        if self.attempts <= self.forgiving_attempts {
+            return;
+        }
+        self.failures += 1;
+        let left = self.most_attempts().saturating_sub(self.attempts);
+        let is_hopeless = self.verdict == Verdict::Starting && left > 1 && self.min_successes > left;
+        if is_hopeless || self.failures > self.max_failures {
+            self.verdict = Verdict::Unhealthy(reason.to_owned());
+        }
+    }
+
+    /// Attempts in which the task must have become healthy.
+    const fn most_attempts(&self) -> u64 {
+        self.forgiving_attempts + self.max_failures + self.min_successes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// The verdict after each result of `sequence`: `r`unning, `s`tarting, `f`ailed. G forgiving attempts.
+    fn verdicts(forgiving: u64, max: u64, min: u64, sequence: &str) -> String {
+        let config = HealthConfig {
+            question: None,
+            interval: Duration::ZERO,
+            timeout: Duration::ZERO,
+            forgiving_attempts: forgiving,
+            max_consecutive_failures: max,
+            min_consecutive_successes: min,
+            warnings: Vec::new(),
+        };
+        let mut counter = Counter::new(&config);
+        let after = |result: char| {
+            if counter.begin_attempt() {
+                if result == 'S' { counter.on_success() } else { counter.on_failure("no") }
+            }
+            match counter.verdict() {
+                Verdict::Starting => 's',
+                Verdict::Running => 'r',
+                Verdict::Unhealthy(_) => 'f',
+            }
+        };
+        sequence.chars().map(after).collect()
+    }
+
+    #[test]
+    fn th_113_one_success_is_enough() {
+        assert_eq!(verdicts(2, 0, 1, "S"), "r");
+    }
+
+    #[test]
+    fn th_114_failures_in_the_grace_are_forgiven() {
+        assert_eq!(verdicts(2, 0, 1, "FS"), "sr");
+        assert_eq!(verdicts(2, 0, 1, "FFS"), "ssr");
+    }
+
+    #[test]
+    fn th_115_the_third_failure_fails() {
+        assert_eq!(verdicts(2, 0, 1, "FFF"), "ssf");
+    }
+
+    #[test]
+    fn th_116_a_failure_in_the_grace_is_forgiven_when_running() {
+        assert_eq!(verdicts(2, 0, 1, "SF"), "rr");
+    }
+
+    #[test]
+    fn th_117_a_failure_after_the_grace_fails() {
+        assert_eq!(verdicts(2, 0, 1, "SFF"), "rrf");
+    }
+
+    #[test]
+    fn th_118_no_grace_forgives_nothing() {
+        assert_eq!(verdicts(0, 0, 1, "F"), "f");
+    }
+
+    #[test]
+    fn th_119_failures_in_a_row_are_counted() {
+        assert_eq!(verdicts(2, 4, 1, "FFFFFFSFFFFF"), "ssssssrrrrrf");
+    }
+
+    #[test]
+    fn th_120_two_successes_are_needed() {
+        assert_eq!(verdicts(2, 2, 2, "SSFFF"), "srrrf");
+    }
+
+    #[test]
+    fn th_121_hopeless_cases_fail_at_once() {
+        assert_eq!(verdicts(2, 2, 4, "FFFFF"), "ssssf");
+    }
+
+    #[test]
+    fn th_122_a_success_between_failures_resets_their_count() {
+        assert_eq!(verdicts(2, 1, 2, "FSFF"), "sssf");
+    }
+
+    #[test]
+    fn a_task_that_is_never_healthy_long_enough_runs_out_of_attempts() {
+        assert_eq!(verdicts(1, 1, 2, "SFSFS"), "ssssf");
+    }
+}

@@ -1,0 +1,123 @@
+//! Asking a task over HTTP to end (`spec/thermos.md` §3.8).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::http::LocalHttp;
+
+/// Upstream's port name; jobs have it by default, so that its absence is nothing to speak of.
+const DEFAULT_PORT: &str = "health";
+
+/// How long a request may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Overrides [`REQUEST_TIMEOUT`], in seconds.
+const TIMEOUT_VARIABLE: &str = "AURORA_HTTP_SIGNALER_TIMEOUT_SECS";
+
+/// One request and the time that the task is given after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appeal {
+    /// Path of the endpoint.
+    pub endpoint: String,
+    /// Time until the next measure.
+    pub wait: Duration,
+}
+
+/// How a task wants to be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LifecycleConfig {
+    /// The port's number.
+    pub port: u16,
+    /// Graceful first.
+    pub appeals: [Appeal; 2],
+}
+
+impl LifecycleConfig {
+    /// Reads `lifecycle` of a job, and a warning when it can have no effect.
+    pub fn read(job: &Value, ports: &BTreeMap<String, u16>) -> (Option<Self>, Option<String>) {
+        let Some(http) =
+            job.get("lifecycle").and_then(|lifecycle| lifecycle.get("http")).filter(|http| http.is_object())
+        else {
+            return (None, None);
+        };
+        let name = http.get("port").and_then(Value::as_str).unwrap_or(DEFAULT_PORT);
+        let Some(&port) = ports.get(name) else {
+            let warning = (name != DEFAULT_PORT).then(|| {
+                format!("the HTTP lifecycle names port '{name}', which no process uses: the task is stopped by signals only")
+            });
+            return (None, warning);
+        };
+        let appeal = |endpoint: &str, default: &str, wait: &str| Appeal {
+            endpoint: http.get(endpoint).and_then(Value::as_str).unwrap_or(default).to_owned(),
+            wait: Duration::from_secs(http.get(wait).and_then(Value::as_u64).unwrap_or(5)),
+        };
+        let appeals = [
+            appeal("graceful_shutdown_endpoint", "/quitquitquit", "graceful_shutdown_wait_secs"),
+            appeal("shutdown_endpoint", "/abortabortabort", "shutdown_wait_secs"),
+        ];
+        (Some(Self { port, appeals }), None)
+    }
+
+    /// Sends one request. Whether anybody answered, whatever they said (D28).
+    pub async fn appeal(&self, appeal: &Appeal) -> bool {
+        let timeout = std::env::var(TIMEOUT_VARIABLE)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .map_or(REQUEST_TIMEOUT, Duration::from_secs_f64);
+        let answer = match LocalHttp::new(timeout) {
+            Ok(http) => http.post(self.port, &appeal.endpoint).await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(code) => {
+                tracing::info!(endpoint = appeal.endpoint, code, "the task answered to the request to end");
+                true
+            }
+            Err(error) => {
+                tracing::warn!(endpoint = appeal.endpoint, %error, "the task did not answer to the request to end");
+                false
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn th_129_no_lifecycle_and_no_port_mean_a_plain_stop() {
+        let ports = BTreeMap::new();
+        assert_eq!(LifecycleConfig::read(&json!({}), &ports), (None, None));
+        assert_eq!(
+            LifecycleConfig::read(&json!({"lifecycle": {"http": {"port": "health"}}}), &ports),
+            (None, None)
+        );
+        let (config, warning) = LifecycleConfig::read(&json!({"lifecycle": {"http": {"port": "x"}}}), &ports);
+        assert!(config.is_none() && warning.is_some());
+    }
+
+    #[test]
+    fn th_132_endpoints_and_waits_are_those_of_the_job() {
+        let job = json!({"lifecycle": {"http": {
+            "port": "http",
+            "graceful_shutdown_endpoint": "/frankfrankfrank", "graceful_shutdown_wait_secs": 123,
+            "shutdown_endpoint": "/bobbobbob", "shutdown_wait_secs": 456,
+        }}});
+        let (config, _) = LifecycleConfig::read(&job, &BTreeMap::from([("http".into(), 80)]));
+        let config = config.unwrap();
+        assert_eq!(config.port, 80);
+        assert_eq!(
+            config.appeals[0],
+            Appeal { endpoint: "/frankfrankfrank".into(), wait: Duration::from_secs(123) }
+        );
+        assert_eq!(
+            config.appeals[1],
+            Appeal { endpoint: "/bobbobbob".into(), wait: Duration::from_secs(456) }
+        );
+    }
+}

@@ -1,0 +1,183 @@
+//! The runner of the task, as the executor sees it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+
+use nix::fcntl::OFlag;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, pipe2};
+use thermos::os::fd;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::net::unix::pipe;
+use tokio::process::{Child, Command};
+
+use crate::flags::Flags;
+use crate::status::RunnerEnd;
+
+/// Given by the agent, meant for the executor alone.
+const SECRET_VARIABLE: &str = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN";
+
+/// What a runner is told.
+#[derive(Debug, Clone)]
+pub struct RunnerOrder {
+    /// Task JSON.
+    pub task_file: PathBuf,
+    /// The task's sandbox.
+    pub sandbox: PathBuf,
+    /// Root of the checkpoints.
+    pub checkpoint_root: PathBuf,
+    /// The task.
+    pub task_id: String,
+    /// The agent's host.
+    pub host: String,
+    /// Whom processes run as; none: as the executor.
+    pub user: Option<String>,
+    /// Ports by name.
+    pub ports: BTreeMap<String, u16>,
+    /// Where the runner starts.
+    pub working_dir: PathBuf,
+}
+
+/// A runner that was started.
+///
+/// It holds the other end of the lifeline: when this executor is gone, however it went, the runner and all coordinators notice
+/// and end the task.
+#[derive(Debug)]
+pub struct Runner {
+    child: Child,
+    reports: Lines<BufReader<pipe::Receiver>>,
+    error: Option<String>,
+    end: Option<RunnerEnd>,
+    _lifeline: OwnedFd,
+}
+
+/// First news of a runner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstNews {
+    /// It is in control of the task.
+    Active,
+    /// It ended before that.
+    Ended(RunnerEnd),
+}
+
+impl Runner {
+    /// Starts the runner: this program under its hidden name.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn start(order: &RunnerOrder, flags: &Flags) -> io::Result<Self> {
+        let (lifeline_end, lifeline) = pipe2(OFlag::O_CLOEXEC)?;
+        let (report_end, report) = pipe2(OFlag::O_CLOEXEC)?;
+        let mut command = Command::new(thermos::hidden::OWN_PROGRAM);
+        command.arg0("thermos_runner").arg(thermos::hidden::RUNNER);
+        command.args(arguments(order, flags));
+        command.arg(format!("--lifeline_fd={}", lifeline_end.as_raw_fd()));
+        command.arg(format!("--status_fd={}", report.as_raw_fd()));
+        command.current_dir(&order.working_dir).stdin(Stdio::null()).env_remove(SECRET_VARIABLE);
+        // Between here and the start nothing else is started: the executor starts programs from one thread only.
+        fd::make_inheritable(&lifeline_end)?;
+        fd::make_inheritable(&report)?;
+        let child = command.spawn()?;
+        drop((lifeline_end, report));
+        let reports = BufReader::new(pipe::Receiver::from_owned_fd(report_end)?).lines();
+        Ok(Self { child, reports, error: None, end: None, _lifeline: lifeline })
+    }
+
+    /// Waits until the runner is in control of the task, or has failed to be.
+    pub async fn first_news(&mut self) -> FirstNews {
+        loop {
+            match self.reports.next_line().await {
+                Ok(Some(line)) if line == "active" => return FirstNews::Active,
+                Ok(Some(line)) => self.note(&line),
+                Ok(None) | Err(_) => return FirstNews::Ended(self.ended().await),
+            }
+        }
+    }
+
+    /// Waits for the end of the runner. May be called again.
+    pub async fn ended(&mut self) -> RunnerEnd {
+        if let Some(end) = self.end {
+            return end;
+        }
+        let end = match self.child.wait().await {
+            Ok(status) => end_of(status),
+            Err(error) => {
+                self.error = Some(format!("the runner cannot be waited for: {error}"));
+                RunnerEnd::Code(1)
+            }
+        };
+        self.end = Some(end);
+        while let Ok(Some(line)) = self.reports.next_line().await {
+            self.note(&line);
+        }
+        end
+    }
+
+    /// What the runner said went wrong.
+    pub fn error(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+
+    /// How it ended, if that is known.
+    pub const fn end(&self) -> Option<RunnerEnd> {
+        self.end
+    }
+
+    /// Asks for the orderly end of the task.
+    pub fn request_kill(&self) {
+        self.signal(Signal::SIGUSR1);
+    }
+
+    /// Ends the runner, and the runner alone.
+    pub fn kill(&self) {
+        self.signal(Signal::SIGKILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        // The number is the runner's until `wait` has returned, after which there is none.
+        if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
+    fn note(&mut self, line: &str) {
+        if let Some(text) = line.strip_prefix("error ") {
+            self.error = Some(text.to_owned());
+        }
+    }
+}
+
+fn end_of(status: ExitStatus) -> RunnerEnd {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => RunnerEnd::Code(code),
+        (None, signal) => RunnerEnd::Signal(signal.unwrap_or(0)),
+    }
+}
+
+/// The command line of `spec/thermos.md` §3.2.
+fn arguments(order: &RunnerOrder, flags: &Flags) -> Vec<String> {
+    let mut arguments = vec![
+        format!("--thermos_json={}", order.task_file.display()),
+        format!("--sandbox={}", order.sandbox.display()),
+        format!("--checkpoint_root={}", order.checkpoint_root.display()),
+        format!("--task_id={}", order.task_id),
+        format!("--hostname={}", order.host),
+    ];
+    arguments.extend(order.user.iter().map(|user| format!("--setuid={user}")));
+    arguments.extend(order.ports.iter().map(|(name, port)| format!("--port={name}:{port}")));
+    if flags.preserve_env {
+        arguments.push("--preserve_env".to_owned());
+    }
+    let optional = [
+        ("process_logger_destination", flags.runner_logger_destination.clone()),
+        ("process_logger_mode", flags.runner_logger_mode.clone()),
+        ("rotate_log_size_mb", flags.runner_rotate_log_size_mb.map(|size| size.to_string())),
+        ("rotate_log_backups", flags.runner_rotate_log_backups.map(|count| count.to_string())),
+    ];
+    arguments.extend(optional.into_iter().filter_map(|(name, value)| Some(format!("--{name}={}", value?))));
+    arguments
+}

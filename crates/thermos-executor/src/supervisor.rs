@@ -1,0 +1,476 @@
+//! Carries the task through its life: sandbox, runner, health, end (`spec/thermos.md` §§3.3–3.5).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mesos_v1::messages::TaskState;
+use mesos_v1::{ExecutorEnvironment, ExecutorHandle, StatusUpdate};
+use thermos::checkpoint::{TaskPaths, load};
+use thermos::os::users::{User, UserDatabase};
+use thermos::plan::record::TaskState as Checkpointed;
+use thermos::plan::replay::RunnerState;
+use thermos::sandbox;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::assignment::{Assigned, Assignment, AssignmentError};
+use crate::flags::Flags;
+use crate::health::{Counter, HealthCheck, HealthConfig, HealthContext, ShellUser, Verdict as Health};
+use crate::http_lifecycle::LifecycleConfig;
+use crate::runner::{FirstNews, Runner, RunnerOrder};
+use crate::self_check::{Severity, check_host, probe};
+use crate::status::{RunnerEnd, Verdict, of_runner};
+
+/// Limit for making the sandbox.
+const SANDBOX_LIMIT: Duration = Duration::from_secs(600);
+
+/// Limit for the runner to be in control.
+const RUNNER_START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a runner that was asked to end the task may take. It gives processes a minute at most (`plan::machine`).
+const RUNNER_STOP_LIMIT: Duration = Duration::from_secs(65);
+
+/// Kept free at the end of the agent's grace period for ending by force and for the last update (D30).
+const GRACE_RESERVE: Duration = Duration::from_secs(2);
+
+/// Who wants the task to end, and until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The scheduler killed the task.
+    Kill,
+    /// The agent shuts this executor down and kills it at this time.
+    Shutdown {
+        /// The end of the agent's grace period.
+        deadline: Instant,
+    },
+}
+
+impl Stop {
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Kill => "Instructed to kill task.",
+            Self::Shutdown { .. } => "Told to shut down executor.",
+        }
+    }
+}
+
+/// The owner of one task.
+pub struct Supervisor {
+    pub environment: ExecutorEnvironment,
+    pub flags: Flags,
+    pub handle: ExecutorHandle,
+    pub assigned: Assigned,
+    pub stop: watch::Receiver<Option<Stop>>,
+    pub users: UserDatabase,
+}
+
+/// Why the supervision of a running task ended.
+enum Turn {
+    RunnerEnded(RunnerEnd),
+    Stopped(Stop),
+    Unhealthy(String),
+}
+
+impl Supervisor {
+    /// Runs the task to its end and reports everything, the verdict last and once.
+    pub async fn run(mut self) {
+        let verdict = match self.carry_out().await {
+            Ok(verdict) | Err(verdict) => verdict,
+        };
+        // Daemons that no runner ended came to this process.
+        let _ = tokio::task::spawn_blocking(thermos::run::kill_orphans).await;
+        if verdict.is_failure() {
+            self.write_failure(&verdict);
+        }
+        tracing::info!(state = verdict.state.as_str_name(), message = verdict.message, "task ended");
+        self.report(verdict.state, verdict.message);
+    }
+
+    async fn carry_out(&mut self) -> Result<Verdict, Verdict> {
+        self.report(TaskState::TaskStarting, None);
+        let checkpoint_root = self.checkpoint_root();
+        self.check_host(&checkpoint_root)?;
+        let sandbox = self.make_sandbox().await?;
+        self.unless_killed()?;
+        let process_user = self.process_user();
+        let user_name = process_user.clone().unwrap_or_else(|| self.own_user());
+        let assignment = self
+            .assigned
+            .unpack(&user_name, self.flags.announcer_ensemble.is_some())
+            .map_err(|error| Verdict::new(TaskState::TaskFailed, error.to_string()))?;
+        for warning in &assignment.warnings {
+            tracing::warn!("{warning}");
+        }
+        let health = self.prepare_health(&assignment.health, sandbox.clone())?;
+        let task_file = self.write_task(&assignment)?;
+        let order = RunnerOrder {
+            task_file,
+            sandbox,
+            checkpoint_root: checkpoint_root.clone(),
+            task_id: self.assigned.task_id.clone(),
+            host: self.assigned.host.clone(),
+            user: process_user,
+            ports: assignment.ports.clone(),
+            working_dir: self.environment.directory.clone(),
+        };
+        let paths = TaskPaths::new(&checkpoint_root, &self.assigned.task_id);
+        let mut runner = self.start_runner(&order, &paths).await?;
+        let turn = self.watch(&mut runner, health, &assignment).await;
+        Ok(self.end(turn, runner, &paths, assignment.lifecycle.as_ref()).await)
+    }
+
+    fn check_host(&self, checkpoint_root: &std::path::Path) -> Result<(), Verdict> {
+        let findings = check_host(&self.environment.directory, &self.environment.sandbox, checkpoint_root);
+        for finding in &findings {
+            eprintln!("thermos_executor: self-check: {}", finding.text);
+        }
+        let state = match findings.iter().map(|finding| finding.severity).max() {
+            Some(Severity::Host) => TaskState::TaskLost,
+            Some(Severity::Job) => TaskState::TaskFailed,
+            Some(Severity::Warning) | None => return Ok(()),
+        };
+        let texts: Vec<&str> = findings.iter().map(|finding| finding.text.as_str()).collect();
+        Err(Verdict::new(state, format!("Task cannot run on {}: {}", self.assigned.host, texts.join(" | "))))
+    }
+
+    async fn make_sandbox(&mut self) -> Result<PathBuf, Verdict> {
+        let environment = self.environment.clone();
+        let users = self.users.clone();
+        let is_docker = self.assigned.is_docker;
+        let owner = self.sandbox_owner();
+        let making = tokio::task::spawn_blocking(move || {
+            if is_docker {
+                sandbox::link_container_root(&environment.directory, &environment.sandbox)?;
+            }
+            sandbox::create(&environment.directory, owner.as_deref(), &users)
+        });
+        let failed = |text: String| Verdict::new(TaskState::TaskFailed, text);
+        match timeout(SANDBOX_LIMIT, making).await {
+            Err(_) => Err(failed("Timed out waiting for sandbox to initialize!".to_owned())),
+            Ok(Err(error)) => Err(failed(format!("Unknown exception initializing sandbox: {error}"))),
+            Ok(Ok(Err(error))) => Err(failed(format!("Failed to initialize sandbox: {error}"))),
+            Ok(Ok(Ok(sandbox))) => Ok(sandbox),
+        }
+    }
+
+    /// D20: a task that was killed while it was prepared is not started.
+    fn unless_killed(&self) -> Result<(), Verdict> {
+        match *self.stop.borrow() {
+            None => Ok(()),
+            Some(_) => Err(Verdict::new(TaskState::TaskKilled, "Task killed during initialization.")),
+        }
+    }
+
+    fn prepare_health(
+        &self,
+        config: &HealthConfig,
+        sandbox: PathBuf,
+    ) -> Result<Option<HealthCheck>, Verdict> {
+        let failed = |text: String| Verdict::new(TaskState::TaskFailed, text);
+        let shell_user = match self.process_user() {
+            Some(name) if !self.flags.nosetuid_health_checks => {
+                let user =
+                    self.users.by_name(&name).map_err(|error| failed(format!("Internal error: {error}")))?;
+                (user.uid != nix::unistd::getuid().as_raw())
+                    .then_some(ShellUser { uid: user.uid, gid: user.gid })
+            }
+            _ => None,
+        };
+        HealthCheck::new(config, HealthContext { sandbox, shell_user })
+            .map_err(|error| failed(format!("Internal error: {error}")))
+    }
+
+    fn write_task(&self, assignment: &Assignment) -> Result<PathBuf, Verdict> {
+        let path = self.environment.directory.join("task.json");
+        std::fs::write(&path, assignment.task_json.to_string()).map_err(|error| {
+            let text = format!("Task initialization failed: cannot write {}: {error}", path.display());
+            Verdict::new(TaskState::TaskLost, text)
+        })?;
+        Ok(path)
+    }
+
+    async fn start_runner(&mut self, order: &RunnerOrder, paths: &TaskPaths) -> Result<Runner, Verdict> {
+        self.unless_killed()?;
+        let mut runner = Runner::start(order, &self.flags).map_err(|error| {
+            let text = format!(
+                "Unknown exception starting runner: {error}; the host may be out of processes or memory"
+            );
+            Verdict::new(TaskState::TaskFailed, text)
+        })?;
+        match timeout(RUNNER_START_LIMIT, runner.first_news()).await {
+            Ok(FirstNews::Active) => Ok(runner),
+            Ok(FirstNews::Ended(RunnerEnd::Code(0))) => Ok(runner),
+            Ok(FirstNews::Ended(RunnerEnd::Signal(signal))) => {
+                let text = "Task initialization failed: Task did not start within deadline.";
+                let detail = format!("the runner was killed by signal {signal} on {}", self.assigned.host);
+                Err(Verdict::new(TaskState::TaskFailed, text).because(Some(detail)))
+            }
+            Ok(FirstNews::Ended(end)) => {
+                let checkpoint = load(&paths.runner()).ok().map(|loaded| loaded.state);
+                let verdict = of_runner(end, checkpoint.as_ref(), runner.error(), &self.assigned.host);
+                let text = format!("Task initialization failed: Task failed: {}", verdict.message);
+                Err(Verdict::new(TaskState::TaskFailed, text))
+            }
+            Err(_) => {
+                runner.kill();
+                runner.ended().await;
+                self.kill_remains(paths).await;
+                Err(Verdict::new(TaskState::TaskLost, "Timed out waiting for task to start!"))
+            }
+        }
+    }
+
+    /// Waits for the first thing that ends the task. Reports RUNNING on the way.
+    async fn watch(
+        &mut self,
+        runner: &mut Runner,
+        check: Option<HealthCheck>,
+        assignment: &Assignment,
+    ) -> Turn {
+        let handle = self.handle.clone();
+        let task_id = self.assigned.task_id.clone();
+        let health = watch_health(check, assignment, move |message| {
+            let update = StatusUpdate::new(task_id.as_str(), TaskState::TaskRunning).with_message(message);
+            report_to(&handle, update);
+        });
+        let mut stop = self.stop.clone();
+        // What has happened goes before what is asked for, and both before an opinion.
+        tokio::select! {
+            biased;
+            end = runner.ended() => Turn::RunnerEnded(end),
+            stop = stopped(&mut stop) => Turn::Stopped(stop),
+            reason = health => Turn::Unhealthy(reason),
+        }
+    }
+
+    async fn end(
+        &mut self,
+        turn: Turn,
+        mut runner: Runner,
+        paths: &TaskPaths,
+        lifecycle: Option<&LifecycleConfig>,
+    ) -> Verdict {
+        match turn {
+            Turn::RunnerEnded(end) => {
+                if end != RunnerEnd::Code(0) {
+                    self.kill_remains(paths).await;
+                }
+                let checkpoint = self.read_checkpoint(paths);
+                of_runner(end, checkpoint.as_ref(), runner.error(), &self.assigned.host)
+            }
+            Turn::Stopped(stop) => {
+                self.stop_runner(&mut runner, paths, lifecycle).await;
+                Verdict::new(TaskState::TaskKilled, stop.reason())
+            }
+            Turn::Unhealthy(reason) => {
+                self.stop_runner(&mut runner, paths, lifecycle).await;
+                Verdict::new(TaskState::TaskFailed, format!("Failed health check! {reason}"))
+            }
+        }
+    }
+
+    /// HTTP first, then the runner's own order of events, then force. A shutdown by the agent, even one that comes later,
+    /// shortens everything to its grace period.
+    async fn stop_runner(
+        &mut self,
+        runner: &mut Runner,
+        paths: &TaskPaths,
+        lifecycle: Option<&LifecycleConfig>,
+    ) {
+        let step_limit = Duration::from_secs(self.flags.stop_timeout_in_secs);
+        let mut stop = self.stop.clone();
+        let is_over = tokio::select! {
+            biased;
+            is_over = timeout(step_limit, ask_to_end(runner, lifecycle)) => is_over.unwrap_or_else(|_| {
+                tracing::warn!("Failed to stop runner within deadline.");
+                false
+            }),
+            () = grace_end(&mut stop) => false,
+        };
+        if !is_over {
+            tracing::warn!("Thermos task did not shut down cleanly, rebinding to kill.");
+            runner.kill();
+            runner.ended().await;
+        }
+        self.kill_remains(paths).await;
+    }
+
+    /// Ends by force what a runner left, which is nothing if it went in order.
+    async fn kill_remains(&self, paths: &TaskPaths) {
+        let paths = paths.clone();
+        let killed = tokio::task::spawn_blocking(move || {
+            paths.runner().exists().then(|| thermos::run::kill_task(&paths, Checkpointed::Killed))
+        });
+        match killed.await {
+            Ok(Some(Err(error))) => tracing::error!(%error, "cannot end what is left of the task"),
+            Ok(Some(Ok(killed))) => tracing::debug!(?killed, "looked for what is left of the task"),
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "cannot end what is left of the task"),
+        }
+    }
+
+    fn read_checkpoint(&self, paths: &TaskPaths) -> Option<RunnerState> {
+        match load(&paths.runner()) {
+            Ok(loaded) => {
+                if let Some(damage) = loaded.damage {
+                    tracing::error!(error = %damage, "the checkpoint is damaged");
+                }
+                Some(loaded.state)
+            }
+            Err(error) => {
+                tracing::error!(%error, "the checkpoint cannot be read");
+                None
+            }
+        }
+    }
+
+    /// Whom the sandbox belongs to; none: whoever runs this.
+    fn sandbox_owner(&self) -> Option<String> {
+        if self.flags.nosetuid || self.assigned.is_docker {
+            return None;
+        }
+        Some(self.flags.execute_as_user.clone().unwrap_or_else(|| self.assigned.role.clone()))
+    }
+
+    /// Whom processes run as, the owner of the sandbox (D21); none: whoever runs this.
+    fn process_user(&self) -> Option<String> {
+        self.sandbox_owner().filter(|_| nix::unistd::geteuid().is_root())
+    }
+
+    fn own_user(&self) -> String {
+        let uid = nix::unistd::getuid().as_raw();
+        self.users.by_uid(uid).map_or_else(|_| uid.to_string(), |User { name, .. }| name)
+    }
+
+    /// In the run directory, where the observer finds it (`spec/thermos.md` §4.2). Another root is taken only if it can be used.
+    fn checkpoint_root(&self) -> PathBuf {
+        let own = self.environment.sandbox.join("checkpoints");
+        match &self.flags.checkpoint_root {
+            None => own,
+            Some(root) if std::fs::create_dir_all(root).is_ok() && probe(root).is_ok() => root.clone(),
+            Some(root) => {
+                tracing::warn!(root = %root.display(), used = %own.display(), "--checkpoint-root is not writable: the run directory is used");
+                own
+            }
+        }
+    }
+
+    /// The verdict as a file, which stays with the sandbox when the update gets lost.
+    fn write_failure(&self, verdict: &Verdict) {
+        let failure = serde_json::json!({
+            "state": verdict.state.as_str_name(),
+            "message": verdict.message,
+            "host": self.assigned.host,
+            "task_id": self.assigned.task_id,
+        });
+        eprintln!("thermos_executor: {}: {}", verdict.state.as_str_name(), verdict.message);
+        let path = self.environment.sandbox.join("failure.json");
+        if let Err(error) = std::fs::write(&path, failure.to_string()) {
+            tracing::warn!(%error, path = %path.display(), "cannot write the failure down");
+        }
+    }
+
+    fn report(&self, state: TaskState, message: impl Into<Option<String>>) {
+        let update = StatusUpdate::new(self.assigned.task_id.as_str(), state);
+        report_to(
+            &self.handle,
+            match message.into() {
+                Some(message) => update.with_message(message),
+                None => update,
+            },
+        );
+    }
+}
+
+/// The verdict on a task that could not even be read.
+pub fn undecodable(error: &AssignmentError) -> Verdict {
+    Verdict::new(TaskState::TaskFailed, error.to_string())
+}
+
+/// Queues an update; a session that is over takes none, and then nobody is left to hear it.
+pub fn report_to(handle: &ExecutorHandle, update: StatusUpdate) {
+    let state = update.state.as_str_name();
+    if let Err(error) = handle.update(update) {
+        tracing::error!(%error, state, "cannot report");
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<Option<Stop>>) -> Stop {
+    loop {
+        if let Some(stop) = *stop.borrow_and_update() {
+            return stop;
+        }
+        if stop.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Ends when the agent's grace period is nearly over; never without a shutdown.
+async fn grace_end(stop: &mut watch::Receiver<Option<Stop>>) {
+    loop {
+        let current = *stop.borrow_and_update();
+        if let Some(Stop::Shutdown { deadline }) = current {
+            let left = deadline.saturating_duration_since(Instant::now());
+            sleep(left.saturating_sub(GRACE_RESERVE.min(left / 2))).await;
+            return;
+        }
+        if stop.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Whether the runner ended.
+async fn ask_to_end(runner: &mut Runner, lifecycle: Option<&LifecycleConfig>) -> bool {
+    if let Some(lifecycle) = lifecycle {
+        for appeal in &lifecycle.appeals {
+            if lifecycle.appeal(appeal).await && timeout(appeal.wait, runner.ended()).await.is_ok() {
+                return true;
+            }
+        }
+    }
+    if runner.end().is_none() {
+        runner.request_kill();
+    }
+    timeout_at(Instant::now() + RUNNER_STOP_LIMIT, runner.ended()).await.is_ok()
+}
+
+/// Checks the task's health for ever, and ends with the reason when it is bad. Calls `on_running` once.
+async fn watch_health(
+    check: Option<HealthCheck>,
+    assignment: &Assignment,
+    on_running: impl Fn(String),
+) -> String {
+    let with_warnings = |text: &str| match assignment.warnings.as_slice() {
+        [] => text.to_owned(),
+        warnings => format!("{text}: warning: {}", warnings.join("; warning: ")),
+    };
+    let Some(check) = check else {
+        tracing::info!("No health-checks defined, will use a no-op health-checker.");
+        on_running(with_warnings("No health-check defined, task is assumed healthy."));
+        return std::future::pending().await;
+    };
+    let mut counter = Counter::new(&assignment.health);
+    let mut is_announced = false;
+    loop {
+        if counter.begin_attempt() {
+            match check.make().await {
+                Ok(()) => counter.on_success(),
+                Err(reason) => {
+                    tracing::warn!(reason, "health check failed");
+                    counter.on_failure(&reason);
+                }
+            }
+        }
+        match counter.verdict() {
+            Health::Unhealthy(reason) => return reason.clone(),
+            Health::Running if !is_announced => {
+                is_announced = true;
+                on_running(with_warnings("Task is healthy."));
+            }
+            Health::Running | Health::Starting => {}
+        }
+        sleep(assignment.health.interval).await;
+    }
+}

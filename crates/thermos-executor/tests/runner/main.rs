@@ -1,0 +1,8 @@
+//! The runner of the built program against the conformance cases of `spec/thermos.md` §9.2 and §9.3.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod environment;
+mod outcomes;
+mod rig;
+mod takeover;

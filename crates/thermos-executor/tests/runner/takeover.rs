@@ -1,0 +1,182 @@
+//! Runners that die and runners that take over (§9.2, second half), and the end of the executor.
+
+use std::os::fd::AsRawFd;
+use std::process::Command;
+
+use serde_json::json;
+use thermos::os::fd::make_inheritable;
+use thermos::plan::record::{ProcessState, TaskState};
+
+use crate::rig::{PROGRAM, Rig, is_alive, is_inhabited, process, process_with, signal_process, wait_for};
+
+use ProcessState::{Lost, Running, Success};
+
+#[test]
+fn th_49_a_new_controller_ends_what_is_gone() {
+    let rig = Rig::new(&[process("p", "exec sleep 100")]);
+    let running = rig.start();
+    let run = rig.wait_run("p", Running);
+    running.kill_runner();
+    signal_process(run.coordinator_pid.unwrap(), "KILL");
+    signal_process(run.pid.unwrap(), "KILL");
+    wait_for("the shell to be gone", || (!is_alive(run.pid.unwrap())).then_some(()));
+    wait_for("the coordinator to be gone", || (!is_alive(run.coordinator_pid.unwrap())).then_some(()));
+    thermos::run::kill_task(&rig.paths(), TaskState::Killed).unwrap();
+    assert_eq!(rig.runs("p"), [Lost]);
+    assert!(rig.paths().finished().exists());
+}
+
+#[test]
+fn a_task_without_a_runner_is_ended_by_force() {
+    let rig = Rig::new(&[process("p", "sleep 100 & sleep 100")]);
+    let running = rig.start();
+    let run = rig.wait_run("p", Running);
+    running.kill_runner();
+    thermos::run::kill_task(&rig.paths(), TaskState::Killed).unwrap();
+    wait_for("the processes to be gone", || (!is_inhabited(rig.folder.path())).then_some(()));
+    assert!(!is_alive(run.pid.unwrap()));
+    let stream = rig.stream();
+    assert_eq!(stream[stream.len() - 3..], ["task ACTIVE", "p KILLED/3 rc -9", "task KILLED"]);
+}
+
+#[test]
+fn th_50_a_new_runner_goes_on() {
+    let rig = Rig::new(&[process("a", "until test -e go; do sleep 0.05; done"), process("b", "true")])
+        .order(&["a", "b"]);
+    let first = rig.start();
+    rig.wait_run("a", Running);
+    first.kill_runner();
+    let second = rig.start();
+    wait_for("the second runner", || {
+        (rig.stream().iter().filter(|line| *line == "task ACTIVE").count() == 2).then_some(())
+    });
+    std::fs::write(rig.sandbox().join("go"), "").unwrap();
+    second.end().fine();
+    assert_eq!((rig.runs("a"), rig.runs("b")), (vec![Success], vec![Success]));
+    assert_eq!(rig.state().task_state(), Some(TaskState::Success));
+}
+
+#[test]
+fn th_51_a_runner_killed_again_and_again_comes_to_the_same_end() {
+    let processes = [
+        process("a", "sleep 0.1"),
+        process_with("b", "exit 3", json!({"max_failures": 2})),
+        process("c", "sleep 0.1"),
+        process_with("end", "sleep 0.1", json!({"final": true})),
+    ];
+    let rig = Rig::new(&processes).order(&["a", "c"]).with("max_failures", json!(2));
+    // Each life is a bit longer than the one before, so that death comes at every step once and the end is reached.
+    for life_ms in (5u64..).step_by(15) {
+        let running = rig.start();
+        let begin = std::time::Instant::now();
+        let is_over = loop {
+            if rig.paths().finished().exists() {
+                break true;
+            }
+            if begin.elapsed().as_millis() > u128::from(life_ms) {
+                break false;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        };
+        if is_over {
+            running.end().fine();
+            break;
+        }
+        running.kill_runner();
+    }
+    let state = rig.state();
+    let last = |name: &str| state.last_run(name).unwrap().state;
+    assert_eq!(
+        (last("a"), last("b"), last("c"), last("end")),
+        (Success, ProcessState::Failed, Success, Success)
+    );
+    assert_eq!(state.task_state(), Some(TaskState::Success));
+    assert!(!is_inhabited(rig.folder.path()));
+}
+
+#[test]
+fn th_52_a_second_runner_is_refused() {
+    let rig = Rig::new(&[process("p", "until test -e go; do sleep 0.05; done")]);
+    let first = rig.start();
+    rig.wait_run("p", Running);
+    let second = rig.run();
+    assert_eq!(second.code(), Some(103));
+    assert!(
+        second.stderr().contains("Could not acquire checkpoint permission or lock"),
+        "{}",
+        second.stderr()
+    );
+    std::fs::write(rig.sandbox().join("go"), "").unwrap();
+    first.end().fine();
+    assert_eq!(rig.runs("p"), [Success]);
+}
+
+#[test]
+fn th_53_a_runner_on_a_finished_task_exits_0() {
+    let rig = Rig::new(&[process("p", "true")]);
+    rig.run().fine();
+    let before = rig.stream();
+    rig.run().fine();
+    assert_eq!(rig.stream(), before);
+}
+
+#[test]
+fn th_54_another_task_under_the_same_id_is_refused() {
+    let mut rig = Rig::new(&[process("p", "exec sleep 100")]);
+    let first = rig.start();
+    rig.wait_run("p", Running);
+    first.kill_runner();
+    rig.task["processes"][0]["cmdline"] = json!("true");
+    let second = rig.run();
+    assert_eq!(second.code(), Some(102));
+    assert!(second.stderr().contains("Task differs from on disk copy: "), "{}", second.stderr());
+    thermos::run::kill_task(&rig.paths(), TaskState::Killed).unwrap();
+}
+
+/// A pipe whose other end an executor would hold, and a runner that watches it.
+fn with_lifeline(rig: &Rig) -> (std::io::PipeWriter, std::process::Child) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    make_inheritable(&reader).unwrap();
+    let mut command = rig.command();
+    command.arg(format!("--lifeline_fd={}", reader.as_raw_fd()));
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    (writer, command.spawn().unwrap())
+}
+
+const STUBBORN: &str = "trap '' TERM; touch ready; while true; do sleep 0.1; done";
+
+fn is_ready(rig: &Rig) {
+    wait_for("the process to be ready", || rig.sandbox().join("ready").exists().then_some(()));
+    rig.wait_run("p", Running);
+}
+
+#[test]
+fn the_task_ends_with_its_executor() {
+    let rig = Rig::new(&[process("p", STUBBORN), process("q", "(setsid sleep 100 &) ; exec sleep 100")]);
+    let (writer, mut runner) = with_lifeline(&rig);
+    is_ready(&rig);
+    rig.wait_run("q", Running);
+    drop(writer);
+    runner.wait().unwrap();
+    assert!(!is_inhabited(rig.folder.path()), "something was left behind");
+    assert!(rig.state().statuses.iter().any(|step| step.state == TaskState::Lost));
+    assert!(rig.paths().finished().exists());
+}
+
+#[test]
+fn the_task_ends_even_when_executor_and_runner_are_killed_together() {
+    let rig = Rig::new(&[process("p", STUBBORN)]);
+    let (writer, mut runner) = with_lifeline(&rig);
+    is_ready(&rig);
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+    drop(writer);
+    wait_for("the processes to be gone", || (!is_inhabited(rig.folder.path())).then_some(()));
+}
+
+#[test]
+fn a_coordinator_without_an_assignment_gives_up() {
+    let output = Command::new(PROGRAM).args(["__coordinator", "200", "201", "202", "-"]).output().unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("Lost control of the checkpoint stream!"));
+}
