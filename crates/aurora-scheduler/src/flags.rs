@@ -1,0 +1,149 @@
+//! The command line: all flags, each declared beside the code that reads it, flattened into one struct.
+//!
+//! Names and defaults are those of `spec/scheduler.md` §10.2. Below `main` nobody sees these structs: every part gets a
+//! plain configuration.
+
+pub mod amounts;
+mod arguments;
+mod core;
+mod unused;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches};
+
+pub use self::core::CoreFlags;
+use crate::api::ApiFlags;
+use crate::http::HttpFlags;
+use crate::journal::JournalFlags;
+use crate::mesos::{ExecutorFlags, MesosFlags};
+
+/// Keeps services, cron jobs and one-off jobs running on a Mesos cluster.
+#[derive(clap::Parser, Debug)]
+#[command(name = "aurora-scheduler", version, max_term_width = 110)]
+pub struct Flags {
+    /// Who we are and who may ask.
+    #[command(flatten)]
+    pub api: ApiFlags,
+    /// Where we listen.
+    #[command(flatten)]
+    pub http: HttpFlags,
+    /// Where the state is kept.
+    #[command(flatten)]
+    pub journal: JournalFlags,
+    /// Which cluster we use, and as whom.
+    #[command(flatten)]
+    pub mesos: MesosFlags,
+    /// What runs tasks on agents.
+    #[command(flatten)]
+    pub executor: ExecutorFlags,
+    /// How decisions are made.
+    #[command(flatten)]
+    pub core: CoreFlags,
+}
+
+/// Parsed flags, and what the log should say about some of them.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The flags.
+    pub flags: Flags,
+    /// One line for each flag without effect.
+    pub warnings: Vec<String>,
+}
+
+/// Reads the command line, the program's name first.
+///
+/// # Errors
+/// A flag is unknown, missing or malformed; or help was asked for, which clap treats alike.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, clap::Error> {
+    let command = unused::accept(Flags::command()).args_override_self(true);
+    let arguments = arguments::with_two_dashes(&command, arguments);
+    let mut command = command;
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    let flags = Flags::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    Ok(Parsed { flags, warnings: unused::warnings(&matches) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_texts(texts: &[&str]) -> Result<Parsed, clap::Error> {
+        parse(std::iter::once("aurora-scheduler").chain(texts.iter().copied()).map(OsString::from))
+    }
+
+    const REQUIRED: [&str; 2] = ["-cluster_name=c", "-mesos_master_address=m:5050"];
+
+    fn with_required(texts: &[&str]) -> Result<Parsed, clap::Error> {
+        parse_texts(&[&REQUIRED, texts].concat())
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        unused::accept(Flags::command()).debug_assert();
+    }
+
+    #[test]
+    fn missing_flags_are_named() {
+        let error = parse_texts(&[]).unwrap_err().to_string();
+        assert!(error.contains("--cluster_name") && error.contains("--mesos_master_address"), "{error}");
+    }
+
+    #[test]
+    fn one_dash_two_dashes_and_a_separate_value_all_work() {
+        let flags = parse_texts(&[
+            "-cluster_name",
+            "c",
+            "--mesos_master_address=m:1",
+            "-http_port=0",
+            "-partition_aware",
+            "-hold_offers_forever=true",
+            "-enable_revocable_cpus",
+            "false",
+        ])
+        .unwrap()
+        .flags;
+        assert_eq!(flags.api.cluster_name, "c");
+        assert_eq!(flags.http.http_port, 0);
+        assert!(flags.mesos.partition_aware && flags.core.hold_offers_forever);
+        assert!(!flags.core.enable_revocable_cpus);
+    }
+
+    #[test]
+    fn flags_without_effect_are_accepted_and_named() {
+        let parsed = with_required(&[
+            "-zk_endpoints=localhost:2181",
+            "-serverset_path",
+            "/aurora",
+            "-native_log_quorum_size=1",
+            "-enable_preemptor=false",
+        ])
+        .unwrap();
+        assert_eq!(parsed.warnings.len(), 4);
+        assert!(parsed.warnings.iter().any(|line| line.starts_with("-zk_endpoints has no effect")));
+        assert!(with_required(&[]).unwrap().warnings.is_empty());
+    }
+
+    #[test]
+    fn unknown_flags_and_bad_values_are_refused() {
+        assert!(with_required(&["-no_such_flag=1"]).is_err());
+        let error = with_required(&["-min_offer_hold_time=5"]).unwrap_err().to_string();
+        assert!(error.contains("5mins"), "{error}");
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_flag_counts() {
+        assert_eq!(with_required(&["-cluster_name=d"]).unwrap().flags.api.cluster_name, "d");
+    }
+
+    #[test]
+    fn defaults_of_the_core_are_the_cores_own() {
+        let flags = with_required(&[]).unwrap().flags;
+        let config = flags.core.config(&flags.executor).unwrap();
+        let default = scheduler_core::config::CoreConfig {
+            executor_overhead: config.executor_overhead.clone(),
+            ..scheduler_core::config::CoreConfig::default()
+        };
+        assert_eq!(format!("{config:?}"), format!("{default:?}"));
+    }
+}

@@ -1,0 +1,197 @@
+//! The executor that runs tasks on agents: which program, with what, at what cost (`spec/mesos.md` §5.6).
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use aurora_api::amounts::{MilliCpus, Resources};
+use clap::ArgAction;
+use mesos_v1::messages::command_info::Uri;
+use mesos_v1::messages::volume::Mode;
+use mesos_v1::messages::{CommandInfo, Volume};
+
+use crate::flags::amounts::DataAmount;
+
+/// The name of the built-in executor (`spec/api.md` §1.2).
+pub const AURORA_EXECUTOR: &str = "AuroraExecutor";
+
+/// What stands before a task's id in its executor's id.
+pub const TASK_PREFIX: &str = "thermos-";
+
+/// What runs tasks on agents.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Executor")]
+pub struct ExecutorFlags {
+    /// The executor program, as a path on the agents or a URI they can fetch.
+    #[arg(long = "thermos_executor_path", value_name = "URI")]
+    pub thermos_executor_path: Option<String>,
+    /// More files for the executor's sandbox, separated by commas.
+    #[arg(long = "thermos_executor_resources", value_name = "URI", value_delimiter = ',')]
+    pub thermos_executor_resources: Vec<String>,
+    /// Flags for the executor.
+    #[arg(long = "thermos_executor_flags", allow_hyphen_values = true)]
+    pub thermos_executor_flags: Option<String>,
+    /// Processors that each executor needs besides its task.
+    #[arg(long = "thermos_executor_cpu", default_value_t = 0.25)]
+    pub thermos_executor_cpu: f64,
+    /// Memory that each executor needs besides its task.
+    #[arg(long = "thermos_executor_ram", default_value = "128MB")]
+    pub thermos_executor_ram: DataAmount,
+    /// Let executors have their sandbox as home directory.
+    #[arg(long = "thermos_home_in_sandbox", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    pub thermos_home_in_sandbox: bool,
+    /// Directories of the agents that all containers see, as host:container:mode, separated by commas.
+    #[arg(long = "global_container_mounts", value_delimiter = ',')]
+    pub global_container_mounts: Vec<Mount>,
+    /// Describe tasks for service discovery.
+    #[arg(long = "populate_discovery_info", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    pub populate_discovery_info: bool,
+}
+
+/// A directory of the agents in containers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    host: String,
+    container: String,
+    mode: Mode,
+}
+
+/// A text that is no mount.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not host:container:mode with the mode rw or ro, as in /etc/ssl:/etc/ssl:ro")]
+pub struct MountError(String);
+
+impl FromStr for Mount {
+    type Err = MountError;
+
+    fn from_str(text: &str) -> Result<Self, MountError> {
+        let parts: Vec<&str> = text.split(':').collect();
+        let mode = match parts.get(2) {
+            Some(&"rw") => Some(Mode::Rw),
+            Some(&"ro") => Some(Mode::Ro),
+            _ => None,
+        };
+        match (parts.as_slice(), mode) {
+            ([host, container, _], Some(mode)) if !host.is_empty() && !container.is_empty() => {
+                Ok(Self { host: (*host).to_owned(), container: (*container).to_owned(), mode })
+            }
+            _ => Err(MountError(text.to_owned())),
+        }
+    }
+}
+
+impl Mount {
+    /// As Mesos wants it.
+    pub fn volume(&self) -> Volume {
+        Volume {
+            container_path: self.container.clone(),
+            host_path: Some(self.host.clone()),
+            mode: self.mode.into(),
+            ..Volume::default()
+        }
+    }
+}
+
+/// What is needed to describe an executor to Mesos.
+#[derive(Clone, Debug, Default)]
+pub struct ExecutorSettings {
+    /// Its program; without one, no task of the built-in executor can be launched.
+    pub path: Option<String>,
+    /// Files beside the program.
+    pub resources: Vec<String>,
+    /// Its flags.
+    pub flags: String,
+    /// What it needs besides the task.
+    pub overhead: Resources,
+    /// Whether its home is the sandbox.
+    pub home_in_sandbox: bool,
+    /// Directories in all containers.
+    pub mounts: Vec<Mount>,
+    /// Whether tasks are described for service discovery.
+    pub discovery: bool,
+}
+
+impl ExecutorFlags {
+    /// What each executor needs besides its task.
+    pub fn overhead(&self) -> Resources {
+        Resources {
+            cpus: MilliCpus::from_cores(self.thermos_executor_cpu),
+            ram: self.thermos_executor_ram.megabytes(),
+            ..Resources::default()
+        }
+    }
+
+    /// The same by executor name, as the core wants it.
+    pub fn overheads(&self) -> BTreeMap<Arc<str>, Resources> {
+        BTreeMap::from([(Arc::from(AURORA_EXECUTOR), self.overhead())])
+    }
+
+    /// As plain settings.
+    pub fn settings(&self) -> ExecutorSettings {
+        ExecutorSettings {
+            path: self.thermos_executor_path.clone(),
+            resources: self
+                .thermos_executor_resources
+                .iter()
+                .filter(|uri| !uri.is_empty())
+                .cloned()
+                .collect(),
+            flags: self.thermos_executor_flags.clone().unwrap_or_default(),
+            overhead: self.overhead(),
+            home_in_sandbox: self.thermos_home_in_sandbox,
+            mounts: self.global_container_mounts.clone(),
+            discovery: self.populate_discovery_info,
+        }
+    }
+}
+
+impl ExecutorSettings {
+    /// How an agent starts the executor, with the files of the task.
+    pub fn command(&self, path: &str, task_files: impl Iterator<Item = Uri>) -> CommandInfo {
+        let program = path.trim_end_matches('/').rsplit('/').next().unwrap_or(path);
+        let home = if self.home_in_sandbox { "HOME=${MESOS_SANDBOX=.} " } else { "" };
+        let value = format!("{home}${{MESOS_SANDBOX=.}}/{program} {}", self.flags).trim().to_owned();
+        let executable = |uri: &str| Uri { value: uri.to_owned(), executable: Some(true), ..Uri::default() };
+        let own_files =
+            std::iter::once(path).chain(self.resources.iter().map(String::as_str)).map(executable);
+        CommandInfo {
+            uris: own_files.chain(task_files).collect(),
+            value: Some(value),
+            shell: Some(true),
+            ..CommandInfo::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_names_the_program_in_the_sandbox() {
+        let settings = ExecutorSettings {
+            flags: "--nosetuid".to_owned(),
+            resources: vec!["http://host/extra".to_owned()],
+            ..ExecutorSettings::default()
+        };
+        let command = settings.command("/usr/share/aurora/bin/thermos_executor", std::iter::empty());
+        assert_eq!(command.value.as_deref(), Some("${MESOS_SANDBOX=.}/thermos_executor --nosetuid"));
+        let uris: Vec<_> = command.uris.iter().map(|uri| (uri.value.as_str(), uri.executable)).collect();
+        assert_eq!(
+            uris,
+            [("/usr/share/aurora/bin/thermos_executor", Some(true)), ("http://host/extra", Some(true))]
+        );
+        let at_home = ExecutorSettings { home_in_sandbox: true, ..ExecutorSettings::default() };
+        let command = at_home.command("thermos", std::iter::empty());
+        assert_eq!(command.value.as_deref(), Some("HOME=${MESOS_SANDBOX=.} ${MESOS_SANDBOX=.}/thermos"));
+    }
+
+    #[test]
+    fn mounts_need_all_three_parts() {
+        let mount: Mount = "/etc:/mnt/etc:ro".parse().unwrap();
+        assert_eq!(mount.volume().container_path, "/mnt/etc");
+        for text in ["/etc", "/etc:/etc", "/etc:/etc:rwx", ":/etc:ro", "a:b:c:ro"] {
+            assert!(text.parse::<Mount>().is_err(), "{text}");
+        }
+    }
+}

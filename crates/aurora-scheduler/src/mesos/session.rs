@@ -1,0 +1,213 @@
+//! The session with the Mesos master: its events become inputs, in their order.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use aurora_api::ids::{AgentId, FrameworkId, OfferId};
+use mesos_v1::messages::scheduler::Call;
+use mesos_v1::scheduler::{SchedulerEvent, SessionError};
+use scheduler_core::input::{Input, MesosEvent};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::calls::{CallSender, failed_call};
+use super::held::HeldOffers;
+use super::offer::{Revocable, core_offer};
+use super::status::core_status;
+use crate::queue::{InputSender, QueueClosed};
+use crate::stats::Stats;
+
+/// How we stand with Mesos, for pages and health checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// Not yet, or not any more, and why.
+    Away {
+        /// In words, with the remedy.
+        reason: String,
+    },
+    /// Subscribed at this master.
+    Subscribed {
+        /// `host:port`.
+        master: String,
+    },
+}
+
+/// The present connection. Cheap to clone; all clones share it.
+pub type ConnectionCell = Arc<ArcSwap<Connection>>;
+
+/// A cell that says we have not subscribed yet.
+pub fn connection_cell() -> ConnectionCell {
+    Arc::new(ArcSwap::from_pointee(Connection::Away { reason: "not subscribed yet".to_owned() }))
+}
+
+/// What turns events into inputs.
+pub struct EventPump<S> {
+    /// For inverse offers, which are always accepted.
+    pub calls: S,
+    /// Where inputs go.
+    pub inputs: InputSender,
+    /// Where offers are kept.
+    pub held: HeldOffers,
+    /// How amounts of offers are counted.
+    pub revocable: Revocable,
+    /// Counters and gauges.
+    pub stats: Stats,
+    /// How we stand.
+    pub connection: ConnectionCell,
+}
+
+impl<S: CallSender + Sync> EventPump<S> {
+    /// Runs until the session ends, the driver takes no more, or we are stopping.
+    ///
+    /// # Errors
+    /// Mesos refuses this framework for good.
+    pub async fn run(
+        self,
+        mut events: mpsc::Receiver<SchedulerEvent>,
+        stopping: CancellationToken,
+    ) -> anyhow::Result<()> {
+        self.stats.gauge("framework_registered", 0);
+        loop {
+            // Stopping first: events that come then are told again to the next scheduler.
+            let event = tokio::select! {
+                biased;
+                () = stopping.cancelled() => return Ok(()),
+                event = events.recv() => event.context("the session with Mesos ended without a word")?,
+            };
+            if let SchedulerEvent::Ended { error } = event {
+                self.stats.gauge("framework_registered", 0);
+                let remedy = remedy(&error);
+                return Err(anyhow::Error::new(error).context(remedy));
+            }
+            if self.on_event(event).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn on_event(&self, event: SchedulerEvent) -> Result<(), QueueClosed> {
+        let input = match event {
+            SchedulerEvent::Connecting { master } => {
+                info!(%master, "subscribing with Mesos");
+                None
+            }
+            SchedulerEvent::Subscribed { framework_id, master, .. } => {
+                info!(framework = %framework_id, %master, "subscribed with Mesos");
+                self.held.clear();
+                self.stats.gauge("framework_registered", 1);
+                self.connection.store(Arc::new(Connection::Subscribed { master }));
+                Some(MesosEvent::Subscribed { framework: FrameworkId::new(framework_id.value) })
+            }
+            SchedulerEvent::Disconnected { reason } => {
+                self.held.clear();
+                self.stats.gauge("framework_registered", 0);
+                let text = format!("{}: {}", chain(&reason), reason.remedy());
+                warn!(reason = %text, "not connected to Mesos");
+                let was_subscribed = matches!(**self.connection.load(), Connection::Subscribed { .. });
+                self.connection.store(Arc::new(Connection::Away { reason: text }));
+                was_subscribed.then_some(MesosEvent::Disconnected)
+            }
+            SchedulerEvent::Offers(offers) => {
+                self.stats.count("scheduler_resource_offers", offers.len() as u64);
+                let core_offers = offers.iter().map(|offer| core_offer(offer, self.revocable)).collect();
+                offers.into_iter().for_each(|offer| self.held.keep(offer));
+                Some(MesosEvent::Offers(core_offers))
+            }
+            SchedulerEvent::InverseOffers(offers) => {
+                let ids = offers.into_iter().map(|offer| offer.id).collect();
+                if let Err((_, reason)) = self.calls.send(Call::accept_inverse_offers(ids)) {
+                    debug!(%reason, "an inverse offer was not answered; Mesos asks again");
+                }
+                None
+            }
+            SchedulerEvent::Rescind(id) => {
+                let id = OfferId::new(id.value);
+                self.held.take(&id);
+                Some(MesosEvent::Rescinded(id))
+            }
+            SchedulerEvent::Update(status) => {
+                self.stats.count("scheduler_status_update", 1);
+                let update = core_status(&status);
+                if update.is_none() {
+                    warn!(task = %status.task_id, state = status.state, "a status of an unknown kind was left out");
+                }
+                update.map(MesosEvent::Status)
+            }
+            SchedulerEvent::Failure { agent_id, executor_id: Some(executor), status } => {
+                if status.unwrap_or(0) != 0 {
+                    let agent = agent_id.map(|agent| agent.value).unwrap_or_default();
+                    info!(executor = %executor, agent, ?status, "an executor ended");
+                    self.stats.count("scheduler_lost_executors", 1);
+                }
+                None
+            }
+            SchedulerEvent::Failure { agent_id, executor_id: None, .. } => {
+                agent_id.map(|agent| MesosEvent::AgentLost(AgentId::new(agent.value)))
+            }
+            SchedulerEvent::CallFailed { call, error } => {
+                let reason = chain(&error);
+                let failed = failed_call(&call);
+                if failed.is_none() {
+                    debug!(%reason, "a call to Mesos had no effect");
+                }
+                failed.map(|call| MesosEvent::CallFailed { call, reason: Arc::from(reason) })
+            }
+            SchedulerEvent::Message { .. } => {
+                self.stats.count("scheduler_framework_message", 1);
+                None
+            }
+            SchedulerEvent::RescindInverseOffer(_) | SchedulerEvent::Ended { .. } => None,
+        };
+        match input {
+            Some(event) => self.inputs.send(Input::Mesos(event)).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// What an operator can do about the end of a session.
+fn remedy(error: &SessionError) -> String {
+    match error {
+        // Compat: the id is never forgotten by itself (`spec/scheduler.md` §8.3): a wrong master would make us orphan all
+        // tasks.
+        SessionError::Refused { message, .. } if message.contains("removed") => {
+            "Mesos has removed this framework and ended all its tasks, because the scheduler was away for longer than \
+             -framework_failover_timeout or the framework was torn down; start once with -register_anew to subscribe as \
+             a new framework: jobs are kept, and their services start again"
+                .to_owned()
+        }
+        other => other.remedy().to_owned(),
+    }
+}
+
+/// An error with its causes.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removed_framework_is_told_how_to_begin_anew() {
+        let removed = SessionError::Refused {
+            master: "m:5050".to_owned(),
+            message: "Framework has been removed".to_owned(),
+        };
+        assert!(remedy(&removed).contains("-register_anew"));
+        let replaced = SessionError::Refused {
+            master: "m:5050".to_owned(),
+            message: "Framework failed over".to_owned(),
+        };
+        assert!(remedy(&replaced).contains("only one of them runs"));
+    }
+}

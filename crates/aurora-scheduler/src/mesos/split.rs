@@ -1,0 +1,237 @@
+//! Takes a task's and its executor's shares out of an offer (`spec/mesos.md` §5.7).
+
+use aurora_api::amounts::Resources;
+use mesos_v1::messages::{Offer, Resource, value};
+
+use super::offer::{Revocable, is_divisible};
+
+/// Mesos computes in thousandths; less than this is nothing.
+const NOTHING: f64 = 1e-6;
+
+/// The entries for a task and for its executor.
+#[derive(Debug, Default, PartialEq)]
+pub struct Shares {
+    /// For `TaskInfo.resources`.
+    pub task: Vec<Resource>,
+    /// For `ExecutorInfo.resources`.
+    pub executor: Vec<Resource>,
+}
+
+/// The offer has less than the core counted on.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("the offer of agent {agent} lacks {missing} {name}")]
+pub struct TooLittle {
+    agent: String,
+    name: &'static str,
+    missing: f64,
+}
+
+/// Takes what a task of a tier needs and what its executor needs, with the ports the core chose.
+///
+/// # Errors
+/// The offer does not hold that much.
+pub fn split(
+    offer: &Offer,
+    task: &Resources,
+    overhead: &Resources,
+    ports: &[u16],
+    is_revocable_tier: bool,
+    revocable: Revocable,
+) -> Result<Shares, TooLittle> {
+    let mut left: Vec<Resource> =
+        offer.resources.iter().filter(|entry| is_divisible(entry)).cloned().collect();
+    // Reserved entries first, each group in the offer's order.
+    left.sort_by_key(|entry| entry.role.as_deref().is_none_or(|role| role == "*"));
+    let mut shares = Shares::default();
+    let scalars: [(&'static str, f64, f64); 4] = [
+        ("cpus", task.cpus.cores(), overhead.cpus.cores()),
+        ("mem", amount(task.ram.0), amount(overhead.ram.0)),
+        ("disk", amount(task.disk.0), amount(overhead.disk.0)),
+        ("gpus", amount(task.gpus), amount(overhead.gpus)),
+    ];
+    for (name, for_task, for_executor) in scalars {
+        if for_task < NOTHING {
+            continue;
+        }
+        let wants_revocable = revocable.applies(name, is_revocable_tier);
+        let too_little = |missing| TooLittle { agent: offer.agent_id.value.clone(), name, missing };
+        let taken = take(&mut left, name, wants_revocable, for_task);
+        shares.task.extend(taken.map_err(too_little)?);
+        let taken = take(&mut left, name, wants_revocable, for_executor);
+        shares.executor.extend(taken.map_err(too_little)?);
+    }
+    let too_little = |missing| TooLittle { agent: offer.agent_id.value.clone(), name: "ports", missing };
+    shares.task.extend(take_ports(&left, ports).map_err(too_little)?);
+    Ok(shares)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no agent has 2^53 MB")]
+fn amount(whole: i64) -> f64 {
+    whole as f64
+}
+
+/// Takes this much of the entries of one name; the error is what is missing.
+fn take(left: &mut [Resource], name: &str, is_revocable: bool, wanted: f64) -> Result<Vec<Resource>, f64> {
+    let (mut missing, mut taken) = (wanted, Vec::new());
+    let matching = |entry: &&mut Resource| entry.name == name && entry.revocable.is_some() == is_revocable;
+    for entry in left.iter_mut().filter(matching) {
+        if missing < NOTHING {
+            break;
+        }
+        let Some(available) = entry.scalar.as_mut().filter(|scalar| scalar.value >= NOTHING) else {
+            continue;
+        };
+        let part = missing.min(available.value);
+        available.value = thousandths(available.value - part);
+        missing -= part;
+        taken.push(Resource { scalar: Some(value::Scalar { value: thousandths(part) }), ..entry.clone() });
+    }
+    if missing < NOTHING { Ok(taken) } else { Err(missing) }
+}
+
+/// As Mesos rounds (`spec/mesos.md` §3.7).
+fn thousandths(amount: f64) -> f64 {
+    (amount * 1000.0).round() / 1000.0
+}
+
+/// Takes exactly these ports, each from the first entry that has it.
+fn take_ports(left: &[Resource], ports: &[u16]) -> Result<Vec<Resource>, f64> {
+    let mut missing: Vec<u64> = ports.iter().copied().map(u64::from).collect();
+    missing.sort_unstable();
+    missing.dedup();
+    let mut taken = Vec::new();
+    for entry in left.iter().filter(|entry| entry.name == "ports" && entry.revocable.is_none()) {
+        let has = |port: u64| {
+            entry
+                .ranges
+                .iter()
+                .flat_map(|ranges| &ranges.range)
+                .any(|range| (range.begin..=range.end).contains(&port))
+        };
+        let (here, elsewhere): (Vec<u64>, Vec<u64>) = missing.into_iter().partition(|port| has(*port));
+        missing = elsewhere;
+        if !here.is_empty() {
+            let range = joined(&here).into_iter().map(|(begin, end)| value::Range { begin, end }).collect();
+            taken.push(Resource { ranges: Some(value::Ranges { range }), ..entry.clone() });
+        }
+    }
+    if missing.is_empty() { Ok(taken) } else { Err(amount(i64::try_from(missing.len()).unwrap_or(i64::MAX))) }
+}
+
+/// Ascending numbers as closed ranges.
+fn joined(numbers: &[u64]) -> Vec<(u64, u64)> {
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == *number => *last = *number,
+            _ => ranges.push((*number, *number)),
+        }
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use aurora_api::amounts::{Megabytes, MilliCpus};
+    use mesos_v1::messages::resource::RevocableInfo;
+
+    use super::*;
+
+    const RULES: Revocable = Revocable { cpus: true, ram: false };
+
+    fn reserved(resource: Resource) -> Resource {
+        Resource { role: Some("aurora".to_owned()), ..resource }
+    }
+
+    fn offer(resources: Vec<Resource>) -> Offer {
+        Offer { agent_id: "a1".into(), resources, ..Offer::default() }
+    }
+
+    fn task() -> Resources {
+        Resources { cpus: MilliCpus(1000), ram: Megabytes(128), disk: Megabytes(64), gpus: 0, ports: 2 }
+    }
+
+    fn overhead() -> Resources {
+        Resources { cpus: MilliCpus(250), ram: Megabytes(128), ..Resources::default() }
+    }
+
+    fn text(resources: &[Resource]) -> Vec<String> {
+        resources
+            .iter()
+            .map(|entry| {
+                let role = entry.role.as_deref().unwrap_or("*");
+                let revocable = if entry.revocable.is_some() { "{REV}" } else { "" };
+                let value = match (&entry.scalar, &entry.ranges) {
+                    (Some(scalar), _) => scalar.value.to_string(),
+                    (_, Some(ranges)) => ranges
+                        .range
+                        .iter()
+                        .map(|range| format!("{}-{}", range.begin, range.end))
+                        .collect::<Vec<_>>()
+                        .join(","),
+                    _ => String::new(),
+                };
+                format!("{}({role}){revocable}:{value}", entry.name)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn reserved_entries_go_first_and_the_executor_takes_from_the_rest() {
+        let offer = offer(vec![
+            Resource::scalar("cpus", 4.0),
+            reserved(Resource::scalar("cpus", 0.7)),
+            Resource::scalar("mem", 1000.0),
+            reserved(Resource::scalar("disk", 500.0)),
+            Resource::ranges("ports", [(31000, 31010)]),
+            reserved(Resource::ranges("ports", [(32000, 32001)])),
+        ]);
+        let shares = split(&offer, &task(), &overhead(), &[31005, 31004, 32001], false, RULES).unwrap();
+        assert_eq!(
+            text(&shares.task),
+            [
+                "cpus(aurora):0.7",
+                "cpus(*):0.3",
+                "mem(*):128",
+                "disk(aurora):64",
+                "ports(aurora):32001-32001",
+                "ports(*):31004-31005",
+            ]
+        );
+        assert_eq!(text(&shares.executor), ["cpus(*):0.25", "mem(*):128"]);
+    }
+
+    #[test]
+    fn a_revocable_tier_takes_revocable_processors_and_ordinary_memory() {
+        let revocable = |entry| Resource { revocable: Some(RevocableInfo::default()), ..entry };
+        let offer = offer(vec![
+            Resource::scalar("cpus", 4.0),
+            revocable(Resource::scalar("cpus", 2.0)),
+            Resource::scalar("mem", 1000.0),
+            Resource::scalar("disk", 500.0),
+        ]);
+        let shares = split(&offer, &task(), &overhead(), &[], true, RULES).unwrap();
+        assert_eq!(text(&shares.task), ["cpus(*){REV}:1", "mem(*):128", "disk(*):64"]);
+        assert_eq!(text(&shares.executor), ["cpus(*){REV}:0.25", "mem(*):128"]);
+        let shares = split(&offer, &task(), &overhead(), &[], false, RULES).unwrap();
+        assert_eq!(text(&shares.task)[0], "cpus(*):1");
+    }
+
+    #[test]
+    fn too_little_is_an_error_that_names_it() {
+        let offer = offer(vec![Resource::scalar("cpus", 1.1), Resource::scalar("mem", 1000.0)]);
+        let error = split(&offer, &task(), &overhead(), &[], false, RULES).unwrap_err();
+        assert_eq!(error.name, "cpus");
+        let no_overhead = Resources::default();
+        let error = split(&offer, &task(), &no_overhead, &[], false, RULES).unwrap_err();
+        assert_eq!(error.to_string(), "the offer of agent a1 lacks 64 disk");
+    }
+
+    #[test]
+    fn ports_that_are_not_offered_are_missing() {
+        let offer = offer(vec![Resource::ranges("ports", [(31000, 31001)])]);
+        let error =
+            split(&offer, &Resources::default(), &Resources::default(), &[31001, 31002], false, RULES);
+        assert_eq!(error.unwrap_err().name, "ports");
+    }
+}
