@@ -186,14 +186,13 @@ enum Kind {
 }
 
 impl Findings {
-    /// An offer was looked at and took a task.
-    pub(crate) fn fitted(&mut self) {
+    /// An offer is looked at.
+    pub(crate) fn look(&mut self) {
         self.evaluated += 1;
     }
 
-    /// An offer was looked at and vetoed.
+    /// It is vetoed.
     pub(crate) fn add(&mut self, vetoes: &[Veto]) {
-        self.evaluated += 1;
         for counter in vetoes.iter().map(Veto::counter).chain(VetoGroup::of(vetoes).counter()) {
             *self.counters.entry(counter).or_default() += 1;
         }

@@ -1,1 +1,135 @@
+use aurora_api::task::TaskConfig;
+use aurora_api::task::TaskStatus::{Assigned, Killing, Pending};
 
+use super::*;
+use crate::bench::*;
+use crate::input::MesosEvent;
+
+const NOW: Timestamp = Timestamp(1_000_000);
+
+fn found(vetoes: &[Veto]) -> Findings {
+    let mut findings = Findings::default();
+    findings.add(vetoes);
+    findings
+}
+
+fn short(resource: ResourceKind) -> Veto {
+    Veto::Insufficient { resource, need: 1_000_000_000_000, available: 0 }
+}
+
+#[test]
+fn sched_148_the_nearest_fit_is_kept() {
+    use ResourceKind::{Cpus, Disk, Ports, Ram};
+    let mismatch = |name: &str| Veto::Constraint { name: Arc::from(name), is_missing: false };
+    let steps = [
+        vec![Veto::Dedicated],
+        vec![Veto::Draining],
+        vec![mismatch("a")],
+        vec![short(Cpus), short(Ram), short(Disk), short(Ports)],
+    ];
+    let mut kept: Option<Explanation> = None;
+    for step in &steps {
+        let before = kept.as_ref().and_then(|kept| kept.nearest_fit(NOW));
+        let next = Explanation::new(found(step), before, 1, NOW);
+        assert_eq!(next.nearest_vetoes(NOW), step);
+        kept = Some(next);
+    }
+    let best = kept.unwrap();
+    for later in [vec![short(Ram), short(Cpus), short(Disk), short(Ports)], vec![Veto::Dedicated]] {
+        let next = Explanation::new(found(&later), best.nearest_fit(NOW), 1, NOW);
+        assert_eq!(next.nearest_vetoes(NOW), steps[3]);
+    }
+}
+
+fn waiting(config: TaskConfig) -> Bench {
+    let mut bench = Bench::subscribed(quiet_config());
+    bench.create(config, 1);
+    bench.offer(offer("a", resources(0.5, 512, 4096), &[]));
+    bench.tick(Millis(1));
+    bench
+}
+
+fn reason(bench: &Bench) -> String {
+    let id = bench.tasks(Pending).first().map(|task| task.id.clone());
+    id.map(|id| bench.core.view().pending_reason(&id, bench.now)).unwrap_or_default()
+}
+
+#[test]
+fn sched_149_a_reason_lasts_until_it_is_too_old_or_the_group_moves() {
+    let mut bench = waiting(service("r/prod/j"));
+    let id = bench.tasks(Pending)[0].id.clone();
+    assert_eq!(reason(&bench), "Insufficient: CPU,Insufficient: RAM");
+    let view = bench.core.view();
+    assert_eq!(view.pending_reason(&id, bench.now + Millis(601_000)), "");
+
+    bench.change_all(&id, &[Killing]);
+    assert_eq!(reason(&bench), "");
+
+    let mut bench = waiting(service("r/prod/j"));
+    let id = bench.tasks(Pending)[0].id.clone();
+    bench.change(&id, Assigned);
+    assert_eq!(bench.core.view().pending_reason(&id, bench.now), "");
+    assert!(bench.core.explanations.is_empty());
+}
+
+#[test]
+fn every_reason_is_told_with_the_number_of_agents() {
+    let mut bench = Bench::subscribed(quiet_config());
+    let config = TaskConfig {
+        constraints: [value("zone", false, &["east"]), limit("rack", 1)].into(),
+        resources: resources(1.0, 8192, 1024),
+        ..service("r/prod/j")
+    };
+    let agent = |name: &str, ram, rack: &[&str], zone: &[&str]| {
+        offer(name, resources(4.0, ram, 65_536), &[("rack", rack), ("zone", zone)])
+    };
+    bench.mesos(MesosEvent::Offers(vec![
+        agent("a", 6144, &["1"], &["east"]),
+        agent("b", 1000, &["1"], &["east"]),
+        agent("c", 65_536, &["1"], &["west"]),
+        agent("d", 65_536, &[], &["east"]),
+        offer("e", resources(4.0, 65_536, 65_536), &[("rack", &["2"])]),
+        agent("f", 65_536, &["3"], &["east"]),
+    ]));
+    bench.create(config, 2);
+    bench.tick(Millis(2));
+    let id = bench.tasks(Pending)[0].id.clone();
+    let view = bench.core.view();
+    insta::assert_snapshot!(view.explanation(&id).unwrap().lines().join("\n"), @r"
+    2 of 5 agents: not enough RAM (need 8 GB, best has 6 GB)
+    1 of 5 agents: agents lack the attribute 'rack': start them with --attributes=rack:…, or run the scheduler with -enable_legacy_constraints=false
+    1 of 5 agents: agents lack the attribute 'zone': start them with --attributes=zone:…
+    1 of 5 agents: constraint on 'zone' not satisfied
+    1 more agents offer nothing: they are in use, or away
+    ");
+    // The only agent that suits has its task; a second offer of it is at its limit.
+    bench.offer(again(agent("f", 60_000, &["3"], &["east"]), "o-f2"));
+    bench.tick(Millis(60_000));
+    let view = bench.core.view();
+    assert!(
+        view.explanation(&id).unwrap().lines().contains(&"1 of 6 agents: limit rack:1 reached".to_owned())
+    );
+}
+
+#[test]
+fn without_any_agent_the_reason_says_so() {
+    let mut bench = Bench::subscribed(quiet_config());
+    bench.create(service("r/prod/j"), 1);
+    bench.tick(Millis(1));
+    let id = bench.tasks(Pending)[0].id.clone();
+    assert_eq!(
+        bench.core.view().explanation(&id).unwrap().lines(),
+        ["no agent has offered anything yet: check that agents are connected to the master"]
+    );
+}
+
+#[test]
+fn a_lasting_veto_keeps_its_reason() {
+    let mut config = quiet_config();
+    config.hold_offers_forever = true;
+    let mut bench = Bench::subscribed(config);
+    bench.create(service("r/prod/j"), 1);
+    bench.offer(offer("a", resources(0.5, 4096, 4096), &[]));
+    bench.tick(Millis(3_600_000));
+    assert_eq!(reason(&bench), "Insufficient: CPU");
+}

@@ -7,6 +7,14 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+// The bench that tests put the core on is written for the tests outside, and used inside as well.
+#[cfg(test)]
+extern crate self as scheduler_core;
+
+#[cfg(test)]
+#[path = "../tests/bench/bench.rs"]
+mod bench;
+
 mod backoff;
 pub mod codec;
 pub mod config;

@@ -138,7 +138,6 @@ impl Core {
         let mut attempt = Attempt { request: &request, counts, bans: &mut bans, now: step.now };
         let (placements, findings) =
             first_fit(&self.offers, &self.config, &mut attempt, tasks, &mut self.rng);
-        drop(request);
 
         let placed = placements.iter().map(|placement| placement.tasks.len()).sum();
         findings.count(step);

@@ -56,6 +56,13 @@ impl View {
         ids.filter_map(|id| self.task(id))
     }
 
+    /// How many tasks of a job are in which kind of status.
+    pub fn job_stats(&self, key: &JobKey) -> JobStats {
+        let mut stats = JobStats::default();
+        self.job_tasks(key).for_each(|task| stats.add(task.status));
+        stats
+    }
+
     /// Tasks in one status, by id.
     pub fn tasks_with_status(&self, status: TaskStatus) -> impl Iterator<Item = &Arc<Task>> {
         self.tables.with_status(status).filter_map(|id| self.task(id))
@@ -100,5 +107,50 @@ impl View {
     /// `getPendingReason`'s text: the nearest fit's reasons joined with `,`, or nothing (`spec/scheduler.md` §2.11).
     pub fn pending_reason(&self, id: &TaskId, now: Timestamp) -> String {
         self.explanation(id).map(|explanation| explanation.nearest_fit_text(now)).unwrap_or_default()
+    }
+}
+
+/// Tasks by kind of status, as the API counts them (`spec/scheduler.md` §1.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobStats {
+    /// PENDING, THROTTLED, INIT.
+    pub pending: usize,
+    /// All others that are active.
+    pub active: usize,
+    /// FINISHED, KILLED.
+    pub finished: usize,
+    /// FAILED, LOST.
+    pub failed: usize,
+}
+
+impl JobStats {
+    /// Counts one task.
+    pub fn add(&mut self, status: TaskStatus) {
+        let kind = match status {
+            TaskStatus::Init | TaskStatus::Pending | TaskStatus::Throttled => &mut self.pending,
+            TaskStatus::Finished | TaskStatus::Killed => &mut self.finished,
+            TaskStatus::Failed | TaskStatus::Lost => &mut self.failed,
+            TaskStatus::Assigned
+            | TaskStatus::Starting
+            | TaskStatus::Running
+            | TaskStatus::Killing
+            | TaskStatus::Restarting
+            | TaskStatus::Preempting
+            | TaskStatus::Draining
+            | TaskStatus::Partitioned => &mut self.active,
+        };
+        *kind += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sched_32_every_status_is_of_one_kind() {
+        let mut stats = JobStats::default();
+        TaskStatus::ALL.into_iter().for_each(|status| stats.add(status));
+        assert_eq!(stats, JobStats { active: 8, pending: 3, finished: 2, failed: 2 });
     }
 }

@@ -61,6 +61,7 @@ pub(super) fn first_fit(
             findings.remember(known);
             continue;
         }
+        findings.look();
         let mut space = held.offer_space();
         let mut ports = held.offer.ports.clone();
         let mut placed = Vec::new();
@@ -80,7 +81,6 @@ pub(super) fn first_fit(
             break;
         }
         if !placed.is_empty() {
-            findings.fitted();
             placements.push(Placement { offer: id.clone(), tasks: placed });
         }
     }
