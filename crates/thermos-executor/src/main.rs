@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod assignment;
+mod disk;
 mod flags;
 mod health;
 mod http;

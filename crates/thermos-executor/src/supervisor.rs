@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::assignment::{Assigned, Assignment, AssignmentError};
+use crate::disk;
 use crate::flags::Flags;
 use crate::health::{Counter, HealthCheck, HealthConfig, HealthContext, ShellUser, Verdict as Health};
 use crate::http_lifecycle::LifecycleConfig;
@@ -68,7 +69,8 @@ pub struct Supervisor {
 enum Turn {
     RunnerEnded(RunnerEnd),
     Stopped(Stop),
-    Unhealthy(String),
+    /// Unhealthy, or over its disk: the reason as it is reported.
+    Condemned(String),
 }
 
 impl Supervisor {
@@ -233,13 +235,16 @@ impl Supervisor {
             let update = StatusUpdate::new(task_id.as_str(), TaskState::TaskRunning).with_message(message);
             report_to(&handle, update);
         });
+        let limit = assignment.task.as_ref().and_then(|task| u64::try_from(task.disk_bytes?).ok());
+        let disk = disk::watch(self.environment.directory.join("sandbox"), limit);
         let mut stop = self.stop.clone();
         // What has happened goes before what is asked for, and both before an opinion.
         tokio::select! {
             biased;
             end = runner.ended() => Turn::RunnerEnded(end),
             stop = stopped(&mut stop) => Turn::Stopped(stop),
-            reason = health => Turn::Unhealthy(reason),
+            reason = health => Turn::Condemned(format!("Failed health check! {reason}")),
+            reason = disk => Turn::Condemned(reason),
         }
     }
 
@@ -262,9 +267,9 @@ impl Supervisor {
                 self.stop_runner(&mut runner, paths, lifecycle).await;
                 Verdict::new(TaskState::TaskKilled, stop.reason())
             }
-            Turn::Unhealthy(reason) => {
+            Turn::Condemned(reason) => {
                 self.stop_runner(&mut runner, paths, lifecycle).await;
-                Verdict::new(TaskState::TaskFailed, format!("Failed health check! {reason}"))
+                Verdict::new(TaskState::TaskFailed, reason)
             }
         }
     }

@@ -1,0 +1,355 @@
+//! The built executor against a stub agent: the conformance cases of `spec/thermos.md` §9.5.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod agent;
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use agent::{PROGRAM, Rig, assigned, assigned_text, job_of, task_of, wait_for};
+use mesos_v1::messages::TaskState::{
+    TaskFailed, TaskFinished, TaskKilled, TaskLost, TaskRunning, TaskStarting,
+};
+use serde_json::json;
+use thermos::checkpoint::{TaskPaths, load};
+use thermos::plan::record::TaskState as Checkpointed;
+
+/// Every test runs without rights.
+const OWN_USER: &[&str] = &["--nosetuid", "--nosetuid-health-checks"];
+
+const FOREVER: &str = "touch ready; exec sleep 1000";
+const STUBBORN: &str = "trap '' TERM; touch ready; while true; do sleep 0.1; done";
+
+fn kill_process(pid: i32) {
+    let pid = nix::unistd::Pid::from_raw(pid);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+}
+
+/// The runner of a rig's task.
+fn runner_of(rig: &Rig) -> i32 {
+    let paths = TaskPaths::new(rig.folder.path().join("checkpoints"), "t");
+    wait_for("the runner", || Some(load(&paths.runner()).ok()?.state.statuses.last()?.runner_pid))
+}
+
+#[test]
+fn th_89_a_task_that_ends_well() {
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(task_of("true"));
+    assert_eq!(rig.end(), Some(0));
+    let expected = [
+        (TaskStarting, String::new()),
+        (TaskRunning, "No health-check defined, task is assumed healthy.".to_owned()),
+        (TaskFinished, "Task finished.".to_owned()),
+    ];
+    assert_eq!(rig.updates(), expected);
+}
+
+#[test]
+fn th_90_an_instance_instead_of_a_job() {
+    let mut rig = Rig::start(OWN_USER);
+    let instance = json!({"instance": 0, "role": "nobody", "environment": "devel", "task": job_of(&[json!({"name": "p", "cmdline": "true"})])["task"]});
+    rig.launch(assigned(&instance));
+    assert_eq!(rig.end(), Some(0));
+    assert_eq!(rig.states(), [TaskStarting, TaskRunning, TaskFinished]);
+}
+
+#[test]
+fn th_91_a_task_that_fails_says_why() {
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(task_of("echo the database is away >&2; exit 3"));
+    let message = rig.wait_state(TaskFailed);
+    assert!(
+        message.starts_with("Task failed.: process 'p' (run 0) exited with status 3; its output is in "),
+        "{message}"
+    );
+    assert!(message.ends_with("on localhost, stderr ends: the database is away"), "{message}");
+    assert_eq!(rig.end(), Some(0));
+    let failure = fs::read_to_string(rig.folder.path().join("failure.json")).unwrap();
+    assert!(failure.contains("TASK_FAILED"), "{failure}");
+}
+
+#[test]
+fn th_92_a_kill_is_told_once() {
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(task_of(FOREVER));
+    rig.wait_file("ready");
+    rig.wait_state(TaskRunning);
+    rig.kill("t");
+    rig.kill("t");
+    assert_eq!(rig.end(), Some(0));
+    assert_eq!(rig.states(), [TaskStarting, TaskRunning, TaskKilled]);
+    assert_eq!(rig.wait_state(TaskKilled), "Instructed to kill task.");
+    assert!(!rig.is_inhabited());
+}
+
+#[test]
+fn th_93_a_shutdown_kills_the_task() {
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(task_of(FOREVER));
+    rig.wait_file("ready");
+    rig.shut_down();
+    assert_eq!(rig.end(), Some(0));
+    assert_eq!(rig.wait_state(TaskKilled), "Told to shut down executor.");
+}
+
+#[test]
+fn th_94_a_killed_runner_takes_the_task_along() {
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(task_of(&format!("(setsid sleep 1000 &); {STUBBORN}")));
+    rig.wait_file("ready");
+    rig.wait_state(TaskRunning);
+    kill_process(runner_of(&rig));
+    assert!(rig.wait_state(TaskKilled).starts_with("Task killed by signal 9."));
+    assert_eq!(rig.end(), Some(0));
+    assert!(!rig.is_inhabited(), "something was left behind");
+    let paths = TaskPaths::new(rig.folder.path().join("checkpoints"), "t");
+    assert_eq!(load(&paths.runner()).unwrap().state.task_state(), Some(Checkpointed::Killed));
+    assert!(paths.finished().exists());
+}
+
+#[test]
+fn th_96_kills_of_others_are_ignored() {
+    let mut rig = Rig::start(OWN_USER);
+    rig.kill("t");
+    rig.launch(task_of("until test -e go; do sleep 0.05; done"));
+    rig.wait_state(TaskRunning);
+    rig.kill("other");
+    fs::write(rig.sandbox().join("go"), "").unwrap();
+    assert_eq!(rig.end(), Some(0));
+    assert_eq!(rig.states(), [TaskStarting, TaskRunning, TaskFinished]);
+}
+
+#[test]
+fn th_97_a_kill_while_the_sandbox_is_made_starts_nothing() {
+    let mut rig = Rig::start(OWN_USER);
+    // Both events reach the executor together.
+    rig.launch(task_of(FOREVER));
+    rig.kill("t");
+    assert_eq!(rig.end(), Some(0));
+    let updates = rig.updates();
+    assert_eq!(updates.first().map(|(state, _)| *state), Some(TaskStarting));
+    let (state, message) = updates.last().unwrap();
+    assert_eq!(*state, TaskKilled);
+    assert!(
+        message == "Task killed during initialization." || message == "Instructed to kill task.",
+        "{message}"
+    );
+    assert!(!rig.is_inhabited());
+}
+
+#[test]
+fn th_98_undecodable_data() {
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(vec![1, 2, 3]);
+    assert_eq!(rig.end(), Some(0));
+    assert_eq!(rig.states(), [TaskFailed]);
+    assert!(rig.wait_state(TaskFailed).starts_with("Could not deserialize task."));
+}
+
+#[test]
+fn th_99_undecodable_executor_data() {
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(assigned_text("{nope", "nobody", &[]));
+    assert_eq!(rig.end(), Some(0));
+    assert_eq!(rig.states(), [TaskStarting, TaskFailed]);
+    let start =
+        "Could not deserialize Thermos task from AssignedTask: Could not deserialize thermos config: ";
+    assert!(rig.wait_state(TaskFailed).starts_with(start));
+}
+
+#[test]
+fn th_100_an_unknown_role() {
+    let mut rig = Rig::start(&[]);
+    rig.launch(assigned_text(
+        &job_of(&[json!({"name": "p", "cmdline": "true"})]).to_string(),
+        "nosuch-role",
+        &[],
+    ));
+    assert_eq!(rig.end(), Some(0));
+    assert_eq!(rig.states(), [TaskStarting, TaskFailed]);
+    let start =
+        "Failed to initialize sandbox: Could not create sandbox because user does not exist: nosuch-role";
+    assert!(rig.wait_state(TaskFailed).starts_with(start), "{}", rig.wait_state(TaskFailed));
+}
+
+#[test]
+fn th_103_a_port_that_was_not_assigned() {
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(task_of("{{thermos.ports[http]}}"));
+    assert_eq!(rig.end(), Some(0));
+    let message = rig.wait_state(TaskFailed);
+    let start = "Task initialization failed: Task failed: Thermos failed with internal error.";
+    assert!(message.starts_with(start) && message.contains("Unbound ports: http"), "{message}");
+}
+
+#[test]
+fn th_105_a_second_launch_is_lost() {
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(task_of(FOREVER));
+    rig.wait_state(TaskRunning);
+    rig.launch_as("t2", task_of("true"));
+    assert_eq!(rig.wait_state(TaskLost), "Task already running on this executor: t");
+    rig.kill("t");
+    assert_eq!(rig.end(), Some(0));
+    rig.wait_state(TaskKilled);
+}
+
+#[test]
+fn th_106_an_executor_without_a_task_gives_up() {
+    let mut rig = Rig::start(OWN_USER);
+    assert_eq!(rig.end(), Some(0));
+    assert!(rig.updates().is_empty() && rig.log().contains("Executor timing out."));
+}
+
+#[test]
+fn th_108_unbound_references() {
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(task_of("{{unbound_cmd}}"));
+    assert_eq!(rig.end(), Some(0));
+    let message = rig.wait_state(TaskFailed);
+    assert!(
+        message.contains("Unexpected unbound refs: {{unbound_cmd}}. Make sure you are not nesting"),
+        "{message}"
+    );
+}
+
+#[test]
+fn th_109_a_task_that_takes_too_much_disk() {
+    let mut rig = Rig::start(OWN_USER);
+    let mut job = job_of(&[json!({"name": "p", "cmdline": FOREVER})]);
+    job["task"]["resources"]["disk"] = json!(1 << 20);
+    // There before the first measurement.
+    fs::create_dir(rig.sandbox()).unwrap();
+    fs::write(rig.sandbox().join("big"), vec![1; 3 << 20]).unwrap();
+    rig.launch(assigned(&job));
+    let message = rig.wait_state(TaskFailed);
+    assert!(message.starts_with("Disk limit exceeded.  Reserved 1048576 bytes vs used 3"), "{message}");
+    assert_eq!(rig.end(), Some(0));
+    assert!(!rig.is_inhabited());
+}
+
+#[test]
+fn th_111_a_shutdown_is_over_before_the_grace() {
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(task_of(STUBBORN));
+    rig.wait_file("ready");
+    rig.wait_state(TaskRunning);
+    let begin = Instant::now();
+    rig.shut_down();
+    rig.wait_state(TaskKilled);
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert_eq!(rig.end(), Some(0));
+    assert!(!rig.is_inhabited());
+}
+
+#[test]
+fn th_112_an_image_can_be_checked_beforehand() {
+    let image = tempfile::tempdir().unwrap();
+    let check = |root: &std::path::Path| {
+        Command::new(PROGRAM).arg("--check").arg(format!("--image-root={}", root.display())).output().unwrap()
+    };
+    let output = check(image.path());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("/bin/bash"));
+    assert_eq!(check(std::path::Path::new("/")).status.code(), Some(0));
+}
+
+#[test]
+fn a_healthy_task_runs_and_an_unhealthy_one_fails() {
+    let health = |command: &str| {
+        let mut job = job_of(&[json!({"name": "p", "cmdline": FOREVER})]);
+        job["health_check_config"] = json!({
+            "initial_interval_secs": 0.5, "interval_secs": 0.1, "timeout_secs": 5.0, "max_consecutive_failures": 0,
+            "health_checker": {"shell": {"shell_command": command}},
+        });
+        let rig = Rig::start(OWN_USER);
+        rig.launch(assigned(&job));
+        rig
+    };
+    let mut good = health("true");
+    assert_eq!(good.wait_state(TaskRunning), "Task is healthy.");
+    good.kill("t");
+    assert_eq!(good.end(), Some(0));
+
+    let mut bad = health("echo no; exit 4");
+    let message = bad.wait_state(TaskFailed);
+    assert_eq!(
+        message,
+        "Failed health check! Command 'echo no; exit 4' returned non-zero exit status 4 with output 'no '"
+    );
+    assert_eq!(bad.end(), Some(0));
+    assert_eq!(bad.states(), [TaskStarting, TaskFailed]);
+    assert!(!bad.is_inhabited());
+}
+
+#[test]
+fn the_task_goes_on_while_the_agent_restarts() {
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(task_of("until test -e go; do sleep 0.05; done"));
+    rig.wait_state(TaskRunning);
+    rig.set_mute(true);
+    rig.cut();
+    rig.wait_subscriptions(2);
+    fs::write(rig.sandbox().join("go"), "").unwrap();
+    rig.wait_state(TaskFinished);
+    // Nobody has acknowledged it: the next agent is told again.
+    rig.set_mute(false);
+    rig.cut();
+    assert_eq!(rig.end(), Some(0));
+    assert_eq!(rig.states(), [TaskStarting, TaskRunning, TaskFinished]);
+}
+
+#[test]
+fn nothing_outlives_a_killed_executor() {
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(task_of(&format!("(setsid sleep 1000 &); {STUBBORN}")));
+    rig.wait_file("ready");
+    rig.wait_state(TaskRunning);
+    kill_process(rig.executor_pid());
+    rig.end();
+    rig.wait_deserted();
+}
+
+#[test]
+fn nothing_outlives_an_executor_killed_together_with_its_runner() {
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(task_of(STUBBORN));
+    rig.wait_file("ready");
+    rig.wait_state(TaskRunning);
+    let runner = runner_of(&rig);
+    kill_process(rig.executor_pid());
+    kill_process(runner);
+    rig.end();
+    rig.wait_deserted();
+}
+
+#[test]
+fn the_agents_token_stays_with_the_executor() {
+    let mut rig = Rig::start(&["--nosetuid", "--preserve_env"]);
+    rig.launch(task_of("test -z \"$MESOS_EXECUTOR_AUTHENTICATION_TOKEN\" && test -n \"$MESOS_SANDBOX\""));
+    assert_eq!(rig.end(), Some(0));
+    rig.wait_state(TaskFinished);
+}
+
+#[test]
+fn what_is_not_done_is_said_when_running() {
+    let mut job = job_of(&[json!({"name": "p", "cmdline": "true"})]);
+    job["announce"] = json!({"primary_port": "http"});
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(assigned(&job));
+    assert_eq!(rig.end(), Some(0));
+    let message = rig.wait_state(TaskRunning);
+    assert!(message.starts_with(
+        "No health-check defined, task is assumed healthy.: warning: the job asks to be announced"
+    ));
+}
+
+#[test]
+fn an_executor_without_an_agent_says_so() {
+    let output =
+        Command::new(PROGRAM).env_remove("MESOS_DIRECTORY").env_remove("MESOS_SLAVE_PID").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is started by a Mesos agent"));
+}
