@@ -1,0 +1,31 @@
+//! The evaluator: walks the syntax tree. It has no way to reach the network, start programs or write; what it reads is
+//! bounded by `LoadOptions`, and what it spends by [`budget`].
+
+mod attributes;
+mod budget;
+mod builtins;
+mod call;
+mod combinators;
+mod error;
+mod exceptions;
+mod expr;
+mod hash;
+mod interp;
+mod iter;
+mod methods;
+mod modules;
+mod objects;
+mod ops;
+mod regex;
+mod schema_names;
+mod stmt;
+mod text;
+mod value;
+
+pub(crate) use interp::{Interp, Surroundings};
+pub(crate) use value::Value;
+
+/// What is shown of an error that no `except` caught.
+pub(crate) fn diagnostics_of(stop: error::Stop) -> Vec<crate::diagnostic::Diagnostic> {
+    stop.into_diagnostics()
+}

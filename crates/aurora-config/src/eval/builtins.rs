@@ -1,0 +1,678 @@
+//! The functions and types that need no import.
+
+use std::rc::Rc;
+
+use super::call::Args;
+use super::error::Eval;
+use super::exceptions::{ALIASES, HIDDEN};
+use super::interp::Interp;
+use super::iter::IterState;
+use super::text::float_to_int;
+use super::value::{BuiltinType, Class, Key, Native, Range, Value};
+use crate::diagnostic::Diagnostic;
+
+pub(super) fn install(interp: &mut Interp) {
+    for native in NATIVES {
+        interp.builtins.insert(native.name, Value::Native(native));
+    }
+    for (name, kind) in TYPES {
+        interp.builtins.insert(name, Value::Builtin(*kind));
+    }
+    let classes: Vec<(&'static str, Rc<Class>)> =
+        interp.exceptions.iter().map(|(name, class)| (name, Rc::clone(class))).collect();
+    for (name, class) in classes {
+        if !HIDDEN.contains(&name) {
+            interp.builtins.insert(name, Value::Class(class));
+        }
+    }
+    for (alias, name) in ALIASES {
+        interp.builtins.insert(alias, Value::Class(interp.exceptions.get(name)));
+    }
+    interp.builtins.insert("NotImplemented", Value::Ellipsis);
+}
+
+const TYPES: &[(&str, BuiltinType)] = &[
+    ("object", BuiltinType::Object),
+    ("type", BuiltinType::Type),
+    ("bool", BuiltinType::Bool),
+    ("int", BuiltinType::Int),
+    ("long", BuiltinType::Int),
+    ("float", BuiltinType::Float),
+    ("str", BuiltinType::Str),
+    ("unicode", BuiltinType::Str),
+    ("basestring", BuiltinType::Str),
+    ("bytes", BuiltinType::Bytes),
+    ("list", BuiltinType::List),
+    ("tuple", BuiltinType::Tuple),
+    ("dict", BuiltinType::Dict),
+    ("set", BuiltinType::Set),
+    ("frozenset", BuiltinType::FrozenSet),
+    ("xrange", BuiltinType::Range),
+    ("staticmethod", BuiltinType::StaticMethod),
+    ("classmethod", BuiltinType::ClassMethod),
+    ("property", BuiltinType::Property),
+];
+
+static NATIVES: &[Native] = &[
+    Native { name: "include", call: include },
+    Native { name: "print", call: print },
+    Native { name: "len", call: len },
+    Native {
+        name: "range",
+        call: |interp, args| {
+            let range = interp.make_range(&args)?;
+            let items = interp.collect(&range)?;
+            Ok(Value::list(items))
+        },
+    },
+    Native {
+        name: "isinstance",
+        call: |interp, mut args| {
+            let value = interp.required(&mut args, "isinstance", 0, "object")?;
+            let class = interp.required(&mut args, "isinstance", 1, "class")?;
+            interp.is_instance(&value, &class).map(Value::Bool)
+        },
+    },
+    Native {
+        name: "issubclass",
+        call: |interp, mut args| {
+            let value = interp.required(&mut args, "issubclass", 0, "class")?;
+            let class = interp.required(&mut args, "issubclass", 1, "base")?;
+            Ok(Value::Bool(match (&value, &class) {
+                (Value::Class(value), Value::Class(class)) => value.is_subclass(class),
+                (Value::Type(_), Value::StructBase) => true,
+                _ => value.is_same(&class),
+            }))
+        },
+    },
+    Native {
+        name: "callable",
+        call: |interp, mut args| {
+            let value = interp.required(&mut args, "callable", 0, "object")?;
+            Ok(Value::Bool(match &value {
+                Value::Instance(instance) => instance.class.find("__call__").is_some(),
+                Value::Object(object) => object.struct_type().is_some(),
+                other => matches!(
+                    other,
+                    Value::Function(_)
+                        | Value::Native(_)
+                        | Value::Bound(_)
+                        | Value::Builtin(_)
+                        | Value::Class(_)
+                        | Value::Type(_)
+                ),
+            }))
+        },
+    },
+    Native {
+        name: "repr",
+        call: |interp, mut args| {
+            let value = interp.required(&mut args, "repr", 0, "object")?;
+            let text = interp.repr(&value)?;
+            interp.text(text)
+        },
+    },
+    Native {
+        name: "hash",
+        call: |interp, mut args| {
+            let value = interp.required(&mut args, "hash", 0, "object")?;
+            let key = interp.key(value)?;
+            let mut state = std::hash::DefaultHasher::new();
+            std::hash::Hash::hash(&key, &mut state);
+            Ok(Value::Int(i128::from(std::hash::Hasher::finish(&state) >> 1)))
+        },
+    },
+    Native { name: "id", call: |_, args| Ok(Value::int(args.positional.len())) },
+    Native {
+        name: "iter",
+        call: |interp, mut args| {
+            let value = interp.required(&mut args, "iter", 0, "object")?;
+            interp.iter(&value).map(Value::Iter)
+        },
+    },
+    Native { name: "next", call: next },
+    Native { name: "map", call: map },
+    Native { name: "filter", call: filter },
+    Native { name: "zip", call: zip },
+    Native { name: "enumerate", call: enumerate },
+    Native {
+        name: "reversed",
+        call: |interp, mut args| {
+            let value = interp.required(&mut args, "reversed", 0, "sequence")?;
+            let mut items = interp.collect(&value)?;
+            items.reverse();
+            Ok(Value::queue(items))
+        },
+    },
+    Native {
+        name: "sorted",
+        call: |interp, mut args| {
+            let value = interp.required(&mut args, "sorted", 0, "iterable")?;
+            let (key, reverse) = (args.take_keyword("key"), args.take_keyword("reverse"));
+            interp.at_most(&args, "sorted", 1)?;
+            let items = interp.collect(&value)?;
+            let items = interp.sorted(items, key, reverse)?;
+            interp.list(items)
+        },
+    },
+    Native {
+        name: "sum",
+        call: |interp, mut args| {
+            let value = interp.required(&mut args, "sum", 0, "iterable")?;
+            let mut total = args.get(1, "start").unwrap_or(Value::Int(0));
+            for item in interp.collect(&value)? {
+                total = interp.binary(crate::syntax::BinaryOp::Add, &total, &item)?;
+            }
+            Ok(total)
+        },
+    },
+    Native { name: "min", call: |interp, args| extreme(interp, args, std::cmp::Ordering::Less) },
+    Native { name: "max", call: |interp, args| extreme(interp, args, std::cmp::Ordering::Greater) },
+    Native { name: "any", call: |interp, args| quantified(interp, args, true) },
+    Native { name: "all", call: |interp, args| quantified(interp, args, false) },
+    Native {
+        name: "abs",
+        call: |interp, mut args| match interp.required(&mut args, "abs", 0, "number")? {
+            Value::Float(number) => Ok(Value::Float(number.abs())),
+            other => match other.as_int() {
+                Some(number) => Ok(Value::Int(number.saturating_abs())),
+                None => interp.type_error(format!("abs() needs a number, not {}", other.type_name())),
+            },
+        },
+    },
+    Native { name: "round", call: round },
+    Native {
+        name: "pow",
+        call: |interp, mut args| {
+            let base = interp.required(&mut args, "pow", 0, "base")?;
+            let exponent = interp.required(&mut args, "pow", 1, "exponent")?;
+            interp.binary(crate::syntax::BinaryOp::Pow, &base, &exponent)
+        },
+    },
+    Native {
+        name: "divmod",
+        call: |interp, mut args| {
+            let a = interp.required(&mut args, "divmod", 0, "a")?;
+            let b = interp.required(&mut args, "divmod", 1, "b")?;
+            let quotient = interp.binary(crate::syntax::BinaryOp::FloorDiv, &a, &b)?;
+            let rest = interp.binary(crate::syntax::BinaryOp::Mod, &a, &b)?;
+            interp.tuple(vec![quotient, rest])
+        },
+    },
+    Native {
+        name: "chr",
+        call: |interp, mut args| {
+            let code = interp.required(&mut args, "chr", 0, "code")?.as_int();
+            match code.and_then(|code| char::from_u32(u32::try_from(code).ok()?)) {
+                Some(letter) => interp.text(letter.to_string()),
+                None => interp.value_error("there is no letter of that number"),
+            }
+        },
+    },
+    Native {
+        name: "ord",
+        call: |interp, mut args| {
+            let text = interp.required_text(&mut args, "ord", 0, "letter")?;
+            match text.chars().next() {
+                Some(letter) => Ok(Value::Int(i128::from(u32::from(letter)))),
+                None => interp.type_error("ord() needs one letter"),
+            }
+        },
+    },
+    Native { name: "hex", call: |interp, args| radix(interp, args, 16) },
+    Native { name: "oct", call: |interp, args| radix(interp, args, 8) },
+    Native { name: "bin", call: |interp, args| radix(interp, args, 2) },
+    Native {
+        name: "format",
+        call: |interp, mut args| {
+            let value = interp.required(&mut args, "format", 0, "value")?;
+            let spec = args.get(1, "spec").and_then(|spec| spec.as_text()).unwrap_or_else(|| "".into());
+            let text = interp.format_value(&value, &spec)?;
+            interp.text(text)
+        },
+    },
+    Native { name: "getattr", call: getattr },
+    Native {
+        name: "hasattr",
+        call: |interp, mut args| {
+            let value = interp.required(&mut args, "hasattr", 0, "object")?;
+            let name = interp.required_text(&mut args, "hasattr", 1, "name")?;
+            match interp.attribute(&value, &name) {
+                Ok(_) => Ok(Value::Bool(true)),
+                Err(super::error::Stop::Raised(_)) => Ok(Value::Bool(false)),
+                Err(stop) => Err(stop),
+            }
+        },
+    },
+    Native {
+        name: "setattr",
+        call: |interp, mut args| {
+            let value = interp.required(&mut args, "setattr", 0, "object")?;
+            let name = interp.required_text(&mut args, "setattr", 1, "name")?;
+            let new = interp.required(&mut args, "setattr", 2, "value")?;
+            interp.set_attribute(&value, &name, new).map(|()| Value::None)
+        },
+    },
+    Native {
+        name: "globals",
+        call: |interp, _| {
+            let names: Vec<_> = interp
+                .globals
+                .vars
+                .borrow()
+                .iter()
+                .map(|(name, value)| (Key(Value::Str(name.clone())), value.clone()))
+                .collect();
+            interp.budget.values(names.len() * 2)?;
+            Ok(Value::dict(names.into_iter().collect()))
+        },
+    },
+    Native { name: "locals", call: |interp, _| interp.type_error("locals() takes no arguments") },
+    Native {
+        name: "dir",
+        call: |interp, mut args| {
+            let value = interp.required(&mut args, "dir", 0, "object")?;
+            let names = super::methods::names(&value).iter().map(|name| Value::str(*name)).collect();
+            interp.list(names)
+        },
+    },
+    Native {
+        name: "vars",
+        call: |interp, mut args| {
+            let value = interp.required(&mut args, "vars", 0, "object")?;
+            interp.attribute(&value, "__dict__")
+        },
+    },
+    Native {
+        name: "super",
+        call: |interp, args| match args.positional.as_slice() {
+            [Value::Class(owner), receiver] => interp.make_super(&owner.clone(), receiver.clone()),
+            _ => interp.type_error("write super() or super(Class, self)"),
+        },
+    },
+    Native { name: "open", call: super::modules::files::open },
+    Native {
+        name: "exec",
+        call: |interp, _| refused(interp, "exec", "write the code into the file, or use include()"),
+    },
+    Native { name: "eval", call: |interp, _| refused(interp, "eval", "write the expression into the file") },
+    Native { name: "compile", call: |interp, _| refused(interp, "compile", "write the code into the file") },
+    Native {
+        name: "__import__",
+        call: |interp, mut args| {
+            let name = interp.required_text(&mut args, "__import__", 0, "name")?;
+            interp.import(&name)
+        },
+    },
+];
+
+fn refused(interp: &mut Interp, name: &str, help: &str) -> Eval<Value> {
+    Err(interp.raise("TypeError", format!("{name}() cannot be used in a configuration")).help(help))
+}
+
+fn include(interp: &mut Interp, mut args: Args) -> Eval<Value> {
+    let span = args.span;
+    let wanted = interp.required_text(&mut args, "include", 0, "path")?;
+    interp.at_most(&args, "include", 1)?;
+    let folder =
+        interp.executing.last().and_then(|file| Some(file.path.parent()?.to_owned())).unwrap_or_default();
+    let path = folder.join(&*wanted);
+    let path = path.canonicalize().unwrap_or(path);
+    let name = super::modules::files::shown_name(interp, &folder, &wanted);
+    match interp.run_file(&path, &name, Some(span)) {
+        Ok(()) => Ok(Value::None),
+        Err(mut problems) => {
+            let fatal = problems.iter().any(|problem| problem.code == "budget");
+            if fatal {
+                problems.truncate(1);
+                if let Some(problem) = problems.pop() {
+                    return Err(super::error::Stop::Fatal(Box::new(problem)));
+                }
+            }
+            let message = problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
+            let class =
+                if problems.iter().any(|problem| problem.code == "file") { "OSError" } else { "ValueError" };
+            let mut stop = interp.raise(class, message);
+            if let super::error::Stop::Raised(raised) = &mut stop {
+                raised.details = problems;
+            }
+            Err(stop)
+        }
+    }
+}
+
+fn print(interp: &mut Interp, mut args: Args) -> Eval<Value> {
+    let separator = args.take_keyword("sep").and_then(|text| text.as_text()).unwrap_or_else(|| " ".into());
+    let end = args.take_keyword("end").and_then(|text| text.as_text()).unwrap_or_else(|| "\n".into());
+    let mut parts = Vec::new();
+    for value in &args.positional {
+        parts.push(interp.str_of(value)?);
+    }
+    interp.print(&(parts.join(&separator) + &end))?;
+    Ok(Value::None)
+}
+
+fn len(interp: &mut Interp, mut args: Args) -> Eval<Value> {
+    let value = interp.required(&mut args, "len", 0, "object")?;
+    Ok(Value::int(match &value {
+        Value::Str(text) => {
+            interp.budget.steps(text.len() / 64)?;
+            text.chars().count()
+        }
+        Value::Bytes(bytes) => bytes.len(),
+        Value::List(list) => list.items.borrow().len(),
+        Value::Tuple(items) => items.len(),
+        Value::Dict(dict) => dict.map.borrow().len(),
+        Value::Set(set) => set.map.borrow().len(),
+        Value::Range(range) => return Ok(Value::Int(range.len())),
+        Value::Instance(instance) => match instance.class.find("__len__") {
+            Some(method) => return interp.call_with(&method, vec![value.clone()]),
+            None => instance.class.fields.as_ref().map_or(0, Vec::len),
+        },
+        other => {
+            let name = other.type_name();
+            let stop = interp.raise("TypeError", format!("a {name} has no length"));
+            return Err(match other {
+                Value::Object(_) => stop.help("count its elements: len(list(x))"),
+                _ => stop,
+            });
+        }
+    }))
+}
+
+fn next(interp: &mut Interp, mut args: Args) -> Eval<Value> {
+    let value = interp.required(&mut args, "next", 0, "iterator")?;
+    let default = args.get(1, "default");
+    let found = match &value {
+        Value::Iter(iter) => interp.next(iter)?,
+        Value::Instance(_) => {
+            return interp
+                .attribute(&value, "__next__")
+                .and_then(|method| interp.call_with(&method, Vec::new()));
+        }
+        other => {
+            let name = other.type_name();
+            return interp
+                .type_error(format!("next() needs an iterator, not {name}"))
+                .map_err(|stop| stop.help("make one with iter(...)"));
+        }
+    };
+    match found.or(default) {
+        Some(value) => Ok(value),
+        None => Err(interp.raise("StopIteration", "there is no next element")),
+    }
+}
+
+fn map(interp: &mut Interp, mut args: Args) -> Eval<Value> {
+    let function = interp.required(&mut args, "map", 0, "function")?;
+    let mut sources = Vec::new();
+    for source in args.positional.iter().skip(1) {
+        sources.push(interp.iter(source)?);
+    }
+    let mut out = Vec::new();
+    'rows: loop {
+        let mut row = Vec::new();
+        for source in &sources {
+            match interp.next(source)? {
+                Some(item) => row.push(item),
+                None => break 'rows,
+            }
+        }
+        if row.is_empty() {
+            break;
+        }
+        interp.budget.bytes(40)?;
+        out.push(if matches!(function, Value::None) {
+            Value::tuple(row)
+        } else {
+            interp.call_with(&function, row)?
+        });
+    }
+    Ok(Value::list(out))
+}
+
+fn filter(interp: &mut Interp, mut args: Args) -> Eval<Value> {
+    let function = interp.required(&mut args, "filter", 0, "function")?;
+    let source = interp.required(&mut args, "filter", 1, "iterable")?;
+    let mut out = Vec::new();
+    for item in interp.collect(&source)? {
+        let verdict = if matches!(function, Value::None) {
+            item.clone()
+        } else {
+            interp.apply(&function, item.clone())?
+        };
+        if interp.truthy(&verdict)? {
+            out.push(item);
+        }
+    }
+    Ok(Value::list(out))
+}
+
+fn zip(interp: &mut Interp, args: Args) -> Eval<Value> {
+    if args.positional.is_empty() {
+        return interp.list(Vec::new());
+    }
+    let mut sources = Vec::new();
+    for source in &args.positional {
+        sources.push(interp.iter(source)?);
+    }
+    let zipped = Value::iter(IterState::Zip(sources));
+    let items = interp.collect(&zipped)?;
+    Ok(Value::list(items))
+}
+
+fn enumerate(interp: &mut Interp, mut args: Args) -> Eval<Value> {
+    let source = interp.required(&mut args, "enumerate", 0, "iterable")?;
+    let start = args.get(1, "start").and_then(|start| start.as_int()).unwrap_or(0);
+    let count = Value::iter(IterState::Count { next: start, step: 1 });
+    let sources = vec![interp.iter(&count)?, interp.iter(&source)?];
+    Ok(Value::iter(IterState::Zip(sources)))
+}
+
+fn extreme(interp: &mut Interp, mut args: Args, wanted: std::cmp::Ordering) -> Eval<Value> {
+    let (key, default) = (args.take_keyword("key"), args.take_keyword("default"));
+    let items = match args.positional.as_slice() {
+        [single] => {
+            let single = single.clone();
+            interp.collect(&single)?
+        }
+        several => several.to_vec(),
+    };
+    let mut best: Option<(Value, Value)> = None;
+    for item in items {
+        let measure = match &key {
+            Some(key) => interp.apply(key, item.clone())?,
+            None => item.clone(),
+        };
+        let better = match &best {
+            Some((known, _)) => interp.order(&measure, known, 0)? == Some(wanted),
+            None => true,
+        };
+        if better {
+            best = Some((measure, item));
+        }
+    }
+    match best.map(|(_, item)| item).or(default) {
+        Some(item) => Ok(item),
+        None => interp.value_error("there is nothing to choose from: the sequence is empty"),
+    }
+}
+
+fn quantified(interp: &mut Interp, mut args: Args, wanted: bool) -> Eval<Value> {
+    let source = interp.required(&mut args, if wanted { "any" } else { "all" }, 0, "iterable")?;
+    let iter = interp.iter(&source)?;
+    while let Some(item) = interp.next(&iter)? {
+        if interp.truthy(&item)? == wanted {
+            return Ok(Value::Bool(wanted));
+        }
+    }
+    Ok(Value::Bool(!wanted))
+}
+
+/// Compat: as Python 2, half goes away from zero.
+fn round(interp: &mut Interp, mut args: Args) -> Eval<Value> {
+    let value = interp.required(&mut args, "round", 0, "number")?;
+    let digits = args.get(1, "ndigits").and_then(|digits| i32::try_from(digits.as_int()?).ok());
+    match (&value, value.as_float(), digits) {
+        (Value::Int(_) | Value::Bool(_), _, _) => Ok(value),
+        (_, Some(number), None) => Ok(float_to_int(number.round()).map_or(Value::Float(number), Value::Int)),
+        (_, Some(number), Some(digits)) => {
+            let factor = 10_f64.powi(digits.clamp(-300, 300));
+            let scaled = number * factor;
+            Ok(Value::Float(if scaled.is_finite() { scaled.round() / factor } else { number }))
+        }
+        _ => interp.type_error(format!("round() needs a number, not {}", value.type_name())),
+    }
+}
+
+fn radix(interp: &mut Interp, mut args: Args, base: u32) -> Eval<Value> {
+    let Some(number) = interp.required(&mut args, "hex", 0, "number")?.as_int() else {
+        return interp.type_error("an integer is needed here");
+    };
+    let sign = if number < 0 { "-" } else { "" };
+    let magnitude = number.unsigned_abs();
+    interp.text(match base {
+        16 => format!("{sign}0x{magnitude:x}"),
+        8 => format!("{sign}0o{magnitude:o}"),
+        _ => format!("{sign}0b{magnitude:b}"),
+    })
+}
+
+fn getattr(interp: &mut Interp, mut args: Args) -> Eval<Value> {
+    let value = interp.required(&mut args, "getattr", 0, "object")?;
+    let name = interp.required_text(&mut args, "getattr", 1, "name")?;
+    match (interp.attribute(&value, &name), args.get(2, "default")) {
+        (Err(super::error::Stop::Raised(raised)), Some(default))
+            if &*raised.class.name == "AttributeError" =>
+        {
+            Ok(default)
+        }
+        (result, _) => result,
+    }
+}
+
+impl Interp {
+    pub fn object_class(&self) -> Rc<Class> {
+        Rc::new(Class {
+            name: "object".into(),
+            ancestors: Vec::new().into(),
+            attributes: indexmap::IndexMap::new().into(),
+            is_exception: false,
+            fields: None,
+        })
+    }
+
+    pub fn make_range(&mut self, args: &Args) -> Eval<Value> {
+        let mut numbers = Vec::new();
+        for value in &args.positional {
+            match value.as_int() {
+                Some(number) => numbers.push(number),
+                None => return self.type_error(format!("range() needs integers, not {}", value.type_name())),
+            }
+        }
+        let (start, stop, step) = match numbers.as_slice() {
+            [stop] => (0, *stop, 1),
+            [start, stop] => (*start, *stop, 1),
+            [start, stop, step] => (*start, *stop, *step),
+            _ => return self.type_error("range() takes 1 to 3 numbers"),
+        };
+        let limit = i128::from(i64::MAX);
+        if step == 0 || [start, stop, step].iter().any(|number| number.abs() > limit) {
+            return self.value_error("range() cannot count like that");
+        }
+        Ok(Value::Range(Rc::new(Range { start, stop, step })))
+    }
+
+    pub fn make_int(&mut self, args: &mut Args) -> Eval<Value> {
+        let Some(value) = args.get(0, "x") else { return Ok(Value::Int(0)) };
+        let base = args.get(1, "base").and_then(|base| u32::try_from(base.as_int()?).ok());
+        match &value {
+            Value::Float(number) => match float_to_int(*number) {
+                Some(number) => Ok(Value::Int(number)),
+                None => self.value_error(format!("{number} is no integer")),
+            },
+            Value::Object(object) => {
+                let text = self.object_text(object)?;
+                self.parse_int(&text, None)
+            }
+            Value::Str(_) | Value::Bytes(_) => {
+                let text = value.as_text().unwrap_or_default();
+                self.parse_int(&text, base)
+            }
+            other => match other.as_int() {
+                Some(number) => Ok(Value::Int(number)),
+                None => self.type_error(format!("int() needs a number or a text, not {}", other.type_name())),
+            },
+        }
+    }
+
+    fn parse_int(&mut self, text: &str, base: Option<u32>) -> Eval<Value> {
+        let trimmed = text.trim().replace('_', "");
+        let base = base.unwrap_or(10);
+        let (negative, digits) = match trimmed.strip_prefix('-') {
+            Some(digits) => (true, digits),
+            None => (false, trimmed.strip_prefix('+').unwrap_or(&trimmed)),
+        };
+        let lowered = digits.to_lowercase();
+        let (base, digits) = match (base, lowered.get(..2)) {
+            (0 | 16, Some("0x")) => (16, &lowered[2..]),
+            (0 | 8, Some("0o")) => (8, &lowered[2..]),
+            (0 | 2, Some("0b")) => (2, &lowered[2..]),
+            (0, _) => (10, lowered.as_str()),
+            (base, _) => (base, lowered.as_str()),
+        };
+        let parsed = (2..=36).contains(&base) && digits.chars().all(|digit| digit.is_digit(base));
+        match i128::from_str_radix(digits, base.clamp(2, 36)).ok().filter(|_| parsed) {
+            Some(number) => Ok(Value::Int(if negative { -number } else { number })),
+            None => self.value_error(format!("invalid literal for int() with base {base}: '{text}'")),
+        }
+    }
+
+    pub fn make_float(&mut self, value: Option<&Value>) -> Eval<Value> {
+        let Some(value) = value else { return Ok(Value::Float(0.0)) };
+        if let Some(number) = value.as_float() {
+            return Ok(Value::Float(number));
+        }
+        let text = match value {
+            Value::Object(object) => self.object_text(object)?,
+            other => match other.as_text() {
+                Some(text) => text.to_string(),
+                None => {
+                    return self
+                        .type_error(format!("float() needs a number or a text, not {}", other.type_name()));
+                }
+            },
+        };
+        match text.trim().replace('_', "").parse() {
+            Ok(number) => Ok(Value::Float(number)),
+            Err(_) => self.value_error(format!("could not convert string to float: '{text}'")),
+        }
+    }
+
+    pub fn make_bytes(&mut self, value: Option<&Value>) -> Eval<Value> {
+        match value {
+            None => Ok(Value::Bytes(Rc::from(&b""[..]))),
+            Some(Value::Bytes(bytes)) => Ok(Value::Bytes(bytes.clone())),
+            Some(Value::Str(text)) => {
+                self.budget.bytes(text.len())?;
+                Ok(Value::Bytes(text.as_bytes().into()))
+            }
+            Some(other) => {
+                let items = self.collect(other)?;
+                let bytes: Option<Vec<u8>> =
+                    items.iter().map(|item| u8::try_from(item.as_int()?).ok()).collect();
+                match bytes {
+                    Some(bytes) => Ok(Value::Bytes(bytes.into())),
+                    None => self.value_error("bytes are numbers from 0 to 255"),
+                }
+            }
+        }
+    }
+
+    /// A warning that something has no effect here.
+    pub fn warn_ignored(&mut self, what: &str) {
+        let warning = Diagnostic::warning("no-effect", format!("{what} has no effect in a configuration"));
+        let here = self.here;
+        self.warn(warning.at(here));
+    }
+}

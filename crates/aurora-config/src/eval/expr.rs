@@ -1,0 +1,508 @@
+//! Expressions.
+
+use std::rc::Rc;
+
+use indexmap::IndexMap;
+
+use super::call::Args;
+use super::error::{Eval, Stop};
+use super::interp::Interp;
+use super::iter::IterState;
+use super::value::{Function, FunctionKind, Items, Key, Scope, ScopeKind, Value};
+use crate::diagnostic::{Span, nearest};
+use crate::syntax::{
+    BinaryOp, Call, Clause, CompareOp, Comprehension, ComprehensionKind, Expr, ExprKind, FormatPart,
+    FunctionDef, Name, UnaryOp,
+};
+
+impl Interp {
+    pub fn eval(&mut self, expr: &Expr, scope: &Rc<Scope>) -> Eval<Value> {
+        self.budget.step().map_err(|stop| stop.at(expr.span))?;
+        self.budget.enter().map_err(|stop| stop.at(expr.span))?;
+        self.here = expr.span;
+        let result = self.eval_kind(expr, scope);
+        self.budget.leave();
+        result.map_err(|stop| stop.at(expr.span))
+    }
+
+    fn eval_kind(&mut self, expr: &Expr, scope: &Rc<Scope>) -> Eval<Value> {
+        match &expr.kind {
+            ExprKind::None => Ok(Value::None),
+            ExprKind::Ellipsis => Ok(Value::Ellipsis),
+            ExprKind::Bool(value) => Ok(Value::Bool(*value)),
+            ExprKind::Int(value) => Ok(Value::Int(*value)),
+            ExprKind::Float(value) => Ok(Value::Float(*value)),
+            ExprKind::Str(text) => {
+                self.literals.insert(text.as_ptr() as usize, expr.span);
+                Ok(Value::Str(text.clone()))
+            }
+            ExprKind::Bytes(bytes) => Ok(Value::Bytes(bytes.clone())),
+            ExprKind::Format(parts) => {
+                let text = self.eval_format(parts, scope)?;
+                self.text(text)
+            }
+            ExprKind::Name(name) => self.lookup(name, scope),
+            ExprKind::List(items) => {
+                let items = self.eval_items(items, scope)?;
+                self.list(items)
+            }
+            ExprKind::Tuple(items) => {
+                let items = self.eval_items(items, scope)?;
+                self.tuple(items)
+            }
+            ExprKind::Set(items) => {
+                let items = self.eval_items(items, scope)?;
+                self.keys_of(items).map(Value::set)
+            }
+            ExprKind::Dict(items) => self.eval_dict(items, scope),
+            ExprKind::Comprehension(inner) => self.eval_comprehension(inner, scope),
+            ExprKind::Call(call) => self.eval_call(call, expr.span, scope),
+            ExprKind::Attribute { value, name, name_span } => {
+                let value = self.eval(value, scope)?;
+                self.attribute(&value, name).map_err(|stop| stop.at(*name_span))
+            }
+            ExprKind::Subscript { value, index } => {
+                let value = self.eval(value, scope)?;
+                let index = self.eval(index, scope)?;
+                self.here = expr.span;
+                self.get_item(&value, &index)
+            }
+            ExprKind::Slice { lower, upper, step } => {
+                let mut bounds = Vec::with_capacity(3);
+                for bound in [lower, upper, step] {
+                    bounds.push(match bound {
+                        Some(bound) => self.eval(bound, scope)?,
+                        None => Value::None,
+                    });
+                }
+                Ok(Value::Slice(Rc::new(Items(bounds))))
+            }
+            ExprKind::Starred(_) => self.type_error("`*` cannot be used here"),
+            ExprKind::Unary { op, operand } => {
+                let value = self.eval(operand, scope)?;
+                self.unary(*op, &value)
+            }
+            ExprKind::Binary { op, left, right } => self.eval_binary(*op, left, right, expr.span, scope),
+            ExprKind::And(values) => self.eval_logic(values, false, scope),
+            ExprKind::Or(values) => self.eval_logic(values, true, scope),
+            ExprKind::Compare { left, rest } => self.eval_compare(left, rest, scope),
+            ExprKind::Conditional { test, body, orelse } => {
+                let test = self.eval(test, scope)?;
+                if self.truthy(&test)? { self.eval(body, scope) } else { self.eval(orelse, scope) }
+            }
+            ExprKind::Lambda(def) => self.make_function(def, expr.span, scope),
+            ExprKind::Walrus { name, value } => {
+                let value = self.eval(value, scope)?;
+                let mut target = Rc::clone(scope);
+                while target.kind == ScopeKind::Comprehension
+                    && let Some(parent) = &target.parent
+                {
+                    target = Rc::clone(parent);
+                }
+                self.assign_name(name, value.clone(), &target);
+                Ok(value)
+            }
+            ExprKind::Yield(value) => {
+                let value = match value {
+                    Some(value) => self.eval(value, scope)?,
+                    None => Value::None,
+                };
+                self.yielded(vec![value])
+            }
+            ExprKind::YieldFrom(value) => {
+                let value = self.eval(value, scope)?;
+                let items = self.collect(&value)?;
+                self.yielded(items)
+            }
+        }
+    }
+
+    fn yielded(&mut self, items: Vec<Value>) -> Eval<Value> {
+        self.budget.values(items.len())?;
+        match self.frames.last_mut().and_then(|frame| frame.yields.as_mut()) {
+            Some(yields) => {
+                yields.extend(items);
+                Ok(Value::None)
+            }
+            None => self.type_error("`yield` stands outside a function"),
+        }
+    }
+
+    fn eval_items(&mut self, items: &[Expr], scope: &Rc<Scope>) -> Eval<Vec<Value>> {
+        let mut out = Vec::with_capacity(items.len());
+        for item in items {
+            if let ExprKind::Starred(inner) = &item.kind {
+                let value = self.eval(inner, scope)?;
+                out.extend(self.collect(&value).map_err(|stop| stop.at(item.span))?);
+            } else {
+                out.push(self.eval(item, scope)?);
+            }
+        }
+        Ok(out)
+    }
+
+    fn eval_dict(&mut self, items: &[(Option<Expr>, Expr)], scope: &Rc<Scope>) -> Eval<Value> {
+        let mut map = IndexMap::with_capacity(items.len());
+        for (key, value) in items {
+            match key {
+                Some(key) => {
+                    let key_value = self.eval(key, scope)?;
+                    let key = self.key(key_value).map_err(|stop| stop.at(key.span))?;
+                    map.insert(key, self.eval(value, scope)?);
+                }
+                None => {
+                    let value = self.eval(value, scope)?;
+                    map.extend(self.pairs_of(&value)?);
+                }
+            }
+        }
+        self.budget.values(map.len() * 2)?;
+        Ok(Value::dict(map))
+    }
+
+    fn eval_logic(&mut self, values: &[Expr], stop_at: bool, scope: &Rc<Scope>) -> Eval<Value> {
+        let mut last = Value::Bool(!stop_at);
+        for value in values {
+            last = self.eval(value, scope)?;
+            if self.truthy(&last)? == stop_at {
+                break;
+            }
+        }
+        Ok(last)
+    }
+
+    fn eval_compare(&mut self, left: &Expr, rest: &[(CompareOp, Expr)], scope: &Rc<Scope>) -> Eval<Value> {
+        let mut left = self.eval(left, scope)?;
+        for (op, right) in rest {
+            let right = self.eval(right, scope)?;
+            if !self.compare(*op, &left, &right)? {
+                return Ok(Value::Bool(false));
+            }
+            left = right;
+        }
+        Ok(Value::Bool(true))
+    }
+
+    fn eval_binary(
+        &mut self,
+        op: BinaryOp,
+        left: &Expr,
+        right: &Expr,
+        span: Span,
+        scope: &Rc<Scope>,
+    ) -> Eval<Value> {
+        let left = self.eval(left, scope)?;
+        let right = self.eval(right, scope)?;
+        self.here = span;
+        self.binary(op, &left, &right)
+    }
+
+    fn eval_call(&mut self, call: &Call, span: Span, scope: &Rc<Scope>) -> Eval<Value> {
+        // A method of a built-in value is called without making a bound method first.
+        if let ExprKind::Attribute { value, name, name_span } = &call.function.kind {
+            let receiver = self.eval(value, scope)?;
+            if self.has_builtin_method(&receiver, name) {
+                let args = self.eval_arguments(&call.arguments, span, scope)?;
+                self.here = span;
+                return self.call_method(&receiver, name, args);
+            }
+            let function = self.attribute(&receiver, name).map_err(|stop| stop.at(*name_span))?;
+            let args = self.eval_arguments(&call.arguments, span, scope)?;
+            self.here = span;
+            return self.call(&function, args);
+        }
+        let function = self.eval(&call.function, scope)?;
+        let args = self.eval_arguments(&call.arguments, span, scope)?;
+        self.here = span;
+        if let Value::Native(native) = &function
+            && matches!(native.name, "locals" | "super" | "vars" | "dir")
+            && args.len() == 0
+        {
+            return self.scope_builtin(native.name, scope);
+        }
+        self.call(&function, args)
+    }
+
+    fn eval_format(&mut self, parts: &[FormatPart], scope: &Rc<Scope>) -> Eval<String> {
+        let mut out = String::new();
+        for part in parts {
+            match part {
+                FormatPart::Literal(text) => out.push_str(text),
+                FormatPart::Value { value, conversion, spec } => {
+                    let value = self.eval(value, scope)?;
+                    let spec = self.eval_format(spec, scope)?;
+                    let converted = match conversion {
+                        Some('r' | 'a') => Value::str(self.repr(&value)?),
+                        Some(_) => Value::str(self.str_of(&value)?),
+                        None => value,
+                    };
+                    out.push_str(&self.format_value(&converted, &spec)?);
+                }
+            }
+            self.budget.bytes(out.len() / 8)?;
+        }
+        Ok(out)
+    }
+
+    fn eval_comprehension(&mut self, inner: &Comprehension, scope: &Rc<Scope>) -> Eval<Value> {
+        let inside = Scope::new(ScopeKind::Comprehension, Some(Rc::clone(scope)));
+        match &inner.kind {
+            ComprehensionKind::List(value)
+            | ComprehensionKind::Generator(value)
+            | ComprehensionKind::Set(value) => {
+                let mut items = Vec::new();
+                self.each(&inner.clauses, &inside, &mut |this, scope| {
+                    let value = this.eval(value, scope)?;
+                    this.budget.bytes(40)?;
+                    items.push(value);
+                    Ok(())
+                })?;
+                match inner.kind {
+                    ComprehensionKind::List(_) => Ok(Value::list(items)),
+                    ComprehensionKind::Set(_) => self.keys_of(items).map(Value::set),
+                    _ => Ok(Value::iter(IterState::Queue(items.into()))),
+                }
+            }
+            ComprehensionKind::Dict(key, value) => {
+                let mut map = IndexMap::new();
+                self.each(&inner.clauses, &inside, &mut |this, scope| {
+                    let key_value = this.eval(key, scope)?;
+                    let key = this.key(key_value)?;
+                    this.budget.bytes(80)?;
+                    map.insert(key, this.eval(value, scope)?);
+                    Ok(())
+                })?;
+                Ok(Value::dict(map))
+            }
+        }
+    }
+
+    fn each(
+        &mut self,
+        clauses: &[Clause],
+        scope: &Rc<Scope>,
+        visit: &mut dyn FnMut(&mut Self, &Rc<Scope>) -> Eval<()>,
+    ) -> Eval<()> {
+        let Some((clause, rest)) = clauses.split_first() else {
+            return visit(self, scope);
+        };
+        let source = self.eval(&clause.iter, scope)?;
+        let iter = self.iter(&source).map_err(|stop| stop.at(clause.iter.span))?;
+        while let Some(item) = self.next(&iter)? {
+            self.assign(&clause.target, item, scope)?;
+            let mut wanted = true;
+            for condition in &clause.conditions {
+                let value = self.eval(condition, scope)?;
+                if !self.truthy(&value)? {
+                    wanted = false;
+                    break;
+                }
+            }
+            if wanted {
+                self.each(rest, scope, visit)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn make_function(&mut self, def: &Rc<FunctionDef>, span: Span, scope: &Rc<Scope>) -> Eval<Value> {
+        let mut defaults = Vec::new();
+        for param in &def.params {
+            if let Some(default) = &param.default {
+                defaults.push(self.eval(default, scope)?);
+            }
+        }
+        self.budget.values(defaults.len() + 4)?;
+        // A method does not see the names of its class's body.
+        let mut enclosing = Rc::clone(scope);
+        while enclosing.kind == ScopeKind::Class
+            && let Some(parent) = &enclosing.parent
+        {
+            enclosing = Rc::clone(parent);
+        }
+        Ok(Value::Function(Rc::new(Function {
+            def: Rc::clone(def),
+            defaults: Items(defaults),
+            scope: enclosing,
+            owner: None.into(),
+            kind: FunctionKind::Plain.into(),
+            span,
+        })))
+    }
+
+    pub fn lookup(&mut self, name: &Name, scope: &Rc<Scope>) -> Eval<Value> {
+        let mut at = Some(scope);
+        while let Some(current) = at {
+            if let Some(value) = current.vars.borrow().get(name) {
+                return Ok(value.clone());
+            }
+            if let Some(function) = &current.function
+                && function.locals.contains(name)
+            {
+                let message = format!("local variable '{name}' is used before it has a value");
+                return Err(self.raise("UnboundLocalError", message).help(format!(
+                    "{}() assigns '{name}' further down, which makes it local; add `global {name}` to use the outer one",
+                    function.name
+                )));
+            }
+            at = current.parent.as_ref();
+        }
+        match self.builtins.get(&**name) {
+            Some(value) => Ok(value.clone()),
+            None => Err(self.unknown_name(name, scope)),
+        }
+    }
+
+    fn unknown_name(&self, name: &str, scope: &Rc<Scope>) -> Stop {
+        let mut known: Vec<String> = Vec::new();
+        let mut at = Some(scope);
+        while let Some(current) = at {
+            known.extend(current.vars.borrow().keys().map(ToString::to_string));
+            at = current.parent.as_ref();
+        }
+        known.extend(self.builtins.keys().map(ToString::to_string));
+        let help = match name {
+            "ConcurrentTask" => {
+                Some("write Task(processes=[...]): without constraints its processes run at once".to_owned())
+            }
+            "CombinedTask" => Some("write Tasks.combine(first, second)".to_owned()),
+            "raw_input" | "input" => Some("pass values in with --bind NAME=VALUE".to_owned()),
+            "os" | "re" | "json" | "time" | "getpass" | "hashlib" | "math" | "string" | "itertools"
+            | "functools" | "collections" | "copy" | "datetime" | "textwrap" => {
+                Some(format!("add `import {name}` at the top"))
+            }
+            "true" | "false" | "null" | "none" => {
+                let form = match name {
+                    "true" => "True",
+                    "false" => "False",
+                    _ => "None",
+                };
+                Some(format!("write {form}"))
+            }
+            _ => nearest(name, known.iter().map(String::as_str))
+                .map(|close| format!("did you mean '{close}'?")),
+        };
+        self.raise("NameError", format!("name '{name}' is not defined")).help_maybe(help).label("not defined")
+    }
+
+    pub fn assign_name(&mut self, name: &Name, value: Value, scope: &Rc<Scope>) {
+        if let Some(function) = &scope.function
+            && function.globals.contains(name)
+        {
+            let mut at = scope.parent.clone();
+            while let Some(outer) = at {
+                if outer.kind == ScopeKind::Function && outer.vars.borrow().contains_key(name) {
+                    outer.set_name(name, value);
+                    return;
+                }
+                at = outer.parent.clone();
+            }
+            self.globals.set_name(name, value);
+            return;
+        }
+        scope.set_name(name, value);
+    }
+
+    pub fn assign(&mut self, target: &Expr, value: Value, scope: &Rc<Scope>) -> Eval<()> {
+        match &target.kind {
+            ExprKind::Name(name) => {
+                self.budget.bytes(16)?;
+                self.assign_name(name, value, scope);
+                Ok(())
+            }
+            ExprKind::List(targets) | ExprKind::Tuple(targets) => {
+                let items = self.collect(&value).map_err(|stop| stop.at(target.span))?;
+                self.unpack(targets, items, scope).map_err(|stop| stop.at(target.span))
+            }
+            ExprKind::Attribute { value: object, name, .. } => {
+                let object = self.eval(object, scope)?;
+                self.set_attribute(&object, name, value).map_err(|stop| stop.at(target.span))
+            }
+            ExprKind::Subscript { value: object, index } => {
+                let object = self.eval(object, scope)?;
+                let index = self.eval(index, scope)?;
+                self.set_item(&object, &index, value).map_err(|stop| stop.at(target.span))
+            }
+            _ => Err(self.raise("TypeError", "this cannot be assigned to").at(target.span)),
+        }
+    }
+
+    fn unpack(&mut self, targets: &[Expr], mut items: Vec<Value>, scope: &Rc<Scope>) -> Eval<()> {
+        let star = targets.iter().position(|target| matches!(target.kind, ExprKind::Starred(_)));
+        let wanted = targets.len();
+        let fits = if star.is_some() { items.len() + 1 >= wanted } else { items.len() == wanted };
+        if !fits {
+            let least = if star.is_some() { "at least " } else { "" };
+            let count = wanted - usize::from(star.is_some());
+            return self
+                .value_error(format!("{} values cannot be unpacked into {least}{count} names", items.len()));
+        }
+        if let Some(at) = star {
+            let rest = items.len() + 1 - wanted;
+            let middle: Vec<Value> = items.splice(at..at + rest, [Value::None]).collect();
+            items[at] = self.list(middle)?;
+        }
+        for (target, item) in targets.iter().zip(items) {
+            match &target.kind {
+                ExprKind::Starred(inner) => self.assign(inner, item, scope)?,
+                _ => self.assign(target, item, scope)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn unary(&mut self, op: UnaryOp, value: &Value) -> Eval<Value> {
+        match (op, value) {
+            (UnaryOp::Not, _) => Ok(Value::Bool(!self.truthy(value)?)),
+            (UnaryOp::Minus, Value::Float(number)) => Ok(Value::Float(-number)),
+            (UnaryOp::Plus, Value::Float(number)) => Ok(Value::Float(*number)),
+            (_, _) => {
+                let number = match (op, value.as_int()) {
+                    (UnaryOp::Minus, Some(number)) => number.checked_neg(),
+                    (UnaryOp::Plus, Some(number)) => Some(number),
+                    (UnaryOp::Invert, Some(number)) => Some(!number),
+                    _ => None,
+                };
+                match number {
+                    Some(number) => Ok(Value::Int(number)),
+                    None => {
+                        self.type_error(format!("this operator has no meaning for {}", value.type_name()))
+                    }
+                }
+            }
+        }
+    }
+
+    /// A hashable key.
+    pub fn key(&mut self, value: Value) -> Eval<Key> {
+        self.check_hashable(&value, 0)?;
+        Ok(Key(value))
+    }
+
+    fn check_hashable(&mut self, value: &Value, depth: usize) -> Eval<()> {
+        match value {
+            Value::List(_) | Value::Dict(_) => self
+                .type_error(format!("a {} cannot be a key: it can change (use a tuple)", value.type_name())),
+            Value::Set(set) if !set.frozen => self.type_error("a set cannot be a key: use frozenset"),
+            Value::Tuple(items) => {
+                if depth > 50 {
+                    return self.value_error("a key nests too deep");
+                }
+                self.budget.steps(items.len())?;
+                items.iter().try_for_each(|item| self.check_hashable(item, depth + 1))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub fn keys_of(&mut self, items: Vec<Value>) -> Eval<IndexMap<Key, ()>> {
+        self.budget.values(items.len())?;
+        items.into_iter().map(|item| Ok((self.key(item)?, ()))).collect()
+    }
+
+    /// A keywordless call used by builtins such as `sorted(key=…)`.
+    pub fn apply(&mut self, function: &Value, argument: Value) -> Eval<Value> {
+        let args = Args::of(vec![argument], self.here);
+        self.call(function, args)
+    }
+}

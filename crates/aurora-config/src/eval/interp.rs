@@ -1,0 +1,315 @@
+//! The state of one evaluation: names, budget, the files read, what was printed and warned about.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use indexmap::IndexMap;
+
+use super::budget::Budget;
+use super::error::{Eval, Raised, Stop};
+use super::exceptions::Exceptions;
+use super::value::{Class, Scope, ScopeKind, Value};
+use crate::diagnostic::{Diagnostic, SourceMap, Span, nearest};
+use crate::syntax::{Name, Stmt};
+
+/// What the file may see of the machine.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Surroundings {
+    /// Folders `open` may read below.
+    pub read_roots: Vec<PathBuf>,
+    /// `os.environ`.
+    pub environment: Vec<(String, String)>,
+    /// `getpass.getuser()`.
+    pub user: String,
+}
+
+/// One call in progress.
+pub(crate) struct Frame {
+    /// Values a generator has yielded so far.
+    pub yields: Option<Vec<Value>>,
+    /// The class and first argument of the method running, for `super()`.
+    pub method: Option<(Rc<Class>, Value)>,
+}
+
+/// A file being executed.
+pub(crate) struct Executing {
+    pub path: PathBuf,
+    pub name: String,
+    pub called_at: Option<Span>,
+}
+
+pub(crate) struct Interp {
+    pub budget: Budget,
+    pub sources: SourceMap,
+    pub globals: Rc<Scope>,
+    pub builtins: IndexMap<&'static str, Value>,
+    pub exceptions: Exceptions,
+    pub modules: IndexMap<&'static str, Value>,
+    pub frames: Vec<Frame>,
+    pub executing: Vec<Executing>,
+    pub surroundings: Surroundings,
+    pub warnings: Vec<Diagnostic>,
+    pub printed: String,
+    /// `from __future__ import division` was seen.
+    pub true_division: bool,
+    /// The exception being handled, for a bare `raise`.
+    pub handling: Vec<(Rc<Class>, Value)>,
+    /// Place of the expression being evaluated, for builtins that need it.
+    pub here: Span,
+    /// Where the texts of the file's literals stand, by their address; the trees that own them live as long as this.
+    pub literals: HashMap<usize, Span>,
+    pub trees: Vec<Rc<Vec<Stmt>>>,
+    /// Names that `.bind()` calls have bound, for suggestions.
+    pub bound_names: Vec<String>,
+    /// What the model may spend in all.
+    pub model_budget: aurora_model::Budget,
+}
+
+/// Parts the model may walk in one load.
+const MODEL_STEPS: u64 = 20_000_000;
+/// Bytes the model may make in one load.
+const MODEL_BYTES: u64 = 96 << 20;
+
+/// Warnings kept of one load.
+const WARNINGS_MAX: usize = 200;
+/// Includes inside one another.
+const INCLUDES_MAX: usize = 40;
+/// Bytes a file may print.
+const PRINTED_MAX: usize = 1 << 20;
+
+impl Interp {
+    pub fn new(surroundings: Surroundings) -> Self {
+        let exceptions = Exceptions::new();
+        let mut interp = Self {
+            budget: Budget::new(),
+            sources: SourceMap::default(),
+            globals: Scope::new(ScopeKind::Module, None),
+            builtins: IndexMap::new(),
+            modules: IndexMap::new(),
+            frames: vec![Frame { yields: None, method: None }],
+            executing: Vec::new(),
+            surroundings,
+            warnings: Vec::new(),
+            printed: String::new(),
+            true_division: false,
+            handling: Vec::new(),
+            here: Span::default(),
+            literals: HashMap::new(),
+            trees: Vec::new(),
+            bound_names: Vec::new(),
+            model_budget: aurora_model::Budget::new(MODEL_STEPS, MODEL_BYTES),
+            exceptions,
+        };
+        super::builtins::install(&mut interp);
+        super::schema_names::install(&mut interp);
+        super::combinators::install(&mut interp);
+        interp.globals.set("__name__", Value::str("__builtin__"));
+        interp
+    }
+
+    /// An exception of one of the language's own classes.
+    pub fn raise(&self, class: &'static str, message: impl Into<String>) -> Stop {
+        let code = match class {
+            "NameError" => "unknown-name",
+            "AttributeError" => "unknown-attribute",
+            "TypeError" => "type",
+            "ValueError" => "value",
+            "ImportError" => "import",
+            "OSError" => "file",
+            _ => "exception",
+        };
+        Stop::Raised(Box::new(Raised {
+            class: self.exceptions.get(class),
+            message: message.into(),
+            value: None,
+            code,
+            span: None,
+            label: String::new(),
+            help: None,
+            trace: Vec::new(),
+            details: Vec::new(),
+        }))
+    }
+
+    pub fn type_error<T>(&self, message: impl Into<String>) -> Eval<T> {
+        Err(self.raise("TypeError", message))
+    }
+
+    pub fn value_error<T>(&self, message: impl Into<String>) -> Eval<T> {
+        Err(self.raise("ValueError", message))
+    }
+
+    pub fn warn(&mut self, warning: Diagnostic) {
+        if self.warnings.len() < WARNINGS_MAX && !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// A text value, paid for.
+    pub fn text(&mut self, text: impl Into<Rc<str>>) -> Eval<Value> {
+        let text = text.into();
+        self.budget.bytes(text.len() + 24)?;
+        Ok(Value::Str(text))
+    }
+
+    /// A list, paid for.
+    pub fn list(&mut self, items: Vec<Value>) -> Eval<Value> {
+        self.budget.values(items.len())?;
+        Ok(Value::list(items))
+    }
+
+    pub fn tuple(&mut self, items: Vec<Value>) -> Eval<Value> {
+        self.budget.values(items.len())?;
+        Ok(Value::tuple(items))
+    }
+
+    pub fn print(&mut self, text: &str) -> Eval<()> {
+        self.budget.bytes(text.len())?;
+        if self.printed.len() < PRINTED_MAX {
+            self.printed.push_str(text);
+        }
+        Ok(())
+    }
+
+    /// Reads, parses and runs a file in the global namespace. `called_at` is the `include()` that asked for it.
+    pub fn run_file(
+        &mut self,
+        path: &Path,
+        name: &str,
+        called_at: Option<Span>,
+    ) -> Result<(), Vec<Diagnostic>> {
+        if let Some(problem) = self.include_problem(path, name, called_at) {
+            return Err(vec![problem]);
+        }
+        let text = match std::fs::read(path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) => return Err(vec![self.unreadable(path, name, called_at, &error)]),
+        };
+        self.run_text(path, name, text, called_at)
+    }
+
+    /// Parses and runs text in the global namespace.
+    pub fn run_text(
+        &mut self,
+        path: &Path,
+        name: &str,
+        text: String,
+        called_at: Option<Span>,
+    ) -> Result<(), Vec<Diagnostic>> {
+        if let Err(stop) = self.budget.bytes(text.len() * 4) {
+            return Err(stop.into_diagnostics());
+        }
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let text = text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned);
+        let file = self.sources.add(name, path, text.clone());
+        let body = Rc::new(crate::parse::parse(&text, file)?);
+        self.trees.push(Rc::clone(&body));
+        self.executing.push(Executing { path: path.to_owned(), name: name.to_owned(), called_at });
+        let result = self.run_module(&body);
+        self.executing.pop();
+        result.map_err(|stop| {
+            let stop = match called_at {
+                Some(span) => stop.through(format!("{name} is included"), span),
+                None => stop,
+            };
+            stop.into_diagnostics()
+        })
+    }
+
+    fn run_module(&mut self, body: &[Stmt]) -> Eval<()> {
+        let globals = Rc::clone(&self.globals);
+        self.exec_block(body, &globals).map(|_| ())
+    }
+
+    fn include_problem(&self, path: &Path, name: &str, called_at: Option<Span>) -> Option<Diagnostic> {
+        let problem = if self.executing.iter().any(|file| file.path == path) {
+            let mut cycle: Vec<&str> = self.executing.iter().map(|file| file.name.as_str()).collect();
+            cycle.push(name);
+            Diagnostic::error("include-cycle", format!("{name} includes itself: {}", cycle.join(" -> ")))
+                .help("move what both files need to a third file and include that")
+        } else if self.executing.len() >= INCLUDES_MAX {
+            Diagnostic::error("include-cycle", format!("includes nest deeper than {INCLUDES_MAX}"))
+        } else {
+            return None;
+        };
+        Some(self.with_include_chain(problem.at_maybe(called_at)))
+    }
+
+    fn unreadable(
+        &self,
+        path: &Path,
+        name: &str,
+        called_at: Option<Span>,
+        error: &std::io::Error,
+    ) -> Diagnostic {
+        let cause = match error.kind() {
+            std::io::ErrorKind::NotFound => "no such file".to_owned(),
+            std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+            std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+            _ => error.to_string(),
+        };
+        let mut problem =
+            Diagnostic::error("file", format!("cannot read {name}: {cause}")).at_maybe(called_at);
+        if let Some(includer) = self.executing.last() {
+            problem = problem.help(format!(
+                "it was looked for at {}: paths are relative to the folder of {}",
+                path.display(),
+                includer.name
+            ));
+        }
+        let siblings: Vec<String> = path
+            .parent()
+            .and_then(|folder| {
+                std::fs::read_dir(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }).ok()
+            })
+            .map(|entries| {
+                entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).take(500).collect()
+            })
+            .unwrap_or_default();
+        let wanted = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some(close) = nearest(wanted, siblings.iter().map(String::as_str)) {
+            let known = problem.help.take().map(|help| help + "; ").unwrap_or_default();
+            problem = problem.help(format!("{known}did you mean {close}?"));
+        }
+        self.with_include_chain(problem)
+    }
+
+    fn with_include_chain(&self, mut problem: Diagnostic) -> Diagnostic {
+        for file in self.executing.iter().rev() {
+            if let Some(span) = file.called_at {
+                problem
+                    .related
+                    .push(crate::diagnostic::Related { note: format!("{} is included", file.name), span });
+            }
+        }
+        problem
+    }
+}
+
+impl Scope {
+    pub fn new(kind: ScopeKind, parent: Option<Rc<Scope>>) -> Rc<Self> {
+        Rc::new(Self { vars: IndexMap::new().into(), parent, kind, function: None })
+    }
+
+    pub fn set(&self, name: &str, value: Value) {
+        let mut vars = self.vars.borrow_mut();
+        if let Some(slot) = vars.get_mut(name) {
+            // The old value may run arbitrary disposal: not while the map is borrowed.
+            let old = std::mem::replace(slot, value);
+            drop(vars);
+            drop(old);
+        } else {
+            vars.insert(name.into(), value);
+        }
+    }
+
+    pub fn set_name(&self, name: &Name, value: Value) {
+        let old = self.vars.borrow_mut().insert(name.clone(), value);
+        drop(old);
+    }
+
+    pub fn get(&self, name: &str) -> Option<Value> {
+        self.vars.borrow().get(name).cloned()
+    }
+}

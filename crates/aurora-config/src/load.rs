@@ -1,0 +1,405 @@
+//! Loading: a file and its includes, or JSON, to jobs; then one of them, checked and translated.
+
+mod key;
+mod run;
+
+use std::path::{Path, PathBuf};
+
+use aurora_model::schema;
+use aurora_model::{Environment, Raw, Ref, UnknownKeys};
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, SourceMap, Span, nearest};
+use crate::eval::Surroundings;
+use crate::origin::unpack;
+use crate::translate::TranslatedJob;
+use crate::{check, explain, translate};
+
+pub(crate) use key::is_identifier;
+pub use key::{JobSelector, SelectorError};
+
+/// How a configuration is loaded.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// `--bind NAME=VALUE`, in the order given: later ones win.
+    pub bindings: Vec<(String, String)>,
+    /// The file is JSON: one job, or `{"jobs": [...]}`.
+    pub read_json: bool,
+    /// `--read FOLDER`: where `open()` may read, besides the folder of the file and the current folder.
+    pub read_roots: Vec<PathBuf>,
+    /// Who `getpass.getuser()` says runs this; found out from the environment when unset.
+    pub user: Option<String>,
+}
+
+/// The key of a job of the file. Parts that cannot be resolved are shown as they are written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ListedJob {
+    /// Which cluster the client talks to.
+    pub cluster: String,
+    /// The account it runs as.
+    pub role: String,
+    /// The stage; `{MISSING}` when unset.
+    pub environment: String,
+    /// The name.
+    pub name: String,
+}
+
+impl std::fmt::Display for ListedJob {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}/{}/{}/{}", self.cluster, self.role, self.environment, self.name)
+    }
+}
+
+/// A file that was evaluated.
+pub struct LoadedFile {
+    jobs: Vec<Job>,
+    sources: SourceMap,
+    warnings: Vec<Diagnostic>,
+    printed: String,
+    bound_names: Vec<String>,
+    user: String,
+}
+
+/// A job with everything bound that the command line binds.
+struct Job {
+    value: aurora_model::Value,
+    key: ListedJob,
+    /// Why its key cannot be told.
+    problems: Vec<Diagnostic>,
+}
+
+/// Evaluates a file.
+///
+/// # Errors
+/// Everything that is wrong with it, with places.
+pub fn load(path: &Path, options: &LoadOptions) -> Result<LoadedFile, Diagnostics> {
+    let text = match std::fs::read(path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => return Err(unreadable(path, &error)),
+    };
+    load_text(path, text, options)
+}
+
+/// Evaluates text as if it stood in the file `path`.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(path: &Path, text: String, options: &LoadOptions) -> Result<LoadedFile, Diagnostics> {
+    let surroundings = run::surroundings(path, options);
+    let user = surroundings.user.clone();
+    let evaluated =
+        if options.read_json { read_json(path, text)? } else { run::on_big_stack(path, text, surroundings)? };
+    let run::Evaluated { jobs, sources, mut warnings, printed, bound_names } = evaluated;
+    let environments = match bindings(&options.bindings) {
+        Ok(environments) => environments,
+        Err(problems) => return Err(Diagnostics::new(problems, sources)),
+    };
+    for (name, _) in &options.bindings {
+        if !is_mentioned(name, &sources) {
+            warnings.push(
+                Diagnostic::warning(
+                    "unused-binding",
+                    format!("--bind {name} is not used: no file refers to {{{{{name}}}}}"),
+                )
+                .help_maybe(
+                    nearest(name, bound_names.iter().map(String::as_str))
+                        .map(|close| format!("did you mean '{close}'?")),
+                ),
+            );
+        }
+    }
+    let mut bound = Vec::new();
+    for value in jobs {
+        let mut value = value;
+        for environment in &environments {
+            value = value
+                .bind_environment(environment)
+                .map_err(|error| Diagnostics::new(explain::error(&error, &sources), sources.clone()))?;
+        }
+        let (key, problems) = key_of(&value, &sources);
+        bound.push(Job { value, key, problems });
+    }
+    Ok(LoadedFile { jobs: bound, sources, warnings, printed, bound_names, user })
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostics {
+    let cause = match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file".to_owned(),
+        std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    };
+    let problem = Diagnostic::error("file", format!("cannot read {}: {cause}", path.display()));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let siblings: Vec<String> = std::fs::read_dir(folder)
+        .map(|entries| {
+            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).take(500).collect()
+        })
+        .unwrap_or_default();
+    let wanted = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let close =
+        nearest(wanted, siblings.iter().map(String::as_str)).map(|close| format!("did you mean {close}?"));
+    Diagnostics::new(vec![problem.help_maybe(close)], SourceMap::default())
+}
+
+fn bindings(pairs: &[(String, String)]) -> Result<Vec<std::sync::Arc<Environment>>, Vec<Diagnostic>> {
+    let mut environments = Vec::new();
+    let mut problems = Vec::new();
+    for (name, value) in pairs {
+        let made = match Ref::parse(name) {
+            Ok(reference) => {
+                let mut environment = Environment::default();
+                environment
+                    .insert(reference, &Raw::from(value.as_str()))
+                    .map(|()| environment)
+                    .map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        match made {
+            Ok(environment) => environments.push(std::sync::Arc::new(environment)),
+            Err(cause) => problems.push(
+                Diagnostic::error(
+                    "binding",
+                    format!("Could not parse binding parameter {name}={value}: {cause}"),
+                )
+                .help("write --bind profile.cpu=2, with names joined by dots"),
+            ),
+        }
+    }
+    if problems.is_empty() { Ok(environments) } else { Err(problems) }
+}
+
+/// Whether some file refers to the name.
+fn is_mentioned(name: &str, sources: &SourceMap) -> bool {
+    let reference = format!("{{{{{name}");
+    let dotted = format!("{{{{.{name}");
+    (0..)
+        .map_while(|index| sources.file(index))
+        .any(|file| file.text.contains(&reference) || file.text.contains(&dotted))
+}
+
+fn key_of(job: &aurora_model::Value, sources: &SourceMap) -> (ListedJob, Vec<Diagnostic>) {
+    let mut problems = Vec::new();
+    let mut part =
+        |field: &str| match job.field(field).and_then(|value| value.map(|value| value.text()).transpose()) {
+            Ok(Some(text)) => text.to_string(),
+            Ok(None) => "{MISSING}".to_owned(),
+            Err(error) => {
+                problems.extend(explain::error(&error, sources));
+                job.raw_field(field)
+                    .and_then(|value| value.raw_text())
+                    .map_or_else(|| "{INVALID}".to_owned(), ToString::to_string)
+            }
+        };
+    let key = ListedJob {
+        cluster: part("cluster"),
+        role: part("role"),
+        environment: part("environment"),
+        name: part("name"),
+    };
+    for problem in &mut problems {
+        problem.field = Some(format!("Job[{}]", key.name));
+    }
+    (key, problems)
+}
+
+/// `{"jobs": [...]}` or one job. Unknown fields are errors.
+fn read_json(path: &Path, text: String) -> Result<run::Evaluated, Diagnostics> {
+    let mut sources = SourceMap::default();
+    let file = sources.add(path.display().to_string(), path, text.clone());
+    let start = Span { file, start: 0, end: 0 };
+    let json: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
+        let at = sources.file(file).map_or(0, |source| source.offset(error.line(), error.column()));
+        let problem = Diagnostic::error("json", format!("not valid JSON: {error}")).at(Span {
+            file,
+            start: at,
+            end: at,
+        });
+        Diagnostics::new(vec![problem], sources.clone())
+    })?;
+    let listed = match &json {
+        serde_json::Value::Object(map) => match map.get("jobs") {
+            Some(serde_json::Value::Array(jobs)) if map.len() == 1 => jobs.clone(),
+            _ => vec![json.clone()],
+        },
+        _ => {
+            let problem = Diagnostic::error("json", "a job is a JSON object").at(start);
+            return Err(Diagnostics::new(
+                vec![problem.help("write {\"jobs\": [...]} or one job object")],
+                sources,
+            ));
+        }
+    };
+    let (mut jobs, mut problems) = (Vec::new(), Vec::new());
+    for job in &listed {
+        match schema::job().from_json(job, UnknownKeys::Reject) {
+            Ok(value) => jobs.push(value),
+            Err(error) => {
+                problems
+                    .extend(explain::error(&error, &sources).into_iter().map(|problem| problem.at(start)));
+            }
+        }
+    }
+    if problems.is_empty() {
+        Ok(run::Evaluated {
+            jobs,
+            sources,
+            warnings: Vec::new(),
+            printed: String::new(),
+            bound_names: Vec::new(),
+        })
+    } else {
+        Err(Diagnostics::new(problems, sources))
+    }
+}
+
+impl LoadedFile {
+    /// The keys of all jobs, in the order of the file.
+    pub fn jobs(&self) -> Vec<ListedJob> {
+        self.jobs.iter().map(|job| job.key.clone()).collect()
+    }
+
+    /// Warnings from evaluating the file.
+    pub fn warnings(&self) -> Diagnostics {
+        Diagnostics::new(self.warnings.clone(), self.sources.clone())
+    }
+
+    /// What the file printed.
+    pub fn printed(&self) -> &str {
+        &self.printed
+    }
+
+    /// The job that matches, with references resolved as far as the client can.
+    ///
+    /// # Errors
+    /// No job or several match.
+    pub fn job(&self, selector: &JobSelector) -> Result<&aurora_model::Value, Diagnostics> {
+        self.select(selector).map(|job| &job.value)
+    }
+
+    /// Selects a job, checks it and translates it for the scheduler.
+    ///
+    /// # Errors
+    /// No job or several match, or everything that is wrong with the one that does.
+    pub fn translate(&self, selector: &JobSelector) -> Result<TranslatedJob, Diagnostics> {
+        let job = self.select(selector)?;
+        self.translate_job(job)
+    }
+
+    /// Checks and translates the job at `index` of [`LoadedFile::jobs`], for callers that want all of them.
+    ///
+    /// # Errors
+    /// There is no such job, or everything that is wrong with it.
+    pub fn translate_at(&self, index: usize) -> Result<TranslatedJob, Diagnostics> {
+        match self.jobs.get(index) {
+            Some(job) => self.translate_job(job),
+            None => Err(self.problem(Diagnostic::error("no-job", format!("there is no job number {index}")))),
+        }
+    }
+
+    fn translate_job(&self, job: &Job) -> Result<TranslatedJob, Diagnostics> {
+        let context =
+            check::Context { sources: &self.sources, bound_names: &self.bound_names, name: &job.key.name };
+        let checked = check::check(&job.value, &context);
+        let mut warnings = self.warnings.clone();
+        // Another job that is broken must not stop this one (spec/config.md §6 row 14).
+        for other in self.jobs.iter().filter(|other| !std::ptr::eq(*other, job)) {
+            warnings.extend(
+                other
+                    .problems
+                    .iter()
+                    .map(|problem| Diagnostic { severity: Severity::Warning, ..problem.clone() }),
+            );
+        }
+        match checked {
+            Ok(checked) => {
+                warnings.extend(checked.warnings.iter().cloned());
+                let warnings = Diagnostics::new(warnings, self.sources.clone());
+                translate::translate(&checked, &self.user, warnings)
+                    .map_err(|problems| Diagnostics::new(problems, self.sources.clone()))
+            }
+            Err(mut problems) => {
+                problems.extend(warnings);
+                Err(Diagnostics::new(problems, self.sources.clone()))
+            }
+        }
+    }
+
+    fn select(&self, selector: &JobSelector) -> Result<&Job, Diagnostics> {
+        if self.jobs.is_empty() {
+            return Err(self.problem(
+                Diagnostic::error("no-job", "No job defined in this config!")
+                    .help("the file must set `jobs = [...]`"),
+            ));
+        }
+        let Some(name) = &selector.name else {
+            return match self.jobs.as_slice() {
+                [job] => Ok(job),
+                _ => Err(self.problem(
+                    Diagnostic::error(
+                        "several-jobs",
+                        "Configuration has multiple jobs but no job name specified!",
+                    )
+                    .help(self.candidates()),
+                )),
+            };
+        };
+        let matching: Vec<&Job> = self.jobs.iter().filter(|job| selector.matches(&job.key)).collect();
+        match matching.as_slice() {
+            [job] => Ok(job),
+            [] => {
+                let shown = selector.to_string();
+                let keys: Vec<String> = self.jobs.iter().map(|job| job.key.to_string()).collect();
+                let close = nearest(&shown, keys.iter().map(String::as_str))
+                    .map(|close| format!("did you mean {close}? "));
+                let mut problems =
+                    vec![Diagnostic::error("no-job", format!("Could not find job {shown}")).help(format!(
+                        "{}{}",
+                        close.unwrap_or_default(),
+                        self.candidates()
+                    ))];
+                for job in
+                    self.jobs.iter().filter(|job| job.key.name == *name && job.key.environment == "{MISSING}")
+                {
+                    problems.push(
+                        Diagnostic::error("missing-field", "Job needs the field 'environment'")
+                            .at_maybe(job.value.origin().map(unpack))
+                            .field(format!("Job[{name}]"))
+                            .help("write environment='devel' (or 'test', 'staging', 'prod')"),
+                    );
+                }
+                problems.extend(self.jobs.iter().flat_map(|job| job.problems.iter().cloned()));
+                Err(Diagnostics::new(problems, self.sources.clone()))
+            }
+            _ => Err(self.problem(
+                Diagnostic::error(
+                    "several-jobs",
+                    "Multiple jobs match, please disambiguate by specifying a job key.",
+                )
+                .help(self.candidates()),
+            )),
+        }
+    }
+
+    fn candidates(&self) -> String {
+        let keys: Vec<String> = self.jobs.iter().map(|job| format!("\n  {}", job.key)).collect();
+        format!("Candidates are:{}", keys.concat())
+    }
+
+    fn problem(&self, problem: Diagnostic) -> Diagnostics {
+        Diagnostics::new(vec![problem], self.sources.clone())
+    }
+}
+
+/// The surroundings of the person who runs this.
+pub(crate) fn surroundings_of(user: Option<&String>, read_roots: Vec<PathBuf>) -> Surroundings {
+    let environment: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let from_environment = ["LOGNAME", "USER", "LNAME", "USERNAME"]
+        .iter()
+        .find_map(|name| environment.iter().find(|(known, value)| known == name && !value.is_empty()))
+        .map(|(_, value)| value.clone());
+    let user = user.cloned().or(from_environment).unwrap_or_else(|| "nobody".to_owned());
+    Surroundings { read_roots, environment, user }
+}

@@ -1,0 +1,118 @@
+//! Runs the evaluator on a thread of its own, whose stack fits the deepest evaluation the budget allows.
+
+use std::path::{Path, PathBuf};
+
+use super::LoadOptions;
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap, Span};
+use crate::eval::{Interp, Surroundings, Value};
+use crate::syntax::{Expr, ExprKind, StmtKind};
+
+/// Address space, of which only what is used becomes memory.
+const STACK_BYTES: usize = 512 << 20;
+
+/// What a file leaves behind.
+pub(super) struct Evaluated {
+    pub jobs: Vec<aurora_model::Value>,
+    pub sources: SourceMap,
+    pub warnings: Vec<Diagnostic>,
+    pub printed: String,
+    pub bound_names: Vec<String>,
+}
+
+pub(super) fn surroundings(path: &Path, options: &LoadOptions) -> Surroundings {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut read_roots = vec![folder.to_owned(), PathBuf::from(".")];
+    read_roots.extend(options.read_roots.iter().cloned());
+    super::surroundings_of(options.user.as_ref(), read_roots)
+}
+
+pub(super) fn on_big_stack(
+    path: &Path,
+    text: String,
+    surroundings: Surroundings,
+) -> Result<Evaluated, Diagnostics> {
+    let owned = path.to_owned();
+    let thread = std::thread::Builder::new()
+        .name("aurora-config".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(move || evaluate(&owned, text, surroundings));
+    let result = thread.map_err(|error| format!("cannot start a thread: {error}")).and_then(|thread| {
+        thread
+            .join()
+            .map_err(|_| "the evaluator broke down: this is a bug of aurora, please report it".to_owned())
+    });
+    result.unwrap_or_else(|cause| {
+        let problem = Diagnostic::error("internal", format!("cannot evaluate {}: {cause}", path.display()));
+        Err(Diagnostics::new(vec![problem], SourceMap::default()))
+    })
+}
+
+fn evaluate(path: &Path, text: String, surroundings: Surroundings) -> Result<Evaluated, Diagnostics> {
+    let mut interp = Interp::new(surroundings);
+    let name = path.display().to_string();
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let result = interp.run_text(&real, &name, text, None).and_then(|()| jobs(&mut interp));
+    let warnings = std::mem::take(&mut interp.warnings);
+    let sources = interp.sources.clone();
+    match result {
+        Ok(jobs) => Ok(Evaluated {
+            jobs,
+            sources,
+            warnings,
+            printed: std::mem::take(&mut interp.printed),
+            bound_names: std::mem::take(&mut interp.bound_names),
+        }),
+        Err(mut problems) => {
+            problems.extend(warnings);
+            Err(Diagnostics::new(problems, sources))
+        }
+    }
+}
+
+/// The jobs the file left in `jobs`.
+fn jobs(interp: &mut Interp) -> Result<Vec<aurora_model::Value>, Vec<Diagnostic>> {
+    let file = jobs_statement(interp);
+    let Some(list) = interp.globals.get("jobs") else {
+        return Ok(Vec::new());
+    };
+    if !matches!(list, Value::List(_) | Value::Tuple(_) | Value::Iter(_)) {
+        let name = list.type_name();
+        let problem = Diagnostic::error("jobs", format!("`jobs` must be a list of jobs, not {name}"));
+        return Err(vec![problem.at(file).help("write jobs = [job]")]);
+    }
+    let items = interp.collect(&list).map_err(crate::eval::diagnostics_of)?;
+    let mut jobs = Vec::new();
+    let mut problems = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        match item {
+            Value::Object(object) if object.struct_type().is_some_and(|ty| &**ty.name() == "MesosJob") => {
+                jobs.push(object.clone());
+            }
+            other => {
+                let help = match other {
+                    Value::List(_) | Value::Tuple(_) => {
+                        "lists are joined with +: jobs = web_jobs + batch_jobs"
+                    }
+                    Value::Type(_) | Value::Function(_) => "call it: Job(...)",
+                    _ => "jobs are made with Job(...) or Service(...)",
+                };
+                let message = format!("jobs[{index}] is no job but {}", other.type_name());
+                problems.push(Diagnostic::error("jobs", message).at(file).help(help));
+            }
+        }
+    }
+    if problems.is_empty() { Ok(jobs) } else { Err(problems) }
+}
+
+/// Where the main file assigns `jobs`.
+fn jobs_statement(interp: &Interp) -> Span {
+    let statements = interp.trees.first().map(|tree| tree.iter().rev()).into_iter().flatten();
+    let assigned = |targets: &[Expr]| {
+        targets.iter().any(|target| matches!(&target.kind, ExprKind::Name(name) if &**name == "jobs"))
+    };
+    statements
+        .filter(|stmt| matches!(&stmt.kind, StmtKind::Assign { targets, .. } if assigned(targets)))
+        .map(|stmt| stmt.span)
+        .next()
+        .unwrap_or_default()
+}
