@@ -90,11 +90,11 @@ fn check_path() -> Option<Finding> {
         .then(|| finding(Severity::Warning, format!("PATH '{path}' names no folder that exists here")))
 }
 
-/// Creates, locks, synchronises and removes a file.
+/// Creates, locks and removes a file. It is not synchronised to the disk, as checkpoints are not.
 pub fn probe(folder: &Path) -> io::Result<()> {
     let path = folder.join(format!(".thermos-check-{}", std::process::id()));
     let file = fs::File::create(&path)?;
-    let locked = file.try_lock().map_err(io::Error::from).and_then(|()| file.sync_all());
+    let locked = file.try_lock().map_err(io::Error::from);
     fs::remove_file(&path)?;
     locked
 }

@@ -222,7 +222,7 @@ fn child_signals() -> nix::Result<SignalFd> {
 }
 
 fn wait(signals: &SignalFd, output: &mut Output, orphanhood: &mut Orphanhood) -> io::Result<()> {
-    let timeout = orphanhood.timeout().map_or(PollTimeout::NONE, |millis| PollTimeout::from(millis));
+    let timeout = orphanhood.timeout().map_or(PollTimeout::NONE, PollTimeout::from);
     let (rang, hung_up, readable) = {
         let mut files = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
         let lifeline = orphanhood.lifeline();

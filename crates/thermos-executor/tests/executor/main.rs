@@ -5,6 +5,7 @@
 mod agent;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -242,6 +243,34 @@ fn th_111_a_shutdown_is_over_before_the_grace() {
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     assert_eq!(rig.end(), Some(0));
     assert!(!rig.is_inhabited());
+}
+
+#[test]
+fn th_131_a_task_is_asked_over_http_before_it_is_killed() {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = i32::from(server.local_addr().unwrap().port());
+    let (sender, requests) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for mut connection in server.incoming().flatten() {
+            let mut line = String::new();
+            let _ = BufReader::new(&connection).read_line(&mut line);
+            let _ = connection
+                .write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let _ = sender.send(line.trim().to_owned());
+        }
+    });
+    let mut job = job_of(&[json!({"name": "p", "cmdline": FOREVER})]);
+    job["lifecycle"] =
+        json!({"http": {"port": "admin", "graceful_shutdown_wait_secs": 1, "shutdown_wait_secs": 1}});
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(assigned_text(&job.to_string(), "nobody", &[("admin", port)]));
+    rig.wait_file("ready");
+    rig.wait_state(TaskRunning);
+    rig.kill("t");
+    assert_eq!(rig.end(), Some(0));
+    let asked: Vec<String> = requests.try_iter().collect();
+    assert_eq!(asked, ["POST /quitquitquit HTTP/1.1", "POST /abortabortabort HTTP/1.1"]);
+    assert_eq!(rig.states(), [TaskStarting, TaskRunning, TaskKilled]);
 }
 
 #[test]

@@ -295,26 +295,33 @@ fn signalled(rig: &Rig, signal: &str) {
 
 #[test]
 fn th_40_a_kill_runs_finalizers() {
-    for signal in ["USR1", "INT"] {
-        let rig = Rig::new(&[
-            process("s", "touch ready; exec sleep 100"),
-            process_with("end", "true", json!({"final": true})),
-        ]);
-        signalled(&rig, signal);
-        let stream = rig.stream();
-        let tail: Vec<&str> = stream.iter().skip(5).map(String::as_str).collect();
-        let expected = [
-            "task CLEANING",
-            "s KILLED/3 rc -15",
-            "task FINALIZING",
-            "end WAITING/0",
-            "end FORKED/1",
-            "end RUNNING/2",
-            "end SUCCESS/3 rc 0",
-            "task KILLED",
-        ];
-        assert_eq!(tail, expected, "SIG{signal}");
-    }
+    killed_in_order("USR1");
+}
+
+#[test]
+fn th_45_an_interrupt_is_a_kill() {
+    killed_in_order("INT");
+}
+
+fn killed_in_order(signal: &str) {
+    let rig = Rig::new(&[
+        process("s", "touch ready; exec sleep 100"),
+        process_with("end", "true", json!({"final": true})),
+    ]);
+    signalled(&rig, signal);
+    let stream = rig.stream();
+    let tail: Vec<&str> = stream.iter().skip(5).map(String::as_str).collect();
+    let expected = [
+        "task CLEANING",
+        "s KILLED/3 rc -15",
+        "task FINALIZING",
+        "end WAITING/0",
+        "end FORKED/1",
+        "end RUNNING/2",
+        "end SUCCESS/3 rc 0",
+        "task KILLED",
+    ];
+    assert_eq!(tail, expected, "SIG{signal}");
 }
 
 #[test]

@@ -12,6 +12,25 @@ use crate::rig::{PROGRAM, Rig, is_alive, is_inhabited, process, process_with, si
 use ProcessState::{Lost, Running, Success};
 
 #[test]
+fn th_48_each_loss_is_a_run_of_its_own() {
+    let rig = Rig::new(&[process("p", STUBBORN)]);
+    let running = rig.start();
+    let nth_run = |count: usize| {
+        wait_for("the next run", || {
+            let state = thermos::checkpoint::load(&rig.paths().runner()).ok()?.state;
+            let runs = state.processes.get("p")?;
+            (runs.len() == count && runs.last()?.state == Running).then(|| runs.last().cloned())?
+        })
+    };
+    signal_process(nth_run(1).coordinator_pid.unwrap(), "KILL");
+    signal_process(nth_run(2).pid.unwrap(), "KILL");
+    nth_run(3);
+    running.kill_runner();
+    assert_eq!(rig.runs("p"), [Lost, ProcessState::Killed, Running]);
+    thermos::run::kill_task(&rig.paths(), TaskState::Killed).unwrap();
+}
+
+#[test]
 fn th_49_a_new_controller_ends_what_is_gone() {
     let rig = Rig::new(&[process("p", "exec sleep 100")]);
     let running = rig.start();

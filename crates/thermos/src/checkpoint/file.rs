@@ -90,6 +90,14 @@ impl Appender {
         &self.file
     }
 
+    /// Cuts off what follows this byte: part of a record, or damage, behind which nothing could be read.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn cut(&self, offset: u64) -> io::Result<()> {
+        self.file.set_len(offset)
+    }
+
     /// The bytes written so far.
     ///
     /// # Errors
@@ -141,6 +149,16 @@ pub struct Loaded {
     pub damage: Option<LoadError>,
     /// Where a record begins that is not whole: a writer died in it, or is in it now.
     pub torn_at: Option<u64>,
+}
+
+impl Loaded {
+    /// Where the part ends that can be gone on from; none when that is the whole stream.
+    pub const fn intact_bytes(&self) -> Option<u64> {
+        match (&self.damage, self.torn_at) {
+            (Some(LoadError::Record { offset, .. } | LoadError::Replay { offset, .. }), _) => Some(*offset),
+            (_, torn_at) => torn_at,
+        }
+    }
 }
 
 /// Reads a whole stream and keeps its intact beginning (D15).
@@ -256,6 +274,7 @@ mod tests {
         let loaded = load(&path).unwrap();
         assert_eq!(loaded.state.last_run("a").unwrap().seq, 0);
         assert_eq!(loaded.torn_at, Some(u64::try_from(whole).unwrap()));
+        assert_eq!(loaded.intact_bytes(), loaded.torn_at);
         assert!(loaded.damage.is_none());
     }
 

@@ -196,7 +196,7 @@ fn replay(path: &Path, stream: &Appender, machine: &mut Machine, kernel: Linux) 
     };
     let failed = |source| RunError::Layout { path: path.to_owned(), source };
     if stream.size().map_err(failed)? > end {
-        stream.file().set_len(end).map_err(failed)?;
+        stream.cut(end).map_err(failed)?;
     }
     Ok(())
 }

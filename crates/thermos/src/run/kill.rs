@@ -56,7 +56,11 @@ pub enum Killed {
 /// [`KillError`]. A runner that still lives keeps the lock, and nothing is done.
 pub fn kill_task(paths: &TaskPaths, outcome: TaskState) -> Result<Killed, KillError> {
     let mut stream = lock(paths)?;
-    let mut state = load(&paths.runner())?.state;
+    let loaded = load(&paths.runner())?;
+    if let Some(intact) = loaded.intact_bytes() {
+        stream.cut(intact).map_err(|source| AppendError::Write { path: paths.runner(), source })?;
+    }
+    let mut state = loaded.state;
     catch_up(paths, &mut stream, &mut state)?;
     if let Some(task_state) = state.task_state().filter(|state| state.is_terminal()) {
         move_to_finished(paths)?;

@@ -258,7 +258,7 @@ fn open_stream(path: &Path) -> Result<Appender, LaunchError> {
     let mut tail = Tail::open(path)?;
     while let Ok(Some(_)) = tail.next_record() {}
     if tail.offset() < stream.size()? {
-        stream.file().set_len(tail.offset())?;
+        stream.cut(tail.offset())?;
     }
     Ok(stream)
 }
