@@ -160,7 +160,9 @@ fn instances_that_do_not_fit_wait_and_say_why(backend: Backend) {
     testbed.wait_for_statuses("hello", &[(Running, 3), (Pending, 2)]);
     wait_until("the reason on the job's page", PATIENCE, || {
         let (_, page) = testbed.job_page("hello");
-        if page.contains("Insufficient: CPU") { Ok(()) } else { Err(page) }
+        // Three CPUs of tasks and 0.3 of executors leave 0.7 of four; a task and its executor take 1.1.
+        let reason = "not enough CPU (need 1.1 cores, best has 0.7 cores)";
+        if page.contains(reason) { Ok(()) } else { Err(page) }
     });
     let running = testbed.tasks("hello").into_iter().find(|task| task.status == Some(Running)).unwrap();
     let instance = running.assigned_task.unwrap().instance_id.unwrap();
