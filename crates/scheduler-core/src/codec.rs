@@ -63,8 +63,8 @@ pub enum CodecError {
         /// Its layout.
         found: i32,
     },
-    /// The parts of the snapshot contradict each other.
-    #[error("the snapshot contradicts itself")]
+    /// The record contradicts what came before it, in the same snapshot or journal.
+    #[error("the record contradicts what came before it")]
     Contradiction(#[source] Inconsistent),
 }
 

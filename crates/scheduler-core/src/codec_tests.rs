@@ -1,1 +1,106 @@
+use std::collections::BTreeMap;
 
+use aurora_api::amounts::Timestamp;
+use aurora_api::ids::{AgentId, HostName};
+use aurora_api::task::TaskStatus::Running;
+use aurora_api::task::{Assignment, TaskEvent};
+
+use super::*;
+use crate::bench::*;
+use crate::operation::{HostAttributes, MaintenanceMode};
+
+fn task() -> Arc<Task> {
+    Arc::new(Task {
+        id: TaskId::new("r-prod-j-3-x"),
+        instance: 3,
+        config: Arc::new(service("r/prod/j")),
+        status: Running,
+        assignment: Some(Assignment {
+            agent: AgentId::new("agent"),
+            host: HostName::new("host"),
+            ports: BTreeMap::from([(Arc::from("http"), 31_000)]),
+        }),
+        failure_count: 2,
+        times_partitioned: 1,
+        events: vec![TaskEvent {
+            at: Timestamp(5),
+            status: Running,
+            message: Some(Arc::from("up")),
+            scheduler: None,
+        }],
+        ancestor: Some(TaskId::new("older")),
+    })
+}
+
+fn operations() -> Vec<Operation> {
+    let host = HostAttributes {
+        host: HostName::new("host"),
+        agent: AgentId::new("agent"),
+        attributes: BTreeMap::from([(Arc::from("rack"), [Arc::from("r1"), Arc::from("r2")].into())]),
+        mode: MaintenanceMode::Draining,
+    };
+    vec![
+        Operation::SaveFramework(FrameworkId::new("f")),
+        Operation::SaveConfig { id: ConfigId(7), config: Arc::new(service("r/prod/j")) },
+        Operation::SaveHost(Arc::new(host)),
+        Operation::SaveTask { task: task(), config: ConfigId(7) },
+        Operation::RemoveTask(TaskId::new("r-prod-j-3-x")),
+        Operation::RemoveConfig(ConfigId(7)),
+    ]
+}
+
+#[test]
+fn every_operation_reads_back_as_it_is_written() {
+    let mut state = State::default();
+    for operation in operations() {
+        let read = decode_operation(&encode_operation(&operation), &state).unwrap();
+        assert_eq!(read, operation);
+        state.apply(&read).unwrap();
+    }
+}
+
+#[test]
+fn a_snapshot_reads_back_as_it_is_written() {
+    let mut state = State::default();
+    operations()[..4].iter().for_each(|operation| state.apply(operation).unwrap());
+    let bytes = encode_snapshot(&state);
+    let read = decode_snapshot(&bytes).unwrap();
+    assert_eq!(encode_snapshot(&read), bytes);
+    assert_eq!(read.task(&task().id), Some(&task()));
+    assert_eq!(read.configs().uses(ConfigId(7)), 1);
+}
+
+#[test]
+fn damage_is_told_and_nothing_panics() {
+    let mut state = State::default();
+    operations()[..4].iter().for_each(|operation| state.apply(operation).unwrap());
+    let snapshot = encode_snapshot(&state);
+    let mut refused = 0;
+    for at in 0..snapshot.len() {
+        let mut damaged = snapshot.clone();
+        damaged[at] ^= 0x55;
+        refused += usize::from(decode_snapshot(&damaged).is_err());
+        let _ = decode_snapshot(&snapshot[..at]).unwrap_err();
+    }
+    assert!(refused > snapshot.len() / 4, "{refused} of {}", snapshot.len());
+
+    let newer = encode_binary(&Snapshot { version: Some(SNAPSHOT_VERSION + 1), ..Snapshot::default() });
+    assert_eq!(decode_snapshot(&newer).unwrap_err(), CodecError::NewerVersion { found: 2 });
+    assert_eq!(
+        decode_operation(&encode_operation(&operations()[3]), &State::default()).unwrap_err().to_string(),
+        "the record contradicts what came before it"
+    );
+}
+
+/// What was written once must be readable for ever: these bytes are never to change.
+#[test]
+fn the_format_of_operations_is_fixed() {
+    let hex = |operation: &Operation| {
+        let bytes: Vec<String> =
+            encode_operation(operation).iter().map(|byte| format!("{byte:02x}")).collect();
+        let lines: Vec<String> = bytes.chunks(32).map(|line| line.join(" ")).collect();
+        lines.join("\n")
+    };
+    let all: Vec<String> = operations().iter().map(hex).collect();
+    insta::assert_snapshot!(all.join("\n\n"));
+}

@@ -31,7 +31,7 @@ pub enum Effect {
         agent: AgentId,
         /// What to launch there.
         tasks: Vec<Arc<Task>>,
-        /// How long Mesos keeps the rest of the offer to itself.
+        /// How long Mesos keeps the rest of the offer to itself; zero while other tasks wait for resources.
         refuse: Millis,
     },
     /// DECLINE offers.

@@ -24,6 +24,8 @@ pub struct Explanation {
     /// Every reason, the most frequent first.
     pub reasons: Vec<Reason>,
     nearest: Option<NearestFit>,
+    /// The nearest of the last attempt alone: it takes over when the nearest of all is too old.
+    latest: Option<Arc<[Veto]>>,
 }
 
 /// One reason, and how many agents it holds for. An agent can have several.
@@ -79,6 +81,7 @@ impl Explanation {
         known_hosts: usize,
         now: Timestamp,
     ) -> Self {
+        let latest = findings.nearest.as_ref().map(|(_, vetoes)| Arc::clone(vetoes));
         let nearest = match (before, findings.nearest) {
             // An equal score does not replace the kept one.
             (Some(before), Some((score, _))) if before.score <= score => Some(before.clone()),
@@ -89,7 +92,7 @@ impl Explanation {
             findings.causes.into_values().map(|(cause, agents)| Reason { cause, agents }).collect();
         reasons.sort_by(|a, b| b.agents.cmp(&a.agents).then_with(|| a.cause.cmp(&b.cause)));
         let agents = findings.agents;
-        Self { at: now, agents, silent_agents: known_hosts.saturating_sub(agents), reasons, nearest }
+        Self { at: now, agents, silent_agents: known_hosts.saturating_sub(agents), reasons, nearest, latest }
     }
 
     pub(crate) fn nearest_fit(&self, now: Timestamp) -> Option<&NearestFit> {
@@ -98,7 +101,8 @@ impl Explanation {
 
     /// The vetoes of the offer that came nearest, unless they are too old.
     pub fn nearest_vetoes(&self, now: Timestamp) -> &[Veto] {
-        self.nearest_fit(now).map_or(&[], |nearest| &nearest.vetoes)
+        let latest = || self.latest.as_ref().filter(|_| now.since(self.at) <= NEAREST_FIT_LIFETIME);
+        self.nearest_fit(now).map(|nearest| &nearest.vetoes).or_else(latest).map_or(&[], |vetoes| vetoes)
     }
 
     /// Upstream's text for it: the reasons joined with `,`.
@@ -112,14 +116,19 @@ impl Explanation {
         let mut lines: Vec<String> = self
             .reasons
             .iter()
-            .map(|reason| format!("{} of {} agents: {}", reason.agents, self.agents, reason.cause))
+            .map(|reason| {
+                format!("{} of {} agent{}: {}", reason.agents, self.agents, plural(self.agents), reason.cause)
+            })
             .collect();
         if self.agents == 0 && self.silent_agents == 0 {
             lines.push(
                 "no agent has offered anything yet: check that agents are connected to the master".to_owned(),
             );
         } else if self.silent_agents > 0 {
-            lines.push(format!("{} more agents offer nothing: they are in use, or away", self.silent_agents));
+            lines.push(match self.silent_agents {
+                1 => "1 more agent offers nothing: it is in use, or away".to_owned(),
+                many => format!("{many} more agents offer nothing: they are in use, or away"),
+            });
         }
         lines
     }
@@ -151,12 +160,17 @@ impl fmt::Display for Cause {
     }
 }
 
+const fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
 /// An amount of a resource with its unit.
 struct Amount(ResourceKind, i64);
 
 impl fmt::Display for Amount {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            ResourceKind::Cpus if self.1 == 1000 => write!(formatter, "1 core"),
             ResourceKind::Cpus => write!(formatter, "{} cores", MilliCpus(self.1)),
             ResourceKind::Ram | ResourceKind::Disk => write!(formatter, "{}", Megabytes(self.1)),
             ResourceKind::Ports | ResourceKind::Gpus => write!(formatter, "{}", self.1),

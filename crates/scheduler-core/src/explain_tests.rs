@@ -100,7 +100,7 @@ fn every_reason_is_told_with_the_number_of_agents() {
     1 of 5 agents: agents lack the attribute 'rack': start them with --attributes=rack:…, or run the scheduler with -enable_legacy_constraints=false
     1 of 5 agents: agents lack the attribute 'zone': start them with --attributes=zone:…
     1 of 5 agents: constraint on 'zone' not satisfied
-    1 more agents offer nothing: they are in use, or away
+    1 more agent offers nothing: it is in use, or away
     ");
     // The only agent that suits has its task; a second offer of it is at its limit.
     bench.offer(again(agent("f", 60_000, &["3"], &["east"]), "o-f2"));

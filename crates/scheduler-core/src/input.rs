@@ -39,7 +39,7 @@ pub struct Request {
 /// The changes users can ask for, one for each writing RPC (`spec/api.md` §2.4, §2.5).
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// `createJob`: already checked against `spec/scheduler.md` §9, and no cron job.
+    /// `createJob`: what [`crate::validate::validate_job`] accepted, with its defaults; no cron job.
     CreateJob(JobConfiguration),
     /// `killTasks`: all active instances, or those named.
     KillTasks {

@@ -94,3 +94,7 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "intake_tests.rs"]
+mod tests;

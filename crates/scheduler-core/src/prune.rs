@@ -84,3 +84,7 @@ impl Core {
         step.count("tasks_pruned", u64::try_from(pruned).unwrap_or(u64::MAX));
     }
 }
+
+#[cfg(test)]
+#[path = "prune_tests.rs"]
+mod tests;

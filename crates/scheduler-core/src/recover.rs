@@ -1,5 +1,6 @@
 //! Starting again from the journal (`spec/scheduler.md` §11.1).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aurora_api::amounts::{Millis, Timestamp};
@@ -77,6 +78,7 @@ impl Core {
         if self.config.policy.legacy_constraints {
             self.add_default_diversity(step);
         }
+        let spread = self.startup_spread();
         let ids: Vec<TaskId> = self.state.tables().tasks().map(|(task, _)| task.id.clone()).collect();
         for id in ids {
             // An earlier round may have pruned it.
@@ -84,7 +86,7 @@ impl Core {
             let elapsed = step.now.since(entered_at(&task)).max(Millis::ZERO);
             self.start_waiting(&task, elapsed, step);
             if task.status == TaskStatus::Pending {
-                self.rejoin_group(&task, step);
+                self.rejoin_group(&task, spread, step);
             } else if task.status.is_terminal() {
                 let due = entered_at(&task) + self.config.history_max_age;
                 self.on_ended(&task, due, step);
@@ -92,9 +94,19 @@ impl Core {
         }
     }
 
-    /// Spreads groups over the first moments, so that a restart of a large cluster does not try all of them at once.
-    fn rejoin_group(&mut self, task: &Task, step: &mut Step<'_>) {
-        let spread = self.rng.time_below(self.config.startup_delay_max);
+    /// Over how much time the groups of a restarted cluster are spread: as long as their attempts take at the rate that
+    /// is allowed, and never longer than the flag says.
+    fn startup_spread(&self) -> Millis {
+        let tables = self.state.tables();
+        let groups: BTreeSet<ConfigId> =
+            tables.with_status(TaskStatus::Pending).filter_map(|id| tables.config_id(id)).collect();
+        let count = u64::try_from(groups.len()).unwrap_or(u64::MAX);
+        let needed = count.saturating_mul(1_000_000) / self.config.schedule_attempts_per_1000_s.max(1);
+        Millis(i64::try_from(needed).unwrap_or(i64::MAX)).min(self.config.startup_delay_max)
+    }
+
+    fn rejoin_group(&mut self, task: &Task, spread: Millis, step: &mut Step<'_>) {
+        let spread = self.rng.time_below(spread);
         let delay = spread + self.flapping_penalty(task);
         let config = self.state.tables().config_id(&task.id);
         self.join_group(&task.id, delay, step);

@@ -44,7 +44,7 @@ fn sched_83_a_failed_launch_is_lost_and_replaced() {
         task.last_event().unwrap().message.as_deref(),
         Some("Unknown exception attempting to schedule task.")
     );
-    assert_eq!(kills(&effects), [id.clone()]);
+    assert_eq!(kills(&effects), std::slice::from_ref(&id));
     assert_eq!(bench.tasks(Pending).len(), 1);
     assert_eq!(bench.counter("assigner_launch_failures"), 1);
 

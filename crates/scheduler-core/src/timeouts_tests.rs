@@ -97,7 +97,7 @@ fn sched_36_a_kill_is_sent_again_until_it_works() {
         let range = if round == 0 { 100..=200 } else { last..=2 * last };
         assert!(range.contains(&delay), "{delay}");
         last = delay;
-        assert_eq!(kills(&bench.tick(Millis(delay))), [id.clone()]);
+        assert_eq!(kills(&bench.tick(Millis(delay))), std::slice::from_ref(&id));
     }
     let late = bench.timer_in(&key).unwrap();
     bench.status(&id, Killed);

@@ -53,10 +53,13 @@ pub(super) fn first_fit(
         if waiting.is_empty() {
             break;
         }
+        let id = &held.offer.id;
         if !held.is_worth_trying() {
+            // Never tried, but told: a full cluster must say that it is full.
+            let space = held.offer_space();
+            findings.remember(&vetoes(held, &space, attempt.request, &attempt.counts, attempt.now));
             continue;
         }
-        let id = &held.offer.id;
         if let Some(known) = attempt.bans.get(id) {
             findings.remember(known);
             continue;

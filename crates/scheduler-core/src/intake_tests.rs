@@ -1,0 +1,82 @@
+use aurora_api::ids::TaskId;
+use aurora_api::task::TaskStatus::{Assigned, Killing, Lost, Pending, Running, Starting};
+
+use super::*;
+use crate::bench::*;
+use crate::input::MesosEvent;
+
+fn subscribe() -> MesosEvent {
+    MesosEvent::Subscribed { framework: FrameworkId::new("framework") }
+}
+
+#[test]
+fn sched_156_an_update_is_taken_and_acknowledged_behind_its_operations() {
+    let mut bench = Bench::subscribed(quiet_config());
+    let id = bench.task_in(service("r/prod/j"), &[Assigned]);
+    let before = bench.operations.len();
+    let effects = bench.mesos(MesosEvent::Status(StatusUpdate {
+        message: Some(Arc::from("m")),
+        reason: Some("REASON_RECONCILIATION"),
+        ..update(&id, Running)
+    }));
+    assert_eq!(bench.task(&id).unwrap().last_event().unwrap().message.as_deref(), Some("m"));
+    assert!(matches!(bench.operations[before..], [Operation::SaveTask { .. }]));
+    assert!(matches!(&effects[..], [Effect::StatusChanged { .. }, Effect::Acknowledge { task, uuid, .. }]
+        if *task == id && *uuid == [7; 16]));
+    assert_eq!(bench.counter("status_update_REASON_RECONCILIATION_SUCCESS"), 1);
+
+    // Repeated, it does nothing but be acknowledged.
+    let effects = bench.status(&id, Running);
+    assert!(matches!(&effects[..], [Effect::Acknowledge { .. }]));
+    assert_eq!(bench.operations.len(), before + 1);
+
+    // One that Mesos made up has nothing to acknowledge.
+    let made_up = StatusUpdate { uuid: None, ..update(&id, Running) };
+    assert!(bench.mesos(MesosEvent::Status(made_up)).is_empty());
+}
+
+#[test]
+fn sched_160_the_session_is_counted_and_the_registration_kept() {
+    let mut bench = Bench::new(quiet_config());
+    bench.mesos(subscribe());
+    assert_eq!(bench.operations, [Operation::SaveFramework(FrameworkId::new("framework"))]);
+    assert_eq!(bench.core.view().framework().unwrap().as_str(), "framework");
+    bench.mesos(MesosEvent::Disconnected);
+    bench.mesos(subscribe());
+    assert_eq!(bench.operations.len(), 1, "the id is not written again");
+    assert_eq!(bench.counter("scheduler_framework_reregisters"), 1);
+    assert_eq!(bench.counter("scheduler_framework_disconnects"), 1);
+    bench.offer(offer("a", resources(1.0, 1024, 1024), &[]));
+    bench.mesos(MesosEvent::AgentLost(AgentId::new("a")));
+    assert_eq!((bench.counter("slaves_lost"), bench.core.view().offers().count()), (1, 0));
+}
+
+#[test]
+fn a_new_session_asks_about_all_and_kills_again() {
+    let mut bench = Bench::subscribed(quiet_config());
+    bench.task_in(service("r/prod/a"), &[Assigned, Running]);
+    let killed = bench.task_in(service("r/prod/b"), &[Assigned, Running, Killing]);
+    bench.task_in(service("r/prod/c"), &[]);
+    bench.mesos(MesosEvent::Disconnected);
+    let effects = bench.mesos(subscribe());
+    assert_eq!(kills(&effects), std::slice::from_ref(&killed));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Reconcile(tasks) if tasks.len() == 2)));
+
+    bench.restart();
+    let effects = bench.mesos(subscribe());
+    assert_eq!(kills(&effects), [killed]);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Reconcile(tasks) if tasks.len() == 2)));
+}
+
+#[test]
+fn an_update_of_a_task_that_was_never_launched_is_refused_without_a_kill() {
+    let mut bench = Bench::subscribed(quiet_config());
+    let id = bench.task_in(service("r/prod/j"), &[]);
+    for status in [Starting, Running, Lost] {
+        let effects = bench.status(&id, status);
+        assert!(matches!(&effects[..], [Effect::Acknowledge { .. }]), "{status}");
+    }
+    assert_eq!(bench.task(&id).unwrap().status, Pending);
+    let effects = bench.status(&TaskId::new("unknown"), Lost);
+    assert!(matches!(&effects[..], [Effect::Acknowledge { .. }]));
+}
