@@ -6,7 +6,6 @@ mod keys;
 mod numbers;
 mod shared;
 
-pub use bindings::Binding;
 pub use instances::{InstanceSpec, instance_spec};
 pub use keys::{ClusterJobKey, JobPattern, job_key, job_pattern};
 pub use numbers::{int, port};

@@ -1,38 +1,89 @@
 //! Config files: loading them, choosing a job, and filling in its tier (`spec/cli.md` §5.1).
 
+use std::io::{ErrorKind, IsTerminal};
 use std::path::Path;
 
 use aurora_api::thrift::rpc::GetTierConfigs;
 use aurora_api::thrift::{JobConfiguration, Result as Payload, TierConfig};
 use aurora_client::Client;
+use aurora_config::{Diagnostics, JobSelector, LoadOptions, LoadedFile, TranslatedJob};
 
 use crate::arguments::{ClusterJobKey, ConfigOptions};
 use crate::exit_code::ExitCode;
 use crate::failure::{Failure, accepted};
+use crate::output;
 
 /// A loaded config file.
-pub struct Configuration {}
+pub struct Configuration {
+    file: LoadedFile,
+}
 
 impl Configuration {
     /// Loads a file; the error is text for a person.
-    pub fn load(_path: &Path, _options: &ConfigOptions) -> Result<Self, String> {
-        Err("config files cannot be read by this build yet".to_owned())
+    pub fn load(path: &Path, options: &ConfigOptions) -> Result<Self, String> {
+        let bindings = options.bind.iter();
+        let load_options = LoadOptions {
+            bindings: bindings.map(|binding| (binding.name.clone(), binding.value.clone())).collect(),
+            read_json: options.read_json,
+            read_roots: options.read.clone(),
+            user: None,
+        };
+        let file =
+            aurora_config::load(path, &load_options).map_err(|problems| match std::fs::metadata(path) {
+                // Compat: scripts know the words of upstream's language.
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    let text = format!("[Errno 2] No such file or directory: '{}'", path.display());
+                    format!("{text}\n{}", explain(&problems))
+                }
+                _ => summary(&problems),
+            })?;
+        if !file.printed().is_empty() {
+            output::print_error(file.printed().trim_end());
+        }
+        warn(&file.warnings());
+        Ok(Self { file })
     }
 
     /// The keys of its jobs, in the file's order.
     pub fn job_keys(&self) -> Vec<String> {
-        Vec::new()
+        self.file.jobs().iter().map(ToString::to_string).collect()
     }
 
-    /// The keys of its jobs, in the file's order.
-    pub fn cluster_job_keys(&self) -> Vec<ClusterJobKey> {
-        Vec::new()
+    /// The job with this key, checked and translated; the error is text for a person.
+    pub fn job(&self, key: &ClusterJobKey) -> Result<JobConfiguration, String> {
+        let ClusterJobKey { cluster, role, environment, name } = key;
+        let selector = JobSelector::new(cluster, role, environment, name);
+        let job = self.file.translate(&selector).map_err(|problems| summary(&problems))?;
+        warn(&job.warnings);
+        Ok(job.configuration)
     }
 
-    /// A job, checked and translated; the error is text for a person.
-    pub fn job(&self, _key: &ClusterJobKey) -> Result<JobConfiguration, String> {
-        Err("config files cannot be read by this build yet".to_owned())
+    /// All its jobs, checked and translated; the error is text for a person.
+    pub fn all_jobs(&self) -> Result<Vec<TranslatedJob>, String> {
+        let count = self.file.jobs().len();
+        let jobs = (0..count).map(|index| {
+            let job = self.file.translate_at(index).map_err(|problems| summary(&problems))?;
+            warn(&job.warnings);
+            Ok(job)
+        });
+        jobs.collect()
     }
+}
+
+fn warn(warnings: &Diagnostics) {
+    if !warnings.items.is_empty() {
+        output::print_error(&explain(warnings));
+    }
+}
+
+/// The first problem in one line, which is what scripts look at, then all of them with their places.
+fn summary(problems: &Diagnostics) -> String {
+    let first = problems.items.first().map_or("", |first| first.message.as_str());
+    format!("{first}\n{}", explain(problems))
+}
+
+fn explain(problems: &Diagnostics) -> String {
+    problems.render(std::io::stderr().is_terminal()).trim_end().to_owned()
 }
 
 /// Loads the job with this key from a file, ready to be sent.

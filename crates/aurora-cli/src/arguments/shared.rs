@@ -28,6 +28,10 @@ pub struct ConfigOptions {
     /// The config file is JSON.
     #[arg(long)]
     pub read_json: bool,
+
+    /// A folder that the config may read with open(), besides its own and the current one. May be repeated.
+    #[arg(long, value_name = "FOLDER")]
+    pub read: Vec<PathBuf>,
 }
 
 /// A config whose hooks a verb without a config argument would use.

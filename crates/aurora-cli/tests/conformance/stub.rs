@@ -39,7 +39,7 @@ pub struct World {
 
 /// A running stub with a home directory for `aurora`.
 pub struct Stub {
-    pub world: Arc<Mutex<World>>,
+    world: Arc<Mutex<World>>,
     pub address: String,
     pub home: TempDir,
 }

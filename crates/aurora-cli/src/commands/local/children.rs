@@ -91,6 +91,8 @@ pub fn spawn_mesos(programs: &Programs, plan: &Plan) -> Result<Running, Failure>
         .arg(format!("--port={}", plan.mesos_port))
         // Whoever starts the cluster runs its tasks, root too.
         .arg("--switch-user=false")
+        // Other ports or another machine than the last time: its agents start afresh.
+        .arg("--accept-agent-changes")
         .stdout(Stdio::piped());
     spawn(MESOS, &mut command, &plan.dir)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use aurora_api::thrift::rpc::{CreateJob, ScheduleCronJob};
 use aurora_api::thrift::{JobConfiguration, Response, ResponseCode};
 use aurora_client::Client;
+use aurora_config::TranslatedJob;
 
 use super::supervise::Screen;
 use super::watch::JobName;
@@ -34,16 +35,12 @@ pub fn load(files: &[PathBuf], options: &ConfigOptions, screen: &Screen) -> Resu
             Failure::new(ExitCode::InvalidConfiguration, text)
         };
         let configuration = Configuration::load(file, options).map_err(invalid)?;
-        for key in configuration.cluster_job_keys() {
-            if key.cluster != CLUSTER {
-                screen.step(&format!(
-                    "{key} of {} is for cluster {}, not {CLUSTER}: left out",
-                    file.display(),
-                    key.cluster
-                ));
+        for TranslatedJob { cluster, configuration: job, .. } in configuration.all_jobs().map_err(invalid)? {
+            let key = ClusterJobKey::reported(&cluster, &job.key.clone().unwrap_or_default());
+            if cluster != CLUSTER {
+                screen.step(&format!("{key} of {} is not for cluster {CLUSTER}: left out", file.display()));
                 continue;
             }
-            let job = configuration.job(&key).map_err(invalid)?;
             jobs.push(LocalJob { key, job });
         }
     }
