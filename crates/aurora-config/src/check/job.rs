@@ -56,6 +56,7 @@ pub(super) fn check(
     checker.update();
     checker.constraints();
     checker.health();
+    checker.container();
     checker.without_effect();
     if let Some(task) = job.raw_field("task") {
         checker.processes(task);
@@ -284,6 +285,13 @@ impl Checker<'_> {
                 Diagnostic::error("portmap", "Job must be dedicated in order to specify static ports!")
                     .help("let Mesos choose the port: use names in the portmap, not numbers");
             self.report(problem, &announce, "announce", "portmap");
+        }
+    }
+
+    fn container(&mut self) {
+        let Some(container) = view::object(self.job, "container") else { return };
+        if view::kind(&container) == "Container" && container.raw_field("docker").is_none() {
+            self.error("Container needs docker=", "container", Some("write container=Docker(image='...')"));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Reads fields of an interpolated object without evaluating anything again.
 
-use aurora_model::{RawData, Value};
+use aurora_model::{RawData, Type, Value};
 
 use crate::diagnostic::Span;
 use crate::origin::unpack;
@@ -61,6 +61,12 @@ pub(crate) fn map(object: &Value, field: &str) -> Vec<(String, String, Option<Sp
 /// Where a field was written, else where its object was.
 pub(crate) fn place(object: &Value, field: &str) -> Option<Span> {
     object.raw_field(field).and_then(Value::origin).or_else(|| object.origin()).map(unpack)
+}
+
+/// The object in a field; of a choice, the one it took.
+pub(crate) fn object(object: &Value, field: &str) -> Option<Value> {
+    let value = object.raw_field(field)?;
+    if matches!(value.ty(), Type::Choice(_)) { value.unwrapped().ok() } else { Some(value.clone()) }
 }
 
 /// The name of the struct an object is of.

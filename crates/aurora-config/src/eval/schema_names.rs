@@ -86,7 +86,8 @@ fn texts(interp: &mut Interp, function: &str, values: &[Value]) -> Eval<Vec<Arc<
         match value.as_text() {
             Some(text) => out.push(Arc::from(&*text)),
             None => {
-                return interp.type_error(format!("{function}() is made of texts, not {}", value.type_name()));
+                return interp
+                    .type_error(format!("{function}() is made of texts, not {}", value.type_name()));
             }
         }
     }

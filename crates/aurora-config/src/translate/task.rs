@@ -62,8 +62,8 @@ pub(super) fn task_config(
             reschedule: view::flag(policy, "reschedule"),
             delay_secs: view::int(policy, "delay_secs"),
         }),
-        sla_policy: job.raw_field("sla_policy").and_then(sla_policy),
-        container: Some(container(job.raw_field("container"))?),
+        sla_policy: view::object(job, "sla_policy").as_ref().and_then(sla_policy),
+        container: Some(container(view::object(job, "container").as_ref())?),
         task_links: Some(BTreeMap::new()),
         executor_config: Some(executor_config(job, json)),
         ..TaskConfig::default()
@@ -159,14 +159,14 @@ fn container(container: Option<&Value>) -> Translated<Container> {
                     Mode::Rw
                 }),
             });
-            let image = container.raw_field("image").map(|image| match view::kind(image).as_str() {
+            let image = view::object(container, "image").map(|image| match view::kind(&image).as_str() {
                 "AppcImage" => Image::Appc(AppcImage {
-                    name: view::text(image, "name"),
-                    image_id: view::text(image, "image_id"),
+                    name: view::text(&image, "name"),
+                    image_id: view::text(&image, "image_id"),
                 }),
                 _ => Image::Docker(DockerImage {
-                    name: view::text(image, "name"),
-                    tag: view::text(image, "tag"),
+                    name: view::text(&image, "name"),
+                    tag: view::text(&image, "tag"),
                 }),
             });
             let volumes: Vec<Volume> = volumes.collect();
