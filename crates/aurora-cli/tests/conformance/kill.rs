@@ -141,9 +141,7 @@ fn cli_36_an_interrupted_wait() {
     stub.world().unkillable = true;
     let child = stub.spawn(&["job", "killall", K]);
     // The wait begins when the kill was answered.
-    while !stub.methods().contains(&"killTasks".to_owned()) {
-        std::thread::yield_now();
-    }
+    stub.wait_for_call("killTasks");
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     crate::stub::Outcome::of(child).exits(130).err_has("ERROR] Command interrupted by user");

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use aurora_api::thrift::rpc::{CreateJob, GetJobs, GetPendingReason, GetTasksWithoutConfigs, KillTasks};
 use aurora_api::thrift::*;
@@ -14,6 +15,26 @@ use tempfile::TempDir;
 
 /// The job of the list.
 pub const K: &str = "west/bozo/test/hello";
+
+/// Its config.
+pub const SERVICE: &str = "
+jobs = [Service(
+  cluster = 'west', role = 'bozo', environment = 'test', name = 'hello', instances = 3,
+  task = Task(
+    name = 'hello',
+    processes = [Process(name = 'hello', cmdline = 'sleep 1000')],
+    resources = Resources(cpu = 1.0, ram = 16 * MB, disk = 16 * MB)))]
+";
+
+/// A cron job with the same key.
+pub const CRON: &str = "
+jobs = [Job(
+  cluster = 'west', role = 'bozo', environment = 'test', name = 'hello', cron_schedule = '* * * * *',
+  task = Task(
+    name = 'hello',
+    processes = [Process(name = 'hello', cmdline = 'true')],
+    resources = Resources(cpu = 1.0, ram = 16 * MB, disk = 16 * MB)))]
+";
 
 /// What the stub knows and what it was asked.
 #[derive(Default)]
@@ -29,6 +50,8 @@ pub struct World {
     pub unkillable: bool,
     /// Statuses that the tasks take, one at each look.
     pub script: Vec<ScheduleStatus>,
+    /// Whether new jobs are forgotten at once.
+    pub forgetful: bool,
     pub pending_reason: Option<&'static str>,
     /// The calls: method and arguments.
     pub calls: Vec<(String, String)>,
@@ -146,6 +169,15 @@ impl Stub {
     /// Runs a command to its end.
     pub fn aurora(&self, arguments: &[&str]) -> Outcome {
         Outcome::of(self.spawn(arguments))
+    }
+
+    /// Waits until a method was called.
+    pub fn wait_for_call(&self, method: &str) {
+        let start = Instant::now();
+        while !self.methods().iter().any(|called| called == method) {
+            assert!(start.elapsed() < Duration::from_secs(30), "{method} was not called");
+            thread::yield_now();
+        }
     }
 
     pub fn methods(&self) -> Vec<String> {
@@ -272,7 +304,7 @@ impl World {
             Rpc::CreateJob => {
                 let call: CreateJob = call.body().unwrap();
                 let job = call.description.unwrap();
-                let count = job.instance_count.unwrap();
+                let count = if self.forgetful { 0 } else { job.instance_count.unwrap() };
                 self.tasks = (0..count).map(|instance| task(instance, ScheduleStatus::Pending)).collect();
                 self.created.push(job);
                 ok(None)

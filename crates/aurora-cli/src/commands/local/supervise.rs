@@ -12,7 +12,7 @@ use super::children::{Plan, Running, START_LIMIT, mesos_ready, spawn_mesos, spaw
 use super::jobs::{self, LocalJob};
 use super::programs::Programs;
 use super::shutdown::stop_programs;
-use super::watch::Watch;
+use super::watch::{JobName, Watch};
 use crate::exit_code::ExitCode;
 use crate::failure::{Failure, messages};
 use crate::local_state::{CLUSTER, HTTP_PORT, LocalState, ProcessIdentity, default_dir};
@@ -173,7 +173,6 @@ async fn live(
     screen.step(&format!("scheduler: {}/scheduler", cluster.state.scheduler_uri));
     screen.step(&format!("tasks run as {}, whatever their role: this needs no root", own_name()));
 
-    let keys: Vec<String> = jobs.iter().map(|job| job.key.to_string()).collect();
     let names = jobs::create(&client, jobs, screen).await?;
     let up_since = Instant::now();
     loop {
@@ -188,7 +187,7 @@ async fn live(
             if !all_run {
                 screen.step("not all instances run yet; what follows is told here");
             }
-            print_where_to_look(cluster, &keys, screen);
+            print_where_to_look(cluster, &names, screen);
             cluster.state.ready = true;
             cluster.record()?;
         }
@@ -220,7 +219,7 @@ async fn wait_for_scheduler(cluster: &mut LocalCluster<'_>, client: &Client) -> 
     }
 }
 
-fn print_where_to_look(cluster: &LocalCluster<'_>, keys: &[String], screen: &Screen) {
+fn print_where_to_look(cluster: &LocalCluster<'_>, names: &[JobName], screen: &Screen) {
     let LocalCluster { plan, state, .. } = cluster;
     let dir = plan.dir.display();
     screen.print("");
@@ -229,8 +228,8 @@ fn print_where_to_look(cluster: &LocalCluster<'_>, keys: &[String], screen: &Scr
     if plan.http_port != HTTP_PORT && plan.dir != default_dir() {
         screen.print(&format!("  first      export AURORA_LOCAL_DIR={dir}"));
     }
-    for key in keys {
-        screen.print(&format!("  a job      aurora job status {key}"));
+    for name in names {
+        screen.print(&format!("  a job      aurora job status {CLUSTER}/{name}"));
     }
     screen.print(&format!("  all        aurora job list {CLUSTER}"));
     screen.print(&format!("  sandboxes  {dir}/mesos/agent-*/, in each .logs/PROCESS/RUN/stdout and stderr"));

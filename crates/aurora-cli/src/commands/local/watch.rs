@@ -47,8 +47,10 @@ impl Watch {
     /// Looks once and tells what is new. `None` when the scheduler did not answer.
     pub async fn look(&mut self, client: &Client, screen: &Screen) -> Option<Settled> {
         let tasks = all_tasks(client).await.ok()?;
-        for task in &tasks {
-            self.tell(task, screen);
+        let mut news: Vec<(i64, String)> = tasks.iter().flat_map(|task| self.news_of(task)).collect();
+        news.sort_by_key(|(at_ms, _)| *at_ms);
+        for (_, text) in news {
+            screen.step(&text);
         }
         self.explain_pending(&tasks, client, screen).await;
         let mut jobs: HashMap<JobName, Vec<ScheduledTask>> = HashMap::new();
@@ -71,29 +73,28 @@ impl Watch {
         }
     }
 
-    fn tell(&mut self, task: &ScheduledTask, screen: &Screen) {
+    /// What has become of a task since the last look: when, and in words.
+    fn news_of(&mut self, task: &ScheduledTask) -> Vec<(i64, String)> {
         let events = task.task_events.as_deref().unwrap_or_default();
         let told = self.told.entry(task_id(task)).or_default();
-        for event in events.iter().skip(*told) {
-            if event.timestamp.unwrap_or_default() < self.since_ms {
-                continue;
-            }
+        let new = events.iter().skip(*told);
+        *told = events.len();
+        let instance = format!("{}/{}", job_name(task), instance_id(task));
+        let host = task.assigned_task.as_ref().and_then(|assigned| assigned.slave_host.as_deref());
+        new.filter_map(|event| {
+            let at_ms = event.timestamp.filter(|at_ms| *at_ms >= self.since_ms)?;
             let status = event.status.map_or("unknown", ScheduleStatus::as_str);
-            let host = match event.status {
-                Some(ScheduleStatus::Assigned) => task
-                    .assigned_task
-                    .as_ref()
-                    .and_then(|assigned| assigned.slave_host.as_deref())
-                    .map_or_else(String::new, |host| format!(" to {host}")),
+            let host = match (event.status, host) {
+                (Some(ScheduleStatus::Assigned), Some(host)) => format!(" to {host}"),
                 _ => String::new(),
             };
             let message = match event.message.as_deref() {
                 Some(message) if !message.is_empty() => format!("  ({message})"),
                 _ => String::new(),
             };
-            screen.step(&format!("{}/{} {status}{host}{message}", job_name(task), instance_id(task)));
-        }
-        *told = events.len();
+            Some((at_ms, format!("{instance} {status}{host}{message}")))
+        })
+        .collect()
     }
 
     async fn explain_pending(&mut self, tasks: &[ScheduledTask], client: &Client, screen: &Screen) {
