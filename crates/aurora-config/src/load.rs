@@ -129,7 +129,8 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostics {
         _ => error.to_string(),
     };
     let problem = Diagnostic::error("file", format!("cannot read {}: {cause}", path.display()));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let siblings: Vec<String> = std::fs::read_dir(folder)
         .map(|entries| {
             entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).take(500).collect()

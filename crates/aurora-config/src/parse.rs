@@ -18,7 +18,7 @@ use crate::syntax::Stmt;
 /// # Errors
 /// The syntax errors, with the Python 3 form where the text is Python 2.
 pub fn parse(text: &str, file: u32) -> Result<Vec<Stmt>, Vec<Diagnostic>> {
-    limits::check(text, file).map_err(|problem| vec![problem])?;
+    limits::check(text, file).map_err(|problem| vec![*problem])?;
     let options = ParseOptions::from(Mode::Module).with_target_version(PythonVersion::PY313);
     let parsed = ruff_python_parser::parse_unchecked(text, options);
     let mut problems: Vec<Diagnostic> = Vec::new();
@@ -41,7 +41,7 @@ pub fn parse(text: &str, file: u32) -> Result<Vec<Stmt>, Vec<Diagnostic>> {
     }
     match parsed.into_syntax() {
         ruff_python_ast::Mod::Module(module) => {
-            convert::module(&module, file).map_err(|problem| vec![problem])
+            convert::module(&module, file).map_err(|problem| vec![*problem])
         }
         ruff_python_ast::Mod::Expression(_) => Ok(Vec::new()),
     }

@@ -82,7 +82,7 @@ impl Exceptions {
 
     /// The class of that name; an unknown one is `Exception`.
     pub fn get(&self, name: &str) -> Rc<Class> {
-        Rc::clone(self.classes.get(name).unwrap_or(&self.classes["Exception"]))
+        Rc::clone(self.classes.get(name).unwrap_or_else(|| &self.classes["Exception"]))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Rc<Class>)> {

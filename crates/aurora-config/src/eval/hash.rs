@@ -135,7 +135,7 @@ fn sha2_constants() -> [u32; 64] {
     let mut candidate = 2_u32;
     let mut found = 0;
     while found < 64 {
-        if (2..candidate).take_while(|d| d * d <= candidate).all(|d| candidate % d != 0) {
+        if (2..candidate).take_while(|d| d * d <= candidate).all(|d| !candidate.is_multiple_of(d)) {
             let root = f64::from(candidate).cbrt();
             constants[found] = (root.fract() * 4_294_967_296.0) as u32;
             found += 1;

@@ -201,7 +201,7 @@ impl Interp {
             return Err(stop.into_diagnostics());
         }
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        let text = text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned);
+        let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
         let file = self.sources.add(name, path, text.clone());
         let body = Rc::new(crate::parse::parse(&text, file)?);
         self.trees.push(Rc::clone(&body));

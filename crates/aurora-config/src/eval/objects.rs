@@ -22,6 +22,9 @@ const RAW_DEPTH_MAX: usize = 60;
 const METHODS: &[&str] = &["bind", "in_scope", "interpolate", "check", "get", "copy", "find", "scopes"];
 const STRUCT_METHODS: &[&str] = &["json_dumps"];
 
+/// Arguments in the order given, and named ones.
+type RawArguments = (Vec<Raw>, Vec<(Arc<str>, Raw)>);
+
 impl Interp {
     /// An answer of the model, its errors as exceptions whose diagnostics carry the model's knowledge.
     pub fn model<T>(&mut self, result: Result<T, model::Error>) -> Eval<T> {
@@ -117,7 +120,7 @@ impl Interp {
         Ok(Raw::new(data).at(self.origin_of(value, span)))
     }
 
-    fn from_raw(&mut self, raw: &Raw) -> Eval<Value> {
+    fn value_of_raw(&mut self, raw: &Raw) -> Eval<Value> {
         self.budget.step()?;
         self.budget.enter()?;
         let value = match &raw.data {
@@ -128,14 +131,14 @@ impl Interp {
             RawData::Float(number) => Value::Float(*number),
             RawData::Str(text) | RawData::Other(text) => self.text(&**text)?,
             RawData::List(items) => {
-                let items = items.iter().map(|item| self.from_raw(item)).collect::<Eval<_>>()?;
+                let items = items.iter().map(|item| self.value_of_raw(item)).collect::<Eval<_>>()?;
                 self.tuple(items)?
             }
             RawData::Map(entries) => {
                 let mut map = IndexMap::new();
                 for (key, value) in entries.iter() {
-                    let key = self.from_raw(key)?;
-                    map.insert(self.key(key)?, self.from_raw(value)?);
+                    let key = self.value_of_raw(key)?;
+                    map.insert(self.key(key)?, self.value_of_raw(value)?);
                 }
                 self.budget.values(map.len() * 2)?;
                 Value::dict(map)
@@ -147,7 +150,7 @@ impl Interp {
         Ok(value)
     }
 
-    fn raw_arguments(&mut self, args: &Args) -> Eval<(Vec<Raw>, Vec<(Arc<str>, Raw)>)> {
+    fn raw_arguments(&mut self, args: &Args) -> Eval<RawArguments> {
         let mut positional = Vec::with_capacity(args.positional.len());
         for (value, span) in args.positional.iter().zip(&args.positional_spans) {
             positional.push(self.raw(value, *span)?);
@@ -302,7 +305,7 @@ impl Interp {
             "get" => {
                 let raw = object.get();
                 let raw = self.model(raw)?;
-                self.from_raw(&raw)
+                self.value_of_raw(&raw)
             }
             "copy" => Ok(Value::Object(object.clone())),
             "scopes" => self.tuple(Vec::new()),

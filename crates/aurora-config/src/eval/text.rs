@@ -253,11 +253,7 @@ impl Interp {
             out.push_str(&text);
         }
         out.push_str(rest);
-        if !used_mapping
-            && arguments.next().is_some()
-            && !(single_mapping && format.is_empty())
-            && !single_mapping
-        {
+        if !used_mapping && !single_mapping && arguments.next().is_some() {
             return self.type_error("there are more values than `%` in the format");
         }
         self.text(out)
@@ -558,7 +554,7 @@ fn grouped(digits: &str, separator: Option<char>) -> String {
     let whole = digits.find('.').unwrap_or(digits.len());
     let mut out = String::new();
     for (at, digit) in digits[..whole].chars().enumerate() {
-        if at > 0 && (whole - at) % 3 == 0 {
+        if at > 0 && (whole - at).is_multiple_of(3) {
             out.push(separator);
         }
         out.push(digit);

@@ -20,7 +20,8 @@ pub(super) struct Evaluated {
 }
 
 pub(super) fn surroundings(path: &Path, options: &LoadOptions) -> Surroundings {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let mut read_roots = vec![folder.to_owned(), PathBuf::from(".")];
     read_roots.extend(options.read_roots.iter().cloned());
     super::surroundings_of(options.user.as_ref(), read_roots)

@@ -16,7 +16,7 @@ use crate::syntax::{
 /// Deepest nesting of one expression or block, so that later walks over the tree need no care.
 const DEPTH_MAX: usize = 1200;
 
-type Converted<T> = Result<T, Diagnostic>;
+type Converted<T> = Result<T, Box<Diagnostic>>;
 
 pub(super) fn module(module: &py::ModModule, file: u32) -> Converted<Vec<Stmt>> {
     Converter { file, depth: 0 }.block(&module.body)
@@ -41,17 +41,19 @@ impl Converter {
         if self.depth > DEPTH_MAX {
             return Err(Diagnostic::error("nested-too-deep", "expression nested too deep")
                 .at(self.span(range))
-                .help("split the expression: give its parts names"));
+                .help("split the expression: give its parts names")
+                .into());
         }
         let result = inside(self);
         self.depth -= 1;
         result
     }
 
-    fn unsupported(&self, range: TextRange, what: &str, help: &str) -> Diagnostic {
+    fn unsupported(&self, range: TextRange, what: &str, help: &str) -> Box<Diagnostic> {
         Diagnostic::error("unsupported", format!("{what} cannot be used in a configuration"))
             .at(self.span(range))
             .help(help)
+            .into()
     }
 
     fn block(&mut self, body: &[py::Stmt]) -> Converted<Vec<Stmt>> {
@@ -222,7 +224,8 @@ impl Converter {
                         let problem = Diagnostic::error("unsupported", "classes take base classes only");
                         return Err(problem
                             .at(argument.span)
-                            .help("leave it out: configurations have no metaclasses"));
+                            .help("leave it out: configurations have no metaclasses")
+                            .into());
                     }
                 }
             }
@@ -493,7 +496,7 @@ impl Converter {
                         parts.push(FormatPart::Literal(
                             format!("{}=", debug.as_str().trim_end().trim_end_matches('=').trim_end()).into(),
                         ));
-                        conversion = conversion.or(inner.format_spec.is_none().then_some('r'));
+                        conversion = conversion.or_else(|| inner.format_spec.is_none().then_some('r'));
                     }
                     let mut spec = Vec::new();
                     if let Some(format_spec) = &inner.format_spec {

@@ -11,14 +11,15 @@ const NESTING_OPERATORS_MAX: usize = 1000;
 /// Deepest indentation, in columns. CPython allows 100 levels.
 const INDENT_MAX: usize = 800;
 
-pub(super) fn check(text: &str, file: u32) -> Result<(), Diagnostic> {
+pub(super) fn check(text: &str, file: u32) -> Result<(), Box<Diagnostic>> {
     if text.len() > FILE_SIZE_MAX {
         return Err(Diagnostic::error(
             "too-large",
             format!("file is larger than {} MiB", FILE_SIZE_MAX >> 20),
         )
         .at(Span { file, start: 0, end: 0 })
-        .help("keep data out of the configuration: read it with open() where it is needed"));
+        .help("keep data out of the configuration: read it with open() where it is needed")
+        .into());
     }
     let mut scanner = Scanner { text: text.as_bytes(), at: 0, brackets: 0, operators: 0, chained: false };
     scanner.run().map_err(|(at, what)| {
@@ -26,6 +27,7 @@ pub(super) fn check(text: &str, file: u32) -> Result<(), Diagnostic> {
         Diagnostic::error("nested-too-deep", format!("{what} nested too deep"))
             .at(Span { file, start, end: start + 1 })
             .help("split the expression: give its parts names")
+            .into()
     })
 }
 
