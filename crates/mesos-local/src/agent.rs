@@ -214,7 +214,15 @@ impl Agent {
     pub async fn start(config: AgentConfig) -> Result<Self, AgentError> {
         let host = config.hostname.clone();
         let lock = DirLock::take(&host, &config.work_dir)?;
-        let (listener, address) = crate::http::listen(&host, config.ip, config.port).await?;
+        // Executors of before look for the agent where it was: any free port is first of all that one.
+        let former = if config.port == 0 { recover::former_port(&config.work_dir) } else { None };
+        let (listener, address) = match former {
+            Some(port) => match crate::http::listen(&host, config.ip, port).await {
+                Ok(listening) => listening,
+                Err(_) => crate::http::listen(&host, config.ip, 0).await?,
+            },
+            None => crate::http::listen(&host, config.ip, config.port).await?,
+        };
         let client = reqwest::Client::builder()
             .no_proxy()
             .connect_timeout(Duration::from_secs(5))

@@ -35,7 +35,10 @@ impl State {
             return Ok(());
         };
         let id = v1::AgentId::from(id);
-        let Some(old) = self.load::<v1::AgentInfo>(&self.paths.agent_info(&id))? else { return Ok(()) };
+        let Some(mut old) = self.load::<v1::AgentInfo>(&self.paths.agent_info(&id))? else { return Ok(()) };
+        if self.config.port == 0 {
+            old.port = self.info.port;
+        }
         let changes = forbidden_changes(&old, &self.info, self.config.reconfiguration_policy);
         if !changes.is_empty() {
             if !was_rebooted && !self.config.accept_changes {
@@ -260,6 +263,14 @@ impl State {
             source,
         })
     }
+}
+
+/// The port of the last registration.
+pub fn former_port(work_dir: &Path) -> Option<u16> {
+    let paths = AgentPaths::new(work_dir);
+    let id = v1::AgentId::from(name_of(&std::fs::read_link(paths.latest_agent()).ok()?)?);
+    let bytes = checkpoint::read(&paths.agent_info(&id)).ok()??;
+    u16::try_from(v1::AgentInfo::decode(bytes.as_slice()).ok()?.port()).ok()
 }
 
 /// Kills every container that an agent left behind in its work directory, whether or not it is running itself.
