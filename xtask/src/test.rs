@@ -6,25 +6,16 @@ use crate::{run, setup, tidy};
 
 /// Installs what the tests need, builds the programs they drive, and runs them all.
 ///
-/// Arguments go to the test programs of every package but `e2e`, whose tests start whole clusters and so run
-/// two at a time.
+/// Arguments go to the test programs, so a part of a name runs the tests that have it.
 pub fn run(arguments: &[String]) -> Result<()> {
     setup::run()?;
-    run::checked(run::cargo(&[
-        "build",
-        "--workspace",
-        "--bins",
-        "--exclude",
-        "xtask",
-        "--exclude",
-        "codegen",
-    ]))?;
-    let mut unit = run::cargo(&["test", "--workspace", "--exclude", "e2e"]);
+    // With tests and programs together, every library is built once, with one set of features.
+    run::checked(run::cargo(&["build", "--workspace", "--all-targets"]))?;
+    let mut tests = run::cargo(&["test", "--workspace"]);
     if !arguments.is_empty() {
-        unit.arg("--").args(arguments);
+        tests.args(["--all-targets", "--"]).args(arguments);
     }
-    run::checked(unit)?;
-    run::checked(run::cargo(&["test", "--package", "e2e", "--", "--test-threads=2"]))
+    run::checked(tests)
 }
 
 /// Runs the generator of the Mesos messages, which is a program of its own.
