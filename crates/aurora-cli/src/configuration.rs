@@ -4,7 +4,7 @@ use std::io::{ErrorKind, IsTerminal};
 use std::path::Path;
 
 use aurora_api::thrift::rpc::GetTierConfigs;
-use aurora_api::thrift::{JobConfiguration, Result as Payload, TierConfig};
+use aurora_api::thrift::{JobConfiguration, Response, Result as Payload, TierConfig};
 use aurora_client::Client;
 use aurora_config::{Diagnostics, JobSelector, LoadOptions, LoadedFile, TranslatedJob};
 
@@ -50,12 +50,12 @@ impl Configuration {
     }
 
     /// The job with this key, checked and translated; the error is text for a person.
-    pub fn job(&self, key: &ClusterJobKey) -> Result<JobConfiguration, String> {
+    pub fn translated(&self, key: &ClusterJobKey) -> Result<TranslatedJob, String> {
         let ClusterJobKey { cluster, role, environment, name } = key;
         let selector = JobSelector::new(cluster, role, environment, name);
         let job = self.file.translate(&selector).map_err(|problems| summary(&problems))?;
         warn(&job.warnings);
-        Ok(job.configuration)
+        Ok(job)
     }
 
     /// All its jobs, checked and translated; the error is text for a person.
@@ -86,6 +86,11 @@ fn explain(problems: &Diagnostics) -> String {
     problems.render(std::io::stderr().is_terminal()).trim_end().to_owned()
 }
 
+/// The failure of a command whose config is at fault.
+pub fn invalid(text: String) -> Failure {
+    Failure::new(ExitCode::InvalidConfiguration, format!("Error loading configuration: {text}"))
+}
+
 /// Loads the job with this key from a file, ready to be sent.
 ///
 /// # Errors
@@ -96,11 +101,8 @@ pub async fn load_job(
     key: &ClusterJobKey,
     options: &ConfigOptions,
 ) -> Result<JobConfiguration, Failure> {
-    let loaded = Configuration::load(path, options).and_then(|configuration| configuration.job(key));
-    let mut job = loaded.map_err(|text| {
-        let text = format!("Error loading configuration: {text}");
-        Failure::new(ExitCode::InvalidConfiguration, text)
-    })?;
+    let configuration = Configuration::load(path, options).map_err(invalid)?;
+    let mut job = configuration.translated(key).map_err(invalid)?.configuration;
     backfill_tier(client, &mut job).await?;
     Ok(job)
 }
@@ -111,14 +113,26 @@ pub async fn load_job(
 /// If the scheduler cannot be asked for them.
 pub async fn backfill_tier(client: &Client, job: &mut JobConfiguration) -> Result<(), Failure> {
     let response = client.call(&GetTierConfigs::default()).await?;
-    let response = accepted(response, ExitCode::InvalidConfiguration, "Error getting tier configurations.")?;
-    let Some(Payload::GetTierConfigResult(result)) = response.result else {
+    apply_tiers(response, job)
+}
+
+/// The same, without trying for long.
+///
+/// # Errors
+/// If the scheduler does not answer at once, or refuses.
+pub async fn try_backfill_tier(client: &Client, job: &mut JobConfiguration) -> Result<(), Failure> {
+    let response = client.try_once(&GetTierConfigs::default()).await?;
+    apply_tiers(response, job)
+}
+
+fn apply_tiers(response: Response, job: &mut JobConfiguration) -> Result<(), Failure> {
+    let header = "Error getting tier configurations.";
+    let response = accepted(response, ExitCode::InvalidConfiguration, header)?;
+    let (Some(Payload::GetTierConfigResult(result)), Some(task)) = (response.result, &mut job.task_config)
+    else {
         return Ok(());
     };
     let tiers = result.tiers.unwrap_or_default();
-    let Some(task) = &mut job.task_config else {
-        return Ok(());
-    };
     let setting = |tier: &TierConfig, name: &str| {
         let settings = tier.settings.as_ref();
         settings.and_then(|settings| settings.get(name)).is_some_and(|value| value == "true")

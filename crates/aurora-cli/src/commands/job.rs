@@ -1,6 +1,7 @@
 //! `aurora job`.
 
 mod create;
+mod inspect;
 mod kill;
 mod killall;
 mod killing;
@@ -18,6 +19,8 @@ use crate::failure::Failure;
 pub enum Verb {
     /// Create a service or a one-off job.
     Create(create::Create),
+    /// Print what a config file makes of a job.
+    Inspect(inspect::Inspect),
     /// Kill some instances of a job.
     Kill(kill::Kill),
     /// Kill all instances of a job.
@@ -33,6 +36,7 @@ impl Verb {
     pub async fn run(self, context: Context) -> Result<(), Failure> {
         match self {
             Self::Create(create) => create.run(context).await,
+            Self::Inspect(inspect) => inspect.run(context).await,
             Self::Kill(kill) => kill.run(context).await,
             Self::Killall(killall) => killall.run(context).await,
             Self::List(list) => list.run(context).await,

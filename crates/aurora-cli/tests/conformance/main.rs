@@ -3,8 +3,10 @@
 
 mod config;
 mod create;
+mod inspect;
 mod kill;
 mod list;
+mod local;
 mod parsing;
 mod status;
 mod stub;

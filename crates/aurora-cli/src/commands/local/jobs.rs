@@ -10,7 +10,7 @@ use aurora_config::TranslatedJob;
 use super::supervise::Screen;
 use super::watch::JobName;
 use crate::arguments::{ClusterJobKey, ConfigOptions};
-use crate::configuration::{self, Configuration};
+use crate::configuration::{self, Configuration, invalid};
 use crate::exit_code::ExitCode;
 use crate::failure::{Failure, messages};
 use crate::local_state::CLUSTER;
@@ -30,10 +30,6 @@ pub struct LocalJob {
 pub fn load(files: &[PathBuf], options: &ConfigOptions, screen: &Screen) -> Result<Vec<LocalJob>, Failure> {
     let mut jobs: Vec<LocalJob> = Vec::new();
     for file in files {
-        let invalid = |text: String| {
-            let text = format!("Error loading configuration: {text}");
-            Failure::new(ExitCode::InvalidConfiguration, text)
-        };
         let configuration = Configuration::load(file, options).map_err(invalid)?;
         for TranslatedJob { cluster, configuration: job, .. } in configuration.all_jobs().map_err(invalid)? {
             let key = ClusterJobKey::reported(&cluster, &job.key.clone().unwrap_or_default());

@@ -26,7 +26,10 @@ impl Status {
     /// Runs the verb.
     pub async fn run(self) -> Result<(), Failure> {
         let dir = self.place.dir();
-        let running = LocalState::read(&dir).filter(|state| state.supervisor.is_alive());
+        let is_alive = |program: Option<ProcessIdentity>| program.is_some_and(ProcessIdentity::is_alive);
+        let running = LocalState::read(&dir).filter(|state| {
+            state.supervisor.is_alive() || is_alive(state.mesos) || is_alive(state.scheduler)
+        });
         let Some(state) = running else {
             return Err(Failure::new(
                 ExitCode::CommandFailure,
@@ -39,11 +42,15 @@ impl Status {
             None => "not started yet".to_owned(),
         };
         output::print(&format!("directory  {}", dir.display()));
-        output::print(&format!(
-            "cluster    {}, pid {}",
-            if state.ready { "up" } else { "starting" },
-            state.supervisor.pid
-        ));
+        let supervisor = state.supervisor;
+        output::print(&match (supervisor.is_alive(), state.ready) {
+            (true, true) => format!("cluster    up, pid {}", supervisor.pid),
+            (true, false) => format!("cluster    starting, pid {}", supervisor.pid),
+            (false, _) => {
+                "cluster    left alone: what started it is gone; `aurora local down` stops the rest"
+                    .to_owned()
+            }
+        });
         output::print(&format!(
             "mesos      {}; master {}, agents {}",
             describe(state.mesos),
