@@ -116,9 +116,7 @@ impl Explanation {
         let mut lines: Vec<String> = self
             .reasons
             .iter()
-            .map(|reason| {
-                format!("{} of {} agent{}: {}", reason.agents, self.agents, plural(self.agents), reason.cause)
-            })
+            .map(|reason| format!("{} of {} agents: {}", reason.agents, self.agents, reason.cause))
             .collect();
         if self.agents == 0 && self.silent_agents == 0 {
             lines.push(
@@ -158,10 +156,6 @@ impl fmt::Display for Cause {
             Self::InMaintenance => write!(formatter, "in maintenance"),
         }
     }
-}
-
-const fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }
 
 /// An amount of a resource with its unit.
