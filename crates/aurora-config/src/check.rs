@@ -64,6 +64,7 @@ pub(crate) fn check(value: &Value, context: &Context<'_>) -> Result<Checked, Vec
             if problems.is_empty() {
                 problems.extend(broken(&error).into_iter().map(|problem| problem.field(context.root())));
             }
+            references::check_leaves(&bound, context, &budget, &mut problems);
             return Err(problems);
         }
     };

@@ -1,8 +1,9 @@
 //! References that nothing binds: not the file, not the command line, and not the executor or the runner either.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use aurora_model::{Budget, Escapes, Interpolated, Raw, Ref, UnboundRef, Value, schema};
+use aurora_model::{Budget, Escapes, Interpolated, Path, Raw, Ref, Step, UnboundRef, Value, schema};
 
 use super::Context;
 use crate::diagnostic::{Diagnostic, nearest};
@@ -52,6 +53,52 @@ pub(super) fn check(
 
 fn port_name(unbound: &UnboundRef) -> Option<String> {
     unbound.reference.index_below(&["thermos", "ports"]).map(str::to_owned)
+}
+
+/// For a job that cannot be resolved as a whole: asks every leaf on its own, so that one broken text does not hide what
+/// is wrong with the others.
+pub(super) fn check_leaves(
+    bound: &Value,
+    context: &Context<'_>,
+    budget: &Budget,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let names = Raw::map(
+        [("thermos.user", "user"), ("thermos.task_id", "task")].map(|(name, value)| (name, Raw::from(value))),
+    );
+    let Ok(job) = bound.bind_mesos(INSTANCE, "").and_then(|job| job.bind(&[names], &[])) else { return };
+    let mut paths = Vec::new();
+    leaves(bound, &Path::default(), &mut paths);
+    for path in &paths {
+        let Some(Ok(resolved)) = job.at(path).map(|leaf| leaf.interpolate_within(Escapes::Keep, budget))
+        else {
+            continue;
+        };
+        for unbound in resolved.unbound.iter().filter(|unbound| port_name(unbound).is_none()) {
+            let path = path.join(&unbound.path);
+            super::add(problems, unresolved(&UnboundRef { path, ..unbound.clone() }, context));
+        }
+    }
+}
+
+/// The paths of all leaves in structs and lists.
+fn leaves(value: &Value, path: &Path, paths: &mut Vec<Path>) {
+    if let Some(ty) = value.struct_type() {
+        for (name, _) in ty.fields() {
+            if let Some(field) = value.raw_field(name) {
+                let step = Step::Field { of: Arc::clone(ty.name()), name: Arc::clone(name) };
+                leaves(field, &path.join(&Path { steps: vec![step] }), paths);
+            }
+        }
+    } else if let Some(items) = value.raw_elements() {
+        for (index, item) in items.iter().enumerate() {
+            let label = item.raw_field("name").and_then(|name| name.raw_text()).cloned();
+            let step = Step::Item { of: value.ty().name(), index, label };
+            leaves(item, &path.join(&Path { steps: vec![step] }), paths);
+        }
+    } else if value.raw_text().is_some() {
+        paths.push(path.clone());
+    }
 }
 
 /// `{{thermos.ports.http}}` and `{{thermos.ports}}` would print the whole map.

@@ -322,7 +322,7 @@ fn units(interp: &mut Interp, all: Vec<Value>, most: bool) -> Eval<Value> {
 }
 
 fn whole(number: f64) -> i64 {
-    super::text::float_to_int(number).and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX)
+    super::format::float_to_int(number).and_then(|number| i64::try_from(number).ok()).unwrap_or(i64::MAX)
 }
 
 /// Flags for a command line: `-a -b value`.

@@ -1,11 +1,15 @@
 //! The modules a file may import: none of them reaches the network, starts programs or writes.
 
+mod clock;
 pub(super) mod files;
 pub(super) mod hashlib;
+mod itertools;
 pub(super) mod json;
+mod math;
 mod misc;
 mod os;
 pub(super) mod re;
+mod strings;
 
 use std::rc::Rc;
 
@@ -55,19 +59,19 @@ impl Interp {
             "os" => ("os", os::os(self)),
             "os.path" => ("os.path", os::path()),
             "sys" => ("sys", misc::sys()),
-            "time" => ("time", misc::time()),
-            "datetime" => ("datetime", misc::datetime()),
+            "time" => ("time", clock::time()),
+            "datetime" => ("datetime", clock::datetime()),
             "getpass" => ("getpass", natives(misc::GETPASS)),
             "hashlib" | "md5" => ("hashlib", natives(hashlib::NATIVES)),
             "json" | "simplejson" => ("json", json::members(self)),
             "re" => ("re", re::members(self)),
             "functools" => ("functools", natives(misc::FUNCTOOLS)),
-            "itertools" => ("itertools", natives(misc::ITERTOOLS)),
+            "itertools" => ("itertools", natives(itertools::ITERTOOLS)),
             "collections" => ("collections", misc::collections()),
-            "string" => ("string", misc::string()),
-            "textwrap" => ("textwrap", natives(misc::TEXTWRAP)),
+            "string" => ("string", strings::string()),
+            "textwrap" => ("textwrap", natives(strings::TEXTWRAP)),
             "copy" => ("copy", natives(misc::COPY)),
-            "math" => ("math", misc::math()),
+            "math" => ("math", math::math()),
             "operator" => ("operator", natives(misc::OPERATOR)),
             "__future__" | "typing" | "types" | "abc" => ("__future__", Vec::new()),
             "pystachio" | "pystachio.naming" | "pystachio.composite" | "pystachio.container" => {

@@ -1,0 +1,150 @@
+//! Files, bindings, JSON and the choice of a job (`spec/config.md` §2.5, §2.6).
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use aurora_config::{JobSelector, LoadOptions, load_text};
+use common::{evaluate, job, options, translate};
+
+fn bound(text: &str, bindings: &[(&str, &str)]) -> aurora_config::LoadedFile {
+    let bindings = bindings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    load_text("t.aurora".as_ref(), text.to_owned(), &LoadOptions { bindings, ..options() }).unwrap()
+}
+
+#[test]
+fn bindings_reach_the_job_and_later_ones_win() {
+    let file = bound(&job("", "contact='{{profile.who}}'"), &[("profile.who", "a"), ("profile.who", "b")]);
+    let translated = file.translate_at(0).unwrap();
+    assert_eq!(translated.configuration.task_config.unwrap().contact_email.as_deref(), Some("b"));
+    assert!(translated.warnings.items.is_empty(), "{}", translated.warnings);
+}
+
+#[test]
+fn role_and_cluster_are_bound_by_the_client() {
+    let text = job("", "contact='{{mesos.role}}@{{mesos.cluster}}.{{thermos.user}}'");
+    let translated = translate(&text).unwrap();
+    assert_eq!(translated.configuration.task_config.unwrap().contact_email.as_deref(), Some("www@local.www"));
+    assert_eq!(translated.cluster, "local");
+}
+
+#[test]
+fn a_binding_that_is_no_address_is_refused() {
+    let options = LoadOptions { bindings: vec![("a b".to_owned(), "1".to_owned())], ..options() };
+    let problem = load_text("t.aurora".as_ref(), job("", ""), &options).err().unwrap();
+    assert!(problem.lines()[0].contains("Could not parse binding parameter a b=1"), "{problem}");
+}
+
+#[test]
+fn json_is_strict_and_may_hold_templates() {
+    let json = r#"{"jobs": [{"cluster": "c", "role": "r", "environment": "devel", "name": "{{n}}",
+        "task": {"name": "t", "processes": [{"name": "p", "cmdline": "x"}], "resources": {"cpu": 1, "ram": 1048576, "disk": 1048576}}}]}"#;
+    let options =
+        LoadOptions { read_json: true, bindings: vec![("n".to_owned(), "web".to_owned())], ..options() };
+    let file = load_text("t.json".as_ref(), json.to_owned(), &options).unwrap();
+    assert_eq!(file.jobs()[0].to_string(), "c/r/devel/web");
+    let selector: JobSelector = "c/r/devel/web".parse().unwrap();
+    assert_eq!(file.translate(&selector).unwrap().configuration.key.unwrap().name.as_deref(), Some("web"));
+    let unknown = json.replace("\"cmdline\"", "\"cmdlin\"");
+    let problem = load_text("t.json".as_ref(), unknown, &options).err().unwrap();
+    assert!(problem.lines()[0].contains("Process has no field 'cmdlin'"), "{problem}");
+    let broken = load_text("t.json".as_ref(), "{\n  oops".to_owned(), &options).err().unwrap();
+    assert!(broken.lines()[0].starts_with("t.json:2:"), "{broken}");
+}
+
+#[test]
+fn jobs_are_found_by_key() {
+    let text = job("", "") + "jobs += [make(name='app-{{cluster}}', cluster=c) for c in ['east', 'west']]\n";
+    let file = evaluate(&text).unwrap();
+    let keys: Vec<String> = file.jobs().iter().map(ToString::to_string).collect();
+    assert_eq!(keys, ["local/www/devel/j", "east/www/devel/app-east", "west/www/devel/app-west"]);
+    for key in keys {
+        assert_eq!(file.translate(&key.parse().unwrap()).unwrap().cluster, key.split('/').next().unwrap());
+    }
+    let by_name = JobSelector { name: Some("app-west".to_owned()), ..JobSelector::default() };
+    assert!(file.translate(&by_name).is_ok());
+    let nothing = file.translate(&"local/www/devel/jj".parse().unwrap()).unwrap_err().to_string();
+    assert!(nothing.contains("Could not find job local/www/devel/jj"), "{nothing}");
+    assert!(
+        nothing.contains("Candidates are:") && nothing.contains("did you mean local/www/devel/j?"),
+        "{nothing}"
+    );
+    let several = file.translate(&JobSelector::default()).unwrap_err().to_string();
+    assert!(several.contains("multiple jobs but no job name"), "{several}");
+}
+
+#[test]
+fn files_without_jobs_and_with_other_things() {
+    let none = evaluate("x = 1\n").unwrap();
+    assert!(none.jobs().is_empty());
+    assert!(
+        none.translate(&JobSelector::default())
+            .unwrap_err()
+            .to_string()
+            .contains("No job defined in this config!")
+    );
+    let wrong = evaluate("x = 1\njobs = [Process(name='p', cmdline='x'), Job]\n").err().unwrap();
+    assert_eq!(wrong.items.len(), 2);
+    assert!(wrong.lines()[0].starts_with("test.aurora:2:1: error: jobs[0] is no job but Process"), "{wrong}");
+}
+
+#[test]
+fn helpers_make_tasks() {
+    let setup = "
+a = SimpleTask('a', 'echo a')
+b = Task(name='b', processes=[Process(name='b1', cmdline='x'), Process(name='b2', cmdline='y')], constraints=order('b1', 'b2'), resources=Resources(cpu=0.5, ram=2*GB, disk=GB), finalization_wait=10)
+both = Tasks.combine(a, b, name='both')
+after = Tasks.concat(a, b)
+";
+    let task = |name: &str| {
+        let translated =
+            translate(&job(setup, &format!("task={name}"))).unwrap_or_else(|problems| panic!("{problems}"));
+        let json: serde_json::Value = serde_json::from_str(&translated.json).unwrap();
+        json["task"].clone()
+    };
+    let both = task("both");
+    assert_eq!(both["name"], "both");
+    assert_eq!(both["processes"].as_array().unwrap().len(), 3);
+    assert_eq!(both["resources"].to_string(), r#"{"cpu":1.5,"disk":2147483648,"gpu":0,"ram":3221225472}"#);
+    assert_eq!(both["finalization_wait"], 30);
+    assert_eq!(both["constraints"].to_string(), r#"[{"order":["b1","b2"]}]"#);
+    let after = task("after");
+    assert_eq!(after["name"], "b");
+    assert_eq!(after["resources"]["ram"], 2_147_483_648_i64);
+    assert_eq!(after["finalization_wait"], 40);
+    assert_eq!(
+        after["constraints"].to_string(),
+        r#"[{"order":["b1","b2"]},{"order":["a","b1"]},{"order":["a","b2"]}]"#
+    );
+    assert_eq!(
+        common::value("", "java_options('server', Xmx='1g', d=None) + ' ' + python_options('v', verbose=1)"),
+        "-server -Xmx 1g -d -v --verbose 1"
+    );
+}
+
+#[test]
+fn ports_come_from_processes_and_the_portmap() {
+    let ports = |command: &str, arguments: &str| {
+        let setup = format!(
+            "t = Task(name='t', processes=[Process(name='p', cmdline='{command}')], resources=Resources(cpu=1, ram=GB, disk=GB))"
+        );
+        let translated = translate(&job(&setup, &format!("task=t{arguments}")))
+            .unwrap_or_else(|problems| panic!("{problems}"));
+        let json = aurora_api::thrift::to_named_json(&translated.configuration);
+        let resources = json["taskConfig"]["resources"].as_array().unwrap().clone();
+        resources
+            .iter()
+            .filter_map(|one| one["namedPort"].as_str().map(str::to_owned))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(ports("x {{thermos.ports[http]}} {{thermos.ports[admin]}}", ""), "admin http");
+    assert_eq!(ports("x", ", announce=Announcer()"), "http");
+    assert_eq!(
+        ports(
+            "x {{thermos.ports[http]}}",
+            ", announce=Announcer(portmap={'http': 80}), constraints={'dedicated': 'www'}"
+        ),
+        ""
+    );
+    assert_eq!(ports("x", ", announce=Announcer(portmap={'alias': 'http'})"), "http");
+}
