@@ -310,3 +310,25 @@ on_both_clusters! {
     a_task_survives_a_crash_of_the_master,
     mesos_a2_a_task_survives_a_crash_of_its_agent,
 }
+
+/// A bare container image has no CA certificates, and an executor in it needs none.
+#[test]
+fn an_executor_starts_where_there_are_no_certificates() {
+    let output = std::process::Command::new(EXECUTOR)
+        .env_clear()
+        .envs([
+            ("SSL_CERT_FILE", "/nonexistent/cert.pem"),
+            ("SSL_CERT_DIR", "/nonexistent"),
+            ("MESOS_FRAMEWORK_ID", "f"),
+            ("MESOS_EXECUTOR_ID", "e"),
+            ("MESOS_SLAVE_ID", "s"),
+            // Nobody listens on the port that means nothing.
+            ("MESOS_AGENT_ENDPOINT", "127.0.0.1:0"),
+            ("MESOS_DIRECTORY", "/"),
+            ("MESOS_CHECKPOINT", "0"),
+        ])
+        .output()
+        .unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(complaint.contains("cannot reach the Mesos agent at 127.0.0.1:0"), "{complaint}");
+}
