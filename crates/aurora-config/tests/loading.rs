@@ -148,3 +148,31 @@ fn ports_come_from_processes_and_the_portmap() {
     );
     assert_eq!(ports("x", ", announce=Announcer(portmap={'alias': 'http'})"), "http");
 }
+
+#[test]
+fn a_representative_file() {
+    let file = evaluate(
+        "
+import os
+class Profile(Struct):
+  version = Default(String, 'live')
+  mem     = Default(Integer, 256*MB)
+fetch = Process(name='fetch', cmdline='curl -sO https://repo/{{profile.version}}/app.tgz', max_failures=3)
+serve = Process(name='serve', cmdline='./app --port {{thermos.ports[http]}} --id {{mesos.instance}}')
+app = SequentialTask(name='app', processes=[fetch, serve],
+                     resources=Resources(cpu=0.5, ram='{{profile.mem}}', disk=1*GB))
+base = Service(name='app', role=os.getenv('SURELY_NOT_SET', 'nobody'), task=app, instances=2,
+               constraints={'host': 'limit:1'}, announce=Announcer())
+jobs = [base(cluster=c, environment=e).bind(profile=Profile(version=v))
+        for c, e, v in [('east', 'prod', 'live'), ('west', 'devel', 'head')]]
+",
+    )
+    .unwrap();
+    for (index, version) in ["live", "head"].into_iter().enumerate() {
+        let translated = file.translate_at(index).unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(translated.warnings.items.is_empty(), "{}", translated.warnings);
+        assert!(translated.json.contains(&format!("https://repo/{version}/app.tgz")));
+        assert!(translated.json.contains("\"ram\": 268435456"));
+        assert!(translated.json.contains("--id {{mesos.instance}}"));
+    }
+}

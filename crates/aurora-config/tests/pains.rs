@@ -226,6 +226,13 @@ fn pain_23_a_primary_port_that_is_not_bound() {
 }
 
 #[test]
+fn pain_24_health_settings_without_a_check() {
+    let text = job("", "health_check_config=HealthCheckConfig(interval_secs=3)");
+    assert_says(&problems(&text), &["the health settings have no effect", "ShellHealthChecker"]);
+    assert!(problems(&job("", "")).is_empty(), "{}", problems(&job("", "")));
+}
+
+#[test]
 fn pain_25_a_port_with_a_dot() {
     let text = "t = Task(name='t', processes=[Process(name='p', cmdline='serve {{thermos.ports.http}}')], resources=Resources(cpu=1, ram=GB, disk=GB))";
     assert_says(&errors(&job(text, "task=t")), &["{{thermos.ports[http]}}"]);

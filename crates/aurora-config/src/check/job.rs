@@ -307,6 +307,13 @@ impl Checker<'_> {
                 );
             }
         }
+        if view::flag(job, "enable_hooks") == Some(true) {
+            let warning = Diagnostic::warning(
+                "no-effect",
+                "enable_hooks has no effect: hooks of files are not run yet",
+            );
+            self.report(warning, job, "", "enable_hooks");
+        }
         if view::flag(job, "production") == Some(true) && job.raw_field("tier").is_none() {
             let warning =
                 Diagnostic::warning("deprecated", "production is deprecated").help("write tier='preferred'");
@@ -321,9 +328,33 @@ impl Checker<'_> {
         }
     }
 
+    /// Health settings of a task that nothing checks (`spec/config.md` §6 row 24).
+    fn unchecked_health(&mut self) {
+        let Some(given) = self.job.raw_field("health_check_config").cloned() else { return };
+        let has_shell =
+            given.raw_field("health_checker").is_some_and(|checker| checker.raw_field("shell").is_some());
+        let default = aurora_model::schema::job().call(&[], &[]).ok();
+        let is_default = default
+            .as_ref()
+            .and_then(|job| job.raw_field("health_check_config"))
+            .is_none_or(|default| default.equals(&given).unwrap_or(true));
+        if !has_shell && !is_default {
+            let job = self.job;
+            let warning = Diagnostic::warning(
+                "health",
+                "the health settings have no effect: the task has no port 'health'",
+            )
+            .help("use {{thermos.ports[health]}} in a command line, or check with a ShellHealthChecker");
+            self.report(warning, job, "", "health_check_config");
+        }
+    }
+
     fn ports(&mut self, refs: &BTreeSet<String>, unbound: &[UnboundRef]) -> BTreeSet<String> {
         let portmap = ports::portmap(self.job).unwrap_or_default();
         let requested = ports::requested(refs, &portmap);
+        if !requested.contains("health") && !portmap.contains_key("health") {
+            self.unchecked_health();
+        }
         if let Some(announce) = self.job.raw_field("announce").cloned()
             && let Some(primary) = view::text(&announce, "primary_port")
             && !refs.contains(&primary)

@@ -35,6 +35,30 @@ static RESOURCES_MAX: Native = Native {
         units(interp, all, true)
     },
 };
+static WAIT_SUM: Native = Native {
+    name: "finalization_wait_sum",
+    call: |interp, args| waits(interp, args, |a, b| a.saturating_add(b)),
+};
+static WAIT_MAX: Native =
+    Native { name: "finalization_wait_max", call: |interp, args| waits(interp, args, i128::max) };
+
+/// The waits of several tasks, or plain numbers, as one.
+fn waits(interp: &mut Interp, mut args: Args, join: fn(i128, i128) -> i128) -> Eval<Value> {
+    let all = interp.required(&mut args, "finalization_wait", 0, "waits")?;
+    let mut total = 0;
+    for wait in interp.collect(&all)? {
+        let amount = match &wait {
+            Value::Object(wait) => interp.object_text(wait)?.parse().ok(),
+            Value::Empty => Some(0),
+            other => other.as_int(),
+        };
+        match amount {
+            Some(amount) => total = join(total, amount),
+            None => return interp.type_error("a wait must be a number that is known here"),
+        }
+    }
+    Ok(Value::Int(total))
+}
 
 pub(super) fn install(interp: &mut Interp) {
     let globals = Rc::clone(&interp.globals);
@@ -50,7 +74,12 @@ pub(super) fn install(interp: &mut Interp) {
     group("Options", &[("java", Value::Native(&JAVA)), ("python", Value::Native(&PYTHON))]);
     group(
         "Units",
-        &[("resources_sum", Value::Native(&RESOURCES_SUM)), ("resources_max", Value::Native(&RESOURCES_MAX))],
+        &[
+            ("resources_sum", Value::Native(&RESOURCES_SUM)),
+            ("resources_max", Value::Native(&RESOURCES_MAX)),
+            ("finalization_wait_sum", Value::Native(&WAIT_SUM)),
+            ("finalization_wait_max", Value::Native(&WAIT_MAX)),
+        ],
     );
     group(
         "Tasks",
