@@ -1,7 +1,7 @@
 //! `aurora`, the client people use: it reads `.aurora` files, talks to a scheduler, and runs a whole cluster on this
 //! machine (`aurora local`).
 //!
-//! [`run`] is the program. One verb is one file below [`commands`]; texts and exit codes are those of `spec/cli.md`.
+//! [`run`] is the program. One verb is one file below `commands`; texts and exit codes are those of `spec/cli.md`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

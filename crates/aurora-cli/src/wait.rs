@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn cli_30_new_jobs_are_looked_at_after_0_2_and_6_seconds_and_for_ever() {
+    fn new_jobs_are_looked_at_after_0_2_and_6_seconds_and_for_ever() {
         let pauses = seconds(Pace::patient(&options(None, None)));
         assert_eq!(pauses, [2, 4, 8, 16, 32, 64, 128, 150, 150, 150]);
     }

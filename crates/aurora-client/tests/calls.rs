@@ -100,14 +100,14 @@ async fn a_redirect_to_the_leader_is_followed_with_the_body() {
 }
 
 #[tokio::test]
-async fn cli_32_a_refused_authentication_is_final() {
+async fn a_refused_authentication_is_final() {
     let (address, _) = server(vec![Act::Status("401 Unauthorized")]);
     let error = client(&address).call(&GetTierConfigs::default()).await.unwrap_err();
     assert!(matches!(error, ClientError::Unauthorized { .. }), "{error}");
 }
 
 #[tokio::test]
-async fn cli_33_a_write_that_may_have_been_received_is_not_made_again() {
+async fn a_write_that_may_have_been_received_is_not_made_again() {
     let (address, seen) = server(vec![Act::HangUp, Act::Answer(ResponseCode::Ok)]);
     let error = client(&address).call(&CreateJob::default()).await.unwrap_err();
     assert!(error.to_string().ends_with("not retrying"), "{error}");

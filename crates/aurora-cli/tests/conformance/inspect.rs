@@ -7,7 +7,7 @@ fn cli_55_the_layout_of_inspect() {
         .replace("instances = 3", "instances = 3, contact = 'bozo@the.clown', constraints = {'rack': 'limit:1'}")
         .replace(
             "processes = [",
-            "constraints = order('setup', 'hello'), processes = [Process(name = 'setup', cmdline = 'true', daemon = True), ",
+            "constraints = order('setup', 'hello'), processes = [Process(name = 'setup', cmdline = 'true'), Process(name = 'tidy', cmdline = 'date\\ntrue', final = True), ",
         );
     stub.file("f.aurora", &config);
     let outcome = stub.aurora(&["job", "inspect", K, "f.aurora"]).exits(0);
@@ -30,8 +30,13 @@ Task level information
   setup < hello
 
 Process 'setup':
-  daemon
   cmdline:
+    true
+
+Process 'tidy':
+  final
+  cmdline:
+    date
     true
 
 Process 'hello':

@@ -30,7 +30,7 @@ fn a_refused_list_is_a_failure() {
 }
 
 #[test]
-fn cli_32_refused_credentials() {
+fn refused_credentials_have_their_own_code() {
     let stub = Stub::start();
     stub.world().http_status = Some("401 Unauthorized");
     stub.aurora(&["job", "list", "west"]).exits(30).err_has("401 Unauthorized for url: ");

@@ -15,7 +15,7 @@ use super::shutdown::stop_programs;
 use super::watch::{JobName, Watch};
 use crate::exit_code::ExitCode;
 use crate::failure::{Failure, messages};
-use crate::local_state::{CLUSTER, HTTP_PORT, LocalState, ProcessIdentity, default_dir};
+use crate::local_state::{CLUSTER, LocalState, ProcessIdentity, default_dir};
 use crate::output;
 
 /// How often is looked while instances are coming up, and later.
@@ -90,10 +90,8 @@ impl LocalCluster<'_> {
 
     /// An error if a program has ended by itself.
     fn check(&mut self) -> Result<(), Failure> {
-        for program in [&mut self.mesos, &mut self.scheduler] {
-            if let Some(program) = program {
-                program.check()?;
-            }
+        for program in [&mut self.mesos, &mut self.scheduler].into_iter().flatten() {
+            program.check()?;
         }
         Ok(())
     }
@@ -225,7 +223,7 @@ fn print_where_to_look(cluster: &LocalCluster<'_>, names: &[JobName], screen: &S
     screen.print("");
     screen.print(&format!("The cluster `{CLUSTER}` is up. Where to look next:"));
     screen.print(&format!("  page       {}/scheduler", state.scheduler_uri));
-    if plan.http_port != HTTP_PORT && plan.dir != default_dir() {
+    if plan.dir != default_dir() {
         screen.print(&format!("  first      export AURORA_LOCAL_DIR={dir}"));
     }
     for name in names {
