@@ -297,3 +297,7 @@ pub fn end_after(failure: &Failure) -> ! {
     error!("{} failed: {:#}", failure.part, failure.error);
     std::process::exit(1);
 }
+
+#[cfg(test)]
+#[path = "daemon_tests.rs"]
+mod tests;

@@ -166,3 +166,7 @@ impl<J: Journal, O: Outbox, C: Clock> Driver<J, O, C> {
         Some(Duration::from_millis(u64::try_from(next.since(now).0).unwrap_or(0)))
     }
 }
+
+#[cfg(test)]
+#[path = "driver_tests.rs"]
+mod tests;

@@ -87,7 +87,7 @@ pub fn router(app: AppState) -> Router {
         .route("/abortabortabort", post(endpoints::abort))
         .merge(web::router())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN.into())))
+        .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN)))
         .with_state(app)
 }
 

@@ -50,9 +50,9 @@ impl<S: CallSender> Outbox for World<S> {
 
 impl<S> World<S> {
     fn status_changed(&self, task: &Arc<Task>, from: TaskStatus) {
-        let message = task.last_event().and_then(|event| event.message.as_deref()).unwrap_or_default();
+        let reason = task.last_event().and_then(|event| event.message.as_deref()).unwrap_or_default();
         let host = task.assignment.as_ref().map(|place| place.host.as_str()).unwrap_or_default();
-        info!(task = %task.id, %from, to = %task.status, host, message, "task status");
+        info!(task = %task.id, %from, to = %task.status, host, reason, "task status");
         if matches!(task.status, TaskStatus::Lost | TaskStatus::Failed) && from != TaskStatus::Init {
             self.stats.count(format!("tasks_{}_{}", task.status, task.config.job), 1);
         }

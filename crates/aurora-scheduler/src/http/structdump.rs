@@ -1,7 +1,7 @@
 //! `/structdump`: a stored task as JSON, for people who debug.
 
 use aurora_api::ids::TaskId;
-use aurora_api::thrift;
+use aurora_api::thrift::{self, to_named_json};
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -27,8 +27,8 @@ pub async fn task(State(app): State<AppState>, Path(id): Path<String>) -> Respon
     let view = app.view();
     match view.task(&TaskId::new(id.as_str())) {
         Some(task) => {
-            let wire = thrift::ScheduledTask::from(&**task);
-            html(StatusCode::OK, &id, &format!("{wire:#?}"))
+            let record = to_named_json(&thrift::ScheduledTask::from(&**task));
+            html(StatusCode::OK, &id, &format!("{record:#}"))
         }
         None => html(StatusCode::OK, &id, "Exception: Entity not found"),
     }

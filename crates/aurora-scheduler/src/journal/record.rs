@@ -58,7 +58,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_record_opens_as_it_was_sealed(number: u64, payload: Vec<u8>) {
-            prop_assert_eq!(open(number, &seal(number, &payload)).unwrap(), payload);
+            let record = seal(number, &payload);
+            prop_assert_eq!(open(number, &record).unwrap(), payload);
         }
 
         #[test]

@@ -110,7 +110,6 @@ impl<S: CallSender + Sync> EventPump<S> {
                 was_subscribed.then_some(MesosEvent::Disconnected)
             }
             SchedulerEvent::Offers(offers) => {
-                self.stats.count("scheduler_resource_offers", offers.len() as u64);
                 let core_offers = offers.iter().map(|offer| core_offer(offer, self.revocable)).collect();
                 offers.into_iter().for_each(|offer| self.held.keep(offer));
                 Some(MesosEvent::Offers(core_offers))

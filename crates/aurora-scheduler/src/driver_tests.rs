@@ -1,0 +1,182 @@
+//! The promise of the loop: nothing leaves before it is durable, and what left survives.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use aurora_api::ids::JobKey;
+use aurora_api::job::JobConfiguration;
+use aurora_api::task::TaskConfig;
+use proptest::prelude::*;
+use scheduler_core::Identity;
+use scheduler_core::config::CoreConfig;
+use scheduler_core::effect::Reply;
+use scheduler_core::input::{Change, Request, RequestId};
+use tempfile::TempDir;
+
+use super::*;
+use crate::journal::LocalJournal;
+use crate::queue::input_queue;
+use crate::testing::config;
+
+/// A journal that fails at a certain commit: before anything is written, or after all is, as a crash can do.
+struct Failing {
+    journal: LocalJournal,
+    commits_left: usize,
+    writes_the_last: bool,
+}
+
+impl Journal for Failing {
+    fn commit(&mut self, records: &[Vec<u8>]) -> Result<(), JournalError> {
+        if self.commits_left == 0 {
+            if self.writes_the_last {
+                self.journal.commit(records)?;
+            }
+            return Err(JournalError::Simulated);
+        }
+        self.commits_left -= 1;
+        self.journal.commit(records)
+    }
+
+    fn snapshot(&mut self, state: &[u8]) -> Result<(), JournalError> {
+        self.journal.snapshot(state)
+    }
+
+    fn records_since_snapshot(&self) -> u64 {
+        self.journal.records_since_snapshot()
+    }
+}
+
+struct TestClock;
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(1_700_000_000_000)
+    }
+}
+
+/// Remembers the replies that left.
+#[derive(Clone, Default)]
+struct Replies(Arc<Mutex<Vec<(RequestId, Reply)>>>);
+
+impl Outbox for Replies {
+    fn release(&mut self, effect: Effect) {
+        if let Effect::Reply(id, reply) = effect {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push((id, reply));
+        }
+    }
+}
+
+fn core_config() -> CoreConfig {
+    let mut config = CoreConfig::default();
+    config.policy.legacy_constraints = false;
+    config
+}
+
+fn recovered(folder: &Path) -> (Core, Batch, LocalJournal) {
+    let (journal, held) = LocalJournal::open(folder).unwrap();
+    let mut batch = Batch::default();
+    let identity = Identity { host: Arc::from("here") };
+    let core = Core::recover(
+        core_config(),
+        identity,
+        7,
+        held.snapshot.as_deref(),
+        &held.records,
+        TestClock.now(),
+        &mut batch,
+    )
+    .unwrap();
+    (core, batch, journal)
+}
+
+fn create(name: u64) -> Input {
+    let job = JobKey::new("r", "prod", format!("job-{name}")).unwrap();
+    let task = Arc::new(TaskConfig { job, ..config() });
+    let change = Change::CreateJob(JobConfiguration { task, instance_count: 2, cron: None });
+    Input::Request(Request { id: RequestId(name), user: Arc::from("u"), change })
+}
+
+/// Runs one life of a scheduler: jobs are created until all are, or the journal fails. Gives the names of the jobs whose
+/// creation was acknowledged.
+fn live(
+    folder: &Path,
+    jobs: std::ops::Range<u64>,
+    fail_at: usize,
+    writes_the_last: bool,
+    every: u64,
+) -> BTreeSet<u64> {
+    let (core, owed, journal) = recovered(folder);
+    let replies = Replies::default();
+    let shell = Shell {
+        journal: Failing { journal, commits_left: fail_at, writes_the_last },
+        outbox: replies.clone(),
+        clock: TestClock,
+        views: Arc::new(ArcSwap::from_pointee(core.view())),
+        stats: Stats::default(),
+        snapshots: SnapshotPolicy { records: every, interval: Millis::from_secs(3600) },
+    };
+    let driver = Driver::start(core, owed, shell).unwrap();
+    let (sender, receiver) = input_queue();
+    let thread = std::thread::spawn(move || driver.run(&receiver));
+    for job in jobs {
+        sender.send_now(create(job));
+        // Some batches hold one job, some several.
+        if job % 3 == 0 {
+            std::thread::yield_now();
+        }
+    }
+    sender.close();
+    // A failed journal is the point of the test.
+    let _ = thread.join().unwrap();
+    let replies = replies.0.lock().unwrap();
+    replies.iter().filter(|(_, reply)| *reply == Reply::Done(Vec::new())).map(|(id, _)| id.0).collect()
+}
+
+fn stored(folder: &Path) -> BTreeSet<u64> {
+    let (core, _, _) = recovered(folder);
+    let view = core.view();
+    view.jobs()
+        .map(|(key, job)| {
+            assert_eq!(job.active_count(), 2, "half a job was recovered: {key}");
+            key.name().trim_start_matches("job-").parse().unwrap()
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    /// Several lives, each ended by a journal that fails: whatever was acknowledged in any of them is there, whole.
+    #[test]
+    fn nothing_acknowledged_is_ever_lost(
+        lives in prop::collection::vec((0_usize..8, any::<bool>(), 1_u64..40), 1..5)
+    ) {
+        let folder = TempDir::new().unwrap();
+        let mut acknowledged = BTreeSet::new();
+        for (life, (fail_at, writes_the_last, every)) in (0_u64..).zip(lives) {
+            let jobs = life * 100..life * 100 + 20;
+            acknowledged.extend(live(folder.path(), jobs, fail_at, writes_the_last, every));
+            let stored = stored(folder.path());
+            prop_assert!(acknowledged.is_subset(&stored), "lost {:?}", acknowledged.difference(&stored));
+        }
+    }
+}
+
+#[test]
+fn a_failed_commit_ends_the_driver_and_nothing_leaves() {
+    let folder = TempDir::new().unwrap();
+    assert!(live(folder.path(), 0..5, 0, false, 1000).is_empty());
+    assert!(stored(folder.path()).is_empty());
+}
+
+#[test]
+fn a_snapshot_takes_the_place_of_many_records() {
+    let folder = TempDir::new().unwrap();
+    assert_eq!(live(folder.path(), 0..10, 100, false, 5).len(), 10);
+    let (journal, held) = LocalJournal::open(folder.path()).unwrap();
+    assert!(held.snapshot.is_some());
+    assert!(journal.records_since_snapshot() < 50);
+    drop(journal);
+    assert_eq!(stored(folder.path()).len(), 10);
+}
