@@ -15,6 +15,7 @@ use aurora_api::task::{Task, TaskConfig};
 use crate::operation::{ConfigId, Operation};
 pub(crate) use configs::Configs;
 pub use jobs::JobTasks;
+pub(crate) use jobs::Places;
 pub(crate) use tables::Tables;
 
 /// Everything that survives a restart.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aurora_api::ids::HostName;
 use aurora_api::task::{ConstraintRule, TaskConfig};
 
-use crate::state::Tables;
+use crate::state::{Places, Tables};
 
 /// Attributes of an agent.
 type Attributes = BTreeMap<Arc<str>, BTreeSet<Arc<str>>>;
@@ -16,42 +16,36 @@ type Attributes = BTreeMap<Arc<str>, BTreeSet<Arc<str>>>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct HostWithoutAttributes(pub(super) HostName);
 
-/// Tasks of one job on agents, by attribute and value, as far as the job has limits on the attribute.
+/// Tasks of one job on agents, by attribute and value: those of the state, and those placed since.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AttributeCounts {
-    counts: BTreeMap<Arc<str>, BTreeMap<Arc<str>, i64>>,
+    before: Places,
+    /// By limited attribute and value.
+    added: BTreeMap<Arc<str>, BTreeMap<Arc<str>, u32>>,
 }
 
 impl AttributeCounts {
-    /// Counts the job's tasks that are on agents, whatever their configuration (`spec/scheduler.md` §2.10).
+    /// The job's tasks that are on agents, whatever their configuration (`spec/scheduler.md` §2.10).
     pub(super) fn of_job(tables: &Tables, config: &TaskConfig) -> Result<Self, HostWithoutAttributes> {
         let limited = config
             .constraints
             .iter()
             .filter(|constraint| matches!(constraint.rule, ConstraintRule::Limit(_)))
             .map(|constraint| (Arc::clone(&constraint.name), BTreeMap::new()));
-        let mut counts = Self { counts: limited.collect() };
-        if counts.counts.is_empty() {
-            return Ok(counts);
+        let added: BTreeMap<_, _> = limited.collect();
+        if added.is_empty() {
+            return Ok(Self::default());
         }
-        let active = tables.job(&config.job).into_iter().flat_map(|job| job.active());
-        for (_, id) in active {
-            let assignment = tables
-                .task(id)
-                .filter(|task| task.status.is_assigned())
-                .and_then(|task| task.assignment.as_ref());
-            let Some(assignment) = assignment else { continue };
-            match tables.host(&assignment.host) {
-                Some(host) => counts.add(&host.attributes),
-                None => return Err(HostWithoutAttributes(assignment.host.clone())),
-            }
+        let before = tables.job(&config.job).map(|job| job.places().clone()).unwrap_or_default();
+        match before.unknown() {
+            Some(host) => Err(HostWithoutAttributes(host.clone())),
+            None => Ok(Self { before, added }),
         }
-        Ok(counts)
     }
 
     /// Counts one more task on a host.
     pub(super) fn add(&mut self, attributes: &Attributes) {
-        for (name, values) in &mut self.counts {
+        for (name, values) in &mut self.added {
             for value in attributes.get(name).into_iter().flatten() {
                 *values.entry(Arc::clone(value)).or_default() += 1;
             }
@@ -59,7 +53,8 @@ impl AttributeCounts {
     }
 
     /// Tasks of the job on agents with this value.
-    pub(super) fn get(&self, name: &str, value: &str) -> i64 {
-        self.counts.get(name).and_then(|values| values.get(value)).copied().unwrap_or(0)
+    pub(super) fn get(&self, name: &str, value: &str) -> u32 {
+        let added = self.added.get(name).and_then(|values| values.get(value)).copied().unwrap_or(0);
+        self.before.count(name, value) + added
     }
 }

@@ -267,7 +267,8 @@ fn broken(constraint: &Constraint, held: &HeldOffer, counts: &AttributeCounts) -
         }
         ConstraintRule::Limit(limit) => {
             let Some(of_host) = of_host else { return Some(mismatch()) };
-            let is_reached = of_host.iter().any(|value| i64::from(*limit) <= counts.get(name, value));
+            let is_reached =
+                of_host.iter().any(|value| i64::from(*limit) <= i64::from(counts.get(name, value)));
             is_reached.then(|| Veto::Limit { name: Arc::clone(name), limit: *limit })
         }
     }

@@ -363,3 +363,30 @@ fn a_revocable_task_looks_at_revocable_resources() {
     };
     assert_eq!((found(true), found(false)), (0, 1));
 }
+
+#[test]
+fn counts_follow_tasks_and_hosts_as_they_change() {
+    use aurora_api::task::TaskStatus::{Assigned, Killed, Running};
+    let config = default_task(&[limit("rack", 9)]);
+    let counts = |state: &State| {
+        let counts = AttributeCounts::of_job(state.tables(), &config).unwrap();
+        ["r1", "r2", "r3"].map(|rack| counts.get("rack", rack))
+    };
+    let mut state = State::default();
+    save_host(&mut state, "a", &[("rack", &["r1"])]);
+    save_host(&mut state, "b", &[("rack", &["r2"])]);
+    save_task(&mut state, 0, Assigned, Some("a"));
+    save_task(&mut state, 1, Running, Some("a"));
+    save_task(&mut state, 2, Running, Some("b"));
+    assert_eq!(counts(&state), [2, 1, 0]);
+    save_host(&mut state, "a", &[("rack", &["r2", "r3"])]);
+    assert_eq!(counts(&state), [0, 3, 2]);
+    let first = state.task(&aurora_api::ids::TaskId::new("task-0-ASSIGNED")).unwrap();
+    let ended = aurora_api::task::Task { status: Killed, ..aurora_api::task::Task::clone(first) };
+    state.apply(&Operation::SaveTask { task: Arc::new(ended), config: ConfigId(1) }).unwrap();
+    assert_eq!(counts(&state), [0, 2, 1]);
+    for id in ["task-1-RUNNING", "task-2-RUNNING"] {
+        state.apply(&Operation::RemoveTask(aurora_api::ids::TaskId::new(id))).unwrap();
+    }
+    assert_eq!(counts(&state), [0, 0, 0]);
+}

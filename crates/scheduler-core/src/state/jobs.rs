@@ -1,14 +1,19 @@
 //! The tasks of one job.
 
+use std::sync::Arc;
+
 use aurora_api::amounts::Timestamp;
-use aurora_api::ids::TaskId;
+use aurora_api::ids::{HostName, TaskId};
 use imbl::{OrdMap, OrdSet};
+
+use crate::operation::HostAttributes;
 
 /// Ids of one job's tasks: the active one of each instance, and the history.
 #[derive(Clone, Debug, Default)]
 pub struct JobTasks {
     pub(super) active: OrdMap<u32, TaskId>,
     pub(super) ended: OrdSet<(Timestamp, TaskId)>,
+    pub(super) places: Places,
 }
 
 impl JobTasks {
@@ -37,7 +42,71 @@ impl JobTasks {
         self.ended.len()
     }
 
+    /// Where its tasks are, for limits.
+    pub(crate) fn places(&self) -> &Places {
+        &self.places
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.active.is_empty() && self.ended.is_empty()
+    }
+}
+
+/// How many tasks of a job are on agents, by attribute and value (`spec/scheduler.md` §2.10). Kept up to date with every
+/// change, so that a limit costs the same however many instances the job has.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places {
+    counts: OrdMap<Arc<str>, OrdMap<Arc<str>, u32>>,
+    /// Tasks on hosts whose attributes are not stored.
+    unknown: OrdMap<HostName, u32>,
+}
+
+impl Places {
+    /// Tasks on hosts with this value.
+    pub(crate) fn count(&self, name: &str, value: &str) -> u32 {
+        self.counts.get(name).and_then(|values| values.get(value)).copied().unwrap_or(0)
+    }
+
+    /// A host that has a task, but no attributes stored.
+    pub(crate) fn unknown(&self) -> Option<&HostName> {
+        self.unknown.get_min().map(|(host, _)| host)
+    }
+
+    pub(super) fn add(&mut self, host: &HostName, attributes: Option<&HostAttributes>) {
+        let Some(host) = attributes else {
+            *self.unknown.entry(host.clone()).or_insert(0) += 1;
+            return;
+        };
+        for (name, values) in &host.attributes {
+            let counts = self.counts.entry(Arc::clone(name)).or_default();
+            for value in values {
+                *counts.entry(Arc::clone(value)).or_insert(0) += 1;
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, host: &HostName, attributes: Option<&HostAttributes>) {
+        let Some(host) = attributes else {
+            decrease(&mut self.unknown, host);
+            return;
+        };
+        for (name, values) in &host.attributes {
+            let Some(counts) = self.counts.get_mut(name) else { continue };
+            for value in values {
+                decrease(counts, value);
+            }
+            if counts.is_empty() {
+                self.counts.remove(name);
+            }
+        }
+    }
+}
+
+fn decrease<K: Ord + Clone>(counts: &mut OrdMap<K, u32>, key: &K) {
+    match counts.get_mut(key) {
+        Some(count) if *count > 1 => *count -= 1,
+        _ => {
+            counts.remove(key);
+        }
     }
 }

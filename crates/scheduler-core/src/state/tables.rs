@@ -34,6 +34,11 @@ pub(crate) fn last_event_at(task: &Task) -> Timestamp {
     task.last_event().map_or(Timestamp::ZERO, |event| event.at)
 }
 
+/// The host the task is on, if it is on one.
+fn place(task: &Task) -> Option<&HostName> {
+    task.assignment.as_ref().filter(|_| task.status.is_assigned()).map(|assignment| &assignment.host)
+}
+
 impl Tables {
     pub(crate) fn framework(&self) -> Option<&FrameworkId> {
         self.framework.as_ref()
@@ -97,7 +102,18 @@ impl Tables {
     }
 
     pub(super) fn save_host(&mut self, host: &Arc<HostAttributes>) {
-        self.hosts.insert(host.host.clone(), Arc::clone(host));
+        let old = self.hosts.insert(host.host.clone(), Arc::clone(host));
+        if old.as_ref().is_some_and(|old| old.attributes == host.attributes) {
+            return;
+        }
+        // The tasks on it count for its new attributes now.
+        for id in self.by_host.get(&host.host).into_iter().flatten() {
+            let Some(row) = self.tasks.get(id) else { continue };
+            if let Some(job) = self.jobs.get_mut(&row.task.config.job) {
+                job.places.remove(&host.host, old.as_deref());
+                job.places.add(&host.host, Some(host));
+            }
+        }
     }
 
     /// Stores a task; says which configuration it had before, if it was there.
@@ -134,13 +150,17 @@ impl Tables {
             job.ended.insert((last_event_at(task), task.id.clone()));
         }
         self.by_status.entry(task.status).or_default().insert(task.id.clone());
-        if let Some(assignment) = task.assignment.as_ref().filter(|_| task.status.is_assigned()) {
-            self.by_host.entry(assignment.host.clone()).or_default().insert(task.id.clone());
+        if let Some(host) = place(task) {
+            self.by_host.entry(host.clone()).or_default().insert(task.id.clone());
+            job.places.add(host, self.hosts.get(host).map(|host| &**host));
         }
     }
 
     fn unindex(&mut self, task: &Task) {
         if let Some(job) = self.jobs.get_mut(&task.config.job) {
+            if let Some(host) = place(task) {
+                job.places.remove(host, self.hosts.get(host).map(|host| &**host));
+            }
             if task.status.is_active() {
                 job.active.remove(&task.instance);
             } else {
@@ -153,12 +173,12 @@ impl Tables {
         if let Some(ids) = self.by_status.get_mut(&task.status) {
             ids.remove(&task.id);
         }
-        if let Some(assignment) = task.assignment.as_ref().filter(|_| task.status.is_assigned())
-            && let Some(ids) = self.by_host.get_mut(&assignment.host)
+        if let Some(host) = place(task)
+            && let Some(ids) = self.by_host.get_mut(host)
         {
             ids.remove(&task.id);
             if ids.is_empty() {
-                self.by_host.remove(&assignment.host);
+                self.by_host.remove(host);
             }
         }
     }
