@@ -21,7 +21,7 @@ const PROTOBUF: &str = "application/x-protobuf";
 
 pub fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().build().unwrap()
+    reqwest::Client::builder().no_proxy().connect_timeout(PATIENCE).build().unwrap()
 }
 
 /// Waits until the condition holds.
@@ -246,7 +246,12 @@ pub async fn post(
     if let Some(id) = stream_id {
         request = request.header("Mesos-Stream-Id", id);
     }
-    request.send().await.unwrap()
+    tokio::time::timeout(PATIENCE, request.send()).await.expect("an answer").unwrap()
+}
+
+/// A whole body, which must end.
+pub async fn text_of(response: reqwest::Response) -> String {
+    tokio::time::timeout(PATIENCE, response.text()).await.expect("the end of the body").unwrap()
 }
 
 impl Scheduler {
@@ -270,20 +275,22 @@ impl Scheduler {
     pub async fn raw(&self, call: scheduler::Call, stream_id: Option<&str>) -> (u16, String) {
         let url = format!("http://{}/api/v1/scheduler", self.master);
         let response = post(&self.client, &url, stream_id, call.encode_to_vec()).await;
-        (response.status().as_u16(), response.text().await.unwrap())
+        (response.status().as_u16(), text_of(response).await)
     }
 
     /// The next event of this type; others are passed over.
     pub async fn event(&mut self, kind: scheduler::event::Type) -> scheduler::Event {
-        loop {
-            let event = self
-                .events
-                .next()
-                .await
-                .unwrap_or_else(|| panic!("no {kind:?} before the end of the stream"));
-            if event.r#type() == kind {
-                return event;
+        let wanted = async {
+            loop {
+                let event = self.events.next().await.expect("the event comes before the end of the stream");
+                if event.r#type() == kind {
+                    return event;
+                }
             }
+        };
+        match tokio::time::timeout(PATIENCE, wanted).await {
+            Ok(event) => event,
+            Err(_) => panic!("no {kind:?} within {PATIENCE:?}"),
         }
     }
 

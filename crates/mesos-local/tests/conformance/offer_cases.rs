@@ -93,6 +93,7 @@ async fn mesos_s20_two_offers_of_one_agent_are_used_together() {
     let rest = scheduler.offer().await;
     let mut executor = Executor::new(&cluster, 1, &scheduler, "a");
     executor.subscribe().await;
+    executor.launched().await;
     executor.update("a", TaskFinished).await;
     let freed = scheduler.offer().await;
     let mut big = task(&offer, "big");

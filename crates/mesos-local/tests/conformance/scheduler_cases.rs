@@ -164,7 +164,7 @@ async fn mesos_s11_a_framework_ends_by_its_timeout_or_by_teardown() {
         let client = client();
         let response = post(&client, &url, None, again.encode_to_vec()).await;
         assert_eq!(response.status(), 200);
-        let text = response.text().await.unwrap();
+        let text = text_of(response).await;
         assert!(text.contains("Framework has been removed"), "{text}");
     }
 }
@@ -184,14 +184,14 @@ async fn a_restarted_master_knows_its_frameworks_and_agents_and_their_tasks() {
     let sent = executor.update("t", v1::TaskState::TaskFinished).await;
     cluster.start_master().await;
     let mut scheduler = Scheduler::subscribe(&cluster, info).await;
-    let status = scheduler.taken(v1::TaskState::TaskFinished).await;
-    assert_eq!(status.uuid, sent.uuid);
     let again = scheduler.offer().await;
     assert_eq!(again.agent_id, offer.agent_id);
+    let status = scheduler.taken(v1::TaskState::TaskFinished).await;
+    assert_eq!(status.uuid, sent.uuid);
     // What ended stays ended, restart or not.
     let call = subscribe_call(v1::FrameworkInfo { id: Some(gone.id.clone()), ..ended });
     let url = format!("http://{}/api/v1/scheduler", cluster.master_address);
-    let text = post(&scheduler.client, &url, None, call.encode_to_vec()).await.text().await.unwrap();
+    let text = text_of(post(&scheduler.client, &url, None, call.encode_to_vec()).await).await;
     assert!(text.contains("Framework has been removed"), "{text}");
 }
 
