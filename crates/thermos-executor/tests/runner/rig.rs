@@ -201,6 +201,7 @@ impl Running<'_> {
 
     /// Waits for its end.
     pub fn end(mut self) -> Done {
+        wait_for("the end of the runner", || self.child.as_mut().unwrap().try_wait().unwrap());
         let output = self.child.take().unwrap().wait_with_output().unwrap();
         Done { output }
     }
