@@ -104,7 +104,8 @@ impl<S: CallSender + Sync> EventPump<S> {
                 self.held.clear();
                 self.stats.gauge("framework_registered", 0);
                 let text = format!("{}: {}", chain(&reason), reason.remedy());
-                warn!(reason = %text, "not connected to Mesos");
+                // The session has logged it already.
+                debug!(reason = %text, "not connected to Mesos");
                 let was_subscribed = matches!(**self.connection.load(), Connection::Subscribed { .. });
                 self.connection.store(Arc::new(Connection::Away { reason: text }));
                 was_subscribed.then_some(MesosEvent::Disconnected)
