@@ -45,11 +45,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
 pub fn format_duration(duration: Duration) -> String {
     let nanos = duration.as_nanos();
     let mut index = UNITS.iter().rposition(|(_, unit)| nanos >= *unit).unwrap_or(0);
-    if nanos % UNITS[index].1 != 0 && index > 0 {
+    if !nanos.is_multiple_of(UNITS[index].1) && index > 0 {
         index -= 1;
     }
     let (name, unit) = UNITS[index];
-    if nanos % unit == 0 {
+    if nanos.is_multiple_of(unit) {
         return format!("{}{name}", nanos / unit);
     }
     let decimals = format!("{:09}", (nanos % unit) * 1_000_000_000 / unit);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use mesos_v1::messages as v1;
 use prost::Message;
@@ -18,8 +19,11 @@ use super::updates::LogRecord;
 use super::uplink::{MAX_WAITING_MESSAGES, Uplink};
 use crate::checkpoint::{self, CheckpointError, Durability, Log};
 use crate::container::launcher::read_pid;
-use crate::container::process::{boot_id, kill_below, kill_container};
+use crate::container::process::{ProcessId, boot_id, kill_below, kill_container};
 use crate::link::Register;
+
+/// How long a started helper may take to record itself. Owner: this file.
+const HELPER_PATIENCE: Duration = Duration::from_millis(500);
 
 impl State {
     /// Takes back what is there. Must come before anything else happens to the state.
@@ -278,10 +282,23 @@ pub fn kill_containers(work_dir: &Path) {
     let paths = AgentPaths::new(work_dir);
     for agent in names_in(&work_dir.join("meta/slaves")) {
         for (_, run) in runs_of(&paths, &v1::AgentId::from(agent)) {
-            kill_container(read_pid(&run.helper_pid()), &run.sandbox);
+            kill_container(helper_of(&run), &run.sandbox);
         }
     }
     kill_below(&work_dir.join("slaves"));
+}
+
+/// The helper of a run. One whose agent was killed a moment after its start may still be about to record itself.
+fn helper_of(run: &RunPaths) -> Option<ProcessId> {
+    let deadline = Instant::now() + HELPER_PATIENCE;
+    loop {
+        let helper = read_pid(&run.helper_pid());
+        let may_come = run.launch_spec().exists() && !run.sentinel().exists() && Instant::now() < deadline;
+        if helper.is_some() || !may_come {
+            return helper;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// All runs that are recorded.

@@ -41,7 +41,7 @@ impl State {
     pub fn add_update(&mut self, key: &TaskKey, mut status: v1::TaskStatus) -> Taken {
         let agent_id = self.id();
         status.timestamp.get_or_insert_with(now_secs);
-        status.agent_id.get_or_insert_with(|| agent_id);
+        status.agent_id.get_or_insert(agent_id);
         let uuid = status.uuid.get_or_insert_with(|| uuid::Uuid::new_v4().into_bytes().to_vec()).clone();
         let Some(task) = self.tasks.get_mut(key) else { return Taken::Unknown };
         if task.uuids.contains(&uuid) || task.latest_state.is_terminal() {

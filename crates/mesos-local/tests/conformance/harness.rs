@@ -256,15 +256,19 @@ pub async fn text_of(response: reqwest::Response) -> String {
 
 impl Scheduler {
     pub async fn subscribe(cluster: &Cluster, info: v1::FrameworkInfo) -> Scheduler {
+        Scheduler::subscribe_at(cluster.master_address, info).await
+    }
+
+    pub async fn subscribe_at(master: SocketAddr, info: v1::FrameworkInfo) -> Scheduler {
         let client = client();
-        let url = format!("http://{}/api/v1/scheduler", cluster.master_address);
+        let url = format!("http://{master}/api/v1/scheduler");
         let response = post(&client, &url, None, subscribe_call(info).encode_to_vec()).await;
         assert_eq!(response.status(), 200);
         let stream_id = response.headers()["Mesos-Stream-Id"].to_str().unwrap().to_owned();
         let mut events = Records::<scheduler::Event>::new(response);
         let first = events.next().await.unwrap();
         let subscribed = first.subscribed.unwrap_or_else(|| panic!("not subscribed: {:?}", first.error));
-        Scheduler { master: cluster.master_address, stream_id, id: subscribed.framework_id, events, client }
+        Scheduler { master, stream_id, id: subscribed.framework_id, events, client }
     }
 
     pub async fn call(&self, call: scheduler::Call) -> u16 {
@@ -360,8 +364,12 @@ pub struct Executor {
 
 impl Executor {
     pub fn new(cluster: &Cluster, i: usize, scheduler: &Scheduler, task: &str) -> Executor {
+        Executor::at(cluster.agent(i).address, scheduler, task)
+    }
+
+    pub fn at(agent: SocketAddr, scheduler: &Scheduler, task: &str) -> Executor {
         Executor {
-            agent: cluster.agent(i).address,
+            agent,
             framework_id: scheduler.id.clone(),
             executor_id: format!("executor-{task}").into(),
             client: client(),

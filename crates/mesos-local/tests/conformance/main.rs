@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod agent_cases;
+mod command_cases;
 mod executor_cases;
 mod harness;
 mod offer_cases;
