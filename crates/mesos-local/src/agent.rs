@@ -1,6 +1,6 @@
 //! An agent: fetches, starts, watches and ends executors, and carries calls and updates between them and the master.
 //!
-//! One task owns the state (`state`) and takes one [`Input`](actor::Input) after the other: calls of executors
+//! One task owns the state (`state`) and takes one `Input` after the other: calls of executors
 //! (`server`), orders of the master (`uplink`), ends of containers and timers. What an executor or a task needs after a
 //! restart of the agent is on disk before anyone is told (`recover`). Sandboxes lie where a real agent puts them
 //! (`spec/mesos.md` §4.2); the other files have a form of their own.

@@ -1,6 +1,6 @@
 //! The master: knows agents, frameworks and tasks, makes offers, and carries calls and updates between the two sides.
 //!
-//! One task owns the state (`state`) and takes one [`Input`](actor::Input) after the other; the HTTP server (`server`)
+//! One task owns the state (`state`) and takes one `Input` after the other; the HTTP server (`server`)
 //! turns requests into inputs. What must survive a restart is in the registry: agents, frameworks, and the frameworks
 //! that ended. Tasks and executors are not: agents name them when they register again.
 
