@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// A client that speaks to `localhost` only, without asking any name server and through no proxy.
+/// A client that speaks to `localhost` only, without asking any name server, through no proxy and without certificates,
+/// which a container image need not have.
 #[derive(Debug, Clone)]
 pub struct LocalHttp {
     client: reqwest::Client,
@@ -16,9 +17,8 @@ impl LocalHttp {
     /// What reqwest says.
     pub fn new(timeout: Duration) -> reqwest::Result<Self> {
         let localhost = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let client = reqwest::Client::builder()
+        let client = mesos_v1::plain_http()
             .timeout(timeout)
-            .no_proxy()
             .resolve("localhost", localhost)
             .pool_max_idle_per_host(0)
             .build()?;

@@ -56,6 +56,9 @@ impl State {
 /// The agent and its one executor, which ends with the test.
 pub struct Rig {
     pub folder: TempDir,
+    /// The run directory as the test sees it, and as the executor does, which may have a root of its own.
+    run_directory: PathBuf,
+    seen_as: PathBuf,
     state: Arc<Mutex<State>>,
     executor: Option<Child>,
     address: String,
@@ -68,6 +71,20 @@ impl Rig {
     }
 
     pub fn start_with(flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(PROGRAM);
+        command.args(flags).envs(environment.iter().copied()).current_dir(folder.path());
+        let run_directory = folder.path().to_owned();
+        Self::start_command(folder, run_directory.clone(), run_directory, command)
+    }
+
+    /// Starts an executor with a command of its own, which sees the run directory as `seen_as`.
+    pub fn start_command(
+        folder: TempDir,
+        run_directory: PathBuf,
+        seen_as: PathBuf,
+        command: Command,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let state = Arc::new(Mutex::new(State::default()));
@@ -78,30 +95,26 @@ impl Rig {
                 std::thread::spawn(move || serve(connection, &shared));
             }
         });
-        let mut rig = Self { folder: tempfile::tempdir().unwrap(), state, executor: None, address };
-        rig.start_executor(flags, environment);
+        let mut rig = Self { folder, run_directory, seen_as, state, executor: None, address };
+        rig.start_executor(command);
         rig.wait_subscriptions(1);
         rig
     }
 
-    fn start_executor(&mut self, flags: &[&str], environment: &[(&str, &str)]) {
+    fn start_executor(&mut self, mut command: Command) {
         let log = fs::File::create(self.folder.path().join("executor.log")).unwrap();
-        let mut command = Command::new(PROGRAM);
         command
-            .args(flags)
-            .current_dir(self.folder.path())
             .env("MESOS_FRAMEWORK_ID", "f")
             .env("MESOS_EXECUTOR_ID", "thermos-t")
             .env("MESOS_SLAVE_ID", "a")
             .env("MESOS_AGENT_ENDPOINT", &self.address)
-            .env("MESOS_DIRECTORY", self.folder.path())
-            .env("MESOS_SANDBOX", self.folder.path())
+            .env("MESOS_DIRECTORY", &self.seen_as)
+            .env("MESOS_SANDBOX", &self.seen_as)
             .env("MESOS_CHECKPOINT", "1")
             .env("MESOS_RECOVERY_TIMEOUT", "15mins")
             .env("MESOS_SUBSCRIPTION_BACKOFF_MAX", "100ms")
             .env("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs")
             .env("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", "secret")
-            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);
@@ -109,7 +122,9 @@ impl Rig {
     }
 
     pub fn wait_subscriptions(&self, count: usize) {
-        wait_for("the subscription", || (self.state.lock().unwrap().subscriptions >= count).then_some(()));
+        wait_for(&format!("the subscription; log: {}", self.log()), || {
+            (self.state.lock().unwrap().subscriptions >= count).then_some(())
+        });
     }
 
     pub fn send(&self, event: &Event) {
@@ -184,7 +199,7 @@ impl Rig {
     }
 
     pub fn sandbox(&self) -> PathBuf {
-        self.folder.path().join("sandbox")
+        self.run_directory.join("sandbox")
     }
 
     pub fn wait_file(&self, name: &str) {
@@ -284,6 +299,20 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     Some(body)
+}
+
+/// A server that answers every request with 200 and `ok`, as long as the tests run, and its port.
+pub fn healthy_server() -> i32 {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = i32::from(server.local_addr().unwrap().port());
+    std::thread::spawn(move || {
+        for mut connection in server.incoming().flatten() {
+            let _ = BufReader::new(&connection).read_line(&mut String::new());
+            let _ =
+                connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+        }
+    });
+    port
 }
 
 /// `TaskInfo.data` of a task with one process.

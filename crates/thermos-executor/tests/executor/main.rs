@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod agent;
+mod bare_root;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use agent::{PROGRAM, Rig, assigned, assigned_text, job_of, task_of, wait_for};
+use agent::{PROGRAM, Rig, assigned, assigned_text, healthy_server, job_of, task_of, wait_for};
 use mesos_v1::messages::TaskState::{
     TaskFailed, TaskFinished, TaskKilled, TaskLost, TaskRunning, TaskStarting,
 };
@@ -311,6 +312,18 @@ fn a_healthy_task_runs_and_an_unhealthy_one_fails() {
     assert_eq!(bad.end(), Some(0));
     assert_eq!(bad.states(), [TaskStarting, TaskFailed]);
     assert!(!bad.is_inhabited());
+}
+
+#[test]
+fn health_is_asked_over_http_where_there_are_no_certificates() {
+    let none = [("SSL_CERT_FILE", "/nonexistent/cert.pem"), ("SSL_CERT_DIR", "/nonexistent")];
+    let mut rig = Rig::start_with(OWN_USER, &none);
+    let mut job = job_of(&[json!({"name": "p", "cmdline": FOREVER})]);
+    job["lifecycle"] = json!({});
+    rig.launch(assigned_text(&job.to_string(), "nobody", &[("health", healthy_server())]));
+    assert_eq!(rig.wait_state(TaskRunning), "Task is healthy.");
+    rig.kill("t");
+    assert_eq!(rig.end(), Some(0));
 }
 
 #[test]
