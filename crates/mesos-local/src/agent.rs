@@ -71,12 +71,12 @@ pub struct AgentConfig {
     pub switch_user: bool,
     /// Variables of every executor.
     pub executor_environment: BTreeMap<String, String>,
-    /// The program that knows the launch helper's sub-command.
+    /// The program that knows the sub-commands of the fetch helper and the launch helper.
     pub launcher: PathBuf,
 }
 
 impl AgentConfig {
-    /// An agent with Mesos's settings, for the launch helper in this very program.
+    /// An agent with Mesos's settings, for the helpers in this very program.
     #[must_use]
     pub fn new(master: String, work_dir: PathBuf, hostname: String) -> Self {
         Self {
@@ -223,8 +223,7 @@ impl Agent {
             },
             None => crate::http::listen(&host, config.ip, config.port).await?,
         };
-        let client = reqwest::Client::builder()
-            .no_proxy()
+        let client = mesos_v1::plain_http()
             .connect_timeout(Duration::from_secs(5))
             .build()
             .map_err(AgentError::Client)?;
@@ -232,7 +231,7 @@ impl Agent {
         let (inputs, receiver) = mpsc::channel(actor::MAX_WAITING_INPUTS);
         let (id, registered) = watch::channel(None);
         let master = config.master.clone();
-        let mut state = state::State::new(config, address, client.clone(), inputs.clone(), id);
+        let mut state = state::State::new(config, address, inputs.clone(), id);
         state.recover()?;
 
         let mut tasks = JoinSet::new();

@@ -1,7 +1,8 @@
-//! Where an executor runs: its files are fetched into a sandbox, and a helper process starts and watches it.
+//! Where an executor runs: a helper process fetches its files into a sandbox, and another starts and watches it.
 //!
 //! Absent on purpose: isolation between executors. They share the machine and its network.
 
+pub mod fetch_process;
 pub mod fetcher;
 pub mod launcher;
 pub mod process;

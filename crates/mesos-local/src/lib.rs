@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod agent;
+pub mod causes;
 pub mod checkpoint;
 pub mod cli;
 pub mod container;

@@ -5,11 +5,26 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use mesos_local::causes::chain;
 use mesos_local::cli::{Cli, normalise};
+use mesos_local::container::fetch_process::{self, FETCH_COMMAND};
 use mesos_local::container::launcher::{self, LAUNCH_COMMAND};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
+    if let [_, command, list] = arguments.as_slice()
+        && command == FETCH_COMMAND
+    {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        return match fetch_process::run(Path::new(list)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                // The agent makes it the reason of the task's end.
+                eprintln!("{}", chain(&error));
+                ExitCode::FAILURE
+            }
+        };
+    }
     // The helper has one thread and no runtime.
     if let [_, command, spec] = arguments.as_slice()
         && command == LAUNCH_COMMAND

@@ -12,10 +12,12 @@ use tokio_util::sync::CancellationToken;
 use super::actor::Input;
 use super::paths::RunPaths;
 use super::state::ExecutorKey;
+use crate::causes::chain;
 use crate::checkpoint::{self, Durability};
+use crate::container::fetch_process::fetch_apart;
 use crate::container::launcher::{LAUNCH_COMMAND, LaunchSpec, read_pid, read_status};
 use crate::container::process::{ProcessId, kill_container};
-use crate::container::{fetcher, users::User};
+use crate::container::users::User;
 
 /// How often a helper that is nobody's child is looked at. Owner: this file.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -46,7 +48,6 @@ pub struct Launch {
     pub spec: LaunchSpec,
     pub owner: Option<User>,
     pub launcher: PathBuf,
-    pub client: reqwest::Client,
 }
 
 impl Container {
@@ -54,18 +55,23 @@ impl Container {
     pub async fn launch(self, launch: Launch) {
         let end = match self.start(launch).await {
             Ok(child) => self.attend(child).await,
-            Err(problem) => ContainerEnd::NotStarted(problem),
+            Err(problem) => {
+                // Of a fetch that was broken off something may still be unpacking.
+                self.kill_all(None).await;
+                ContainerEnd::NotStarted(problem)
+            }
         };
         self.report(end).await;
     }
 
     async fn start(&self, launch: Launch) -> Result<tokio::process::Child, String> {
+        let (list, sandbox) = (self.run.fetch_list(), &self.run.sandbox);
         let fetched = tokio::select! {
             biased;
             () = self.kill.cancelled() => return Err("it was killed while its files were fetched".to_owned()),
-            fetched = fetcher::fetch(&launch.client, &launch.uris, &self.run.sandbox) => fetched,
+            fetched = fetch_apart(&launch.launcher, launch.uris, &list, sandbox) => fetched,
         };
-        fetched.map_err(|error| chain(&error))?;
+        fetched?;
         if let Some(owner) = launch.owner {
             let sandbox = self.run.sandbox.clone();
             tokio::task::spawn_blocking(move || chown_all(&sandbox, &owner))
@@ -148,17 +154,6 @@ impl Container {
     async fn report(self, end: ContainerEnd) {
         let _ = self.inputs.send(Input::ContainerEnded { key: self.key, container: self.id, end }).await;
     }
-}
-
-/// An error with all its causes.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 fn chown_all(path: &std::path::Path, owner: &User) -> std::io::Result<()> {

@@ -44,8 +44,7 @@ impl State {
         let is_new = status.is_none();
         if is_new && let Err(problem) = self.add_executor(&key, &info) {
             let state = self.state_for(&framework_id, v1::TaskState::TaskDropped);
-            let message =
-                format!("cannot prepare executor '{}': {}", key.1, super::containers::chain(&problem));
+            let message = format!("cannot prepare executor '{}': {}", key.1, crate::causes::chain(&problem));
             self.add_stray_update(&framework_id, run.task, state, Reason::ExecutorTerminated, message);
             return;
         }
@@ -156,13 +155,7 @@ impl State {
             kill: executor.kill.clone(),
             inputs: self.inputs.clone(),
         };
-        let launch = Launch {
-            uris: command.uris,
-            spec,
-            owner,
-            launcher: self.config.launcher.clone(),
-            client: self.client.clone(),
-        };
+        let launch = Launch { uris: command.uris, spec, owner, launcher: self.config.launcher.clone() };
         let ended = Timer::RegistrationEnded { key: key.clone(), container: executor.container.clone() };
         self.timers.add(self.config.executor_registration_timeout, ended);
         // It ends with its container, and reports that; the agent may be gone by then.

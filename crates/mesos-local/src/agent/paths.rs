@@ -90,6 +90,10 @@ impl AgentPaths {
 }
 
 impl RunPaths {
+    pub fn fetch_list(&self) -> PathBuf {
+        self.meta.join("fetch.list")
+    }
+
     pub fn launch_spec(&self) -> PathBuf {
         self.meta.join("launch.spec")
     }

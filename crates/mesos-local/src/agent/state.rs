@@ -32,7 +32,6 @@ pub struct State {
     pub config: AgentConfig,
     pub address: SocketAddr,
     pub paths: AgentPaths,
-    pub client: reqwest::Client,
     pub inputs: mpsc::Sender<Input>,
     /// Without an id until the first registration.
     pub info: v1::AgentInfo,
@@ -144,7 +143,6 @@ impl State {
     pub fn new(
         config: AgentConfig,
         address: SocketAddr,
-        client: reqwest::Client,
         inputs: mpsc::Sender<Input>,
         registered: watch::Sender<Option<v1::AgentId>>,
     ) -> Self {
@@ -153,7 +151,6 @@ impl State {
             paths: AgentPaths::new(&config.work_dir),
             config,
             address,
-            client,
             inputs,
             registered,
             phase: Phase::Recovering,

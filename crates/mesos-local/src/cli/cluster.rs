@@ -187,7 +187,7 @@ impl Cluster {
     }
 
     async fn wait_until_registered(&self, name: &str, child: &mut Child) -> anyhow::Result<()> {
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
+        let client = mesos_v1::plain_http().timeout(Duration::from_secs(2)).build()?;
         let url = format!("http://127.0.0.1:{}/slaves", self.record.port);
         let deadline = Instant::now() + START_PATIENCE;
         let log = self.log(name);

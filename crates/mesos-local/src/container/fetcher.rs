@@ -35,6 +35,17 @@ pub enum FetchError {
         #[source]
         source: reqwest::Error,
     },
+    /// No connection could even be tried: without the system's certificates no `https:` server can be trusted.
+    #[error(
+        "cannot prepare to download {url}; for https: this machine needs CA certificates (the package ca-certificates)"
+    )]
+    Client {
+        /// The URI.
+        url: String,
+        /// Why not.
+        #[source]
+        source: reqwest::Error,
+    },
     /// The server sent nothing for too long.
     #[error("cannot download {url}: no byte for {} s", IDLE_TIMEOUT.as_secs())]
     Stalled {
@@ -84,29 +95,35 @@ fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Fe
 ///
 /// # Errors
 /// The first that fails.
-pub async fn fetch(
-    client: &reqwest::Client,
-    uris: &[v1::command_info::Uri],
-    sandbox: &Path,
-) -> Result<(), FetchError> {
+pub async fn fetch(uris: &[v1::command_info::Uri], sandbox: &Path) -> Result<(), FetchError> {
     for uri in uris {
-        fetch_one(client, uri, sandbox).await?;
+        fetch_one(uri, sandbox).await?;
     }
     Ok(())
 }
 
-async fn fetch_one(
-    client: &reqwest::Client,
-    uri: &v1::command_info::Uri,
-    sandbox: &Path,
-) -> Result<(), FetchError> {
+/// A client for this URL. Only `https:` needs the system's certificates, which a container image or a fresh machine
+/// may not have.
+fn client_for(url: &str) -> Result<reqwest::Client, FetchError> {
+    let builder = if url.starts_with("https://") {
+        reqwest::Client::builder().no_proxy()
+    } else {
+        mesos_v1::plain_http()
+    };
+    builder
+        .connect_timeout(IDLE_TIMEOUT)
+        .build()
+        .map_err(|source| FetchError::Client { url: url.to_owned(), source })
+}
+
+async fn fetch_one(uri: &v1::command_info::Uri, sandbox: &Path) -> Result<(), FetchError> {
     let target = target_of(uri, sandbox)?;
     if let Some(parent) = target.parent() {
         fs::create_dir_all(parent).map_err(file_error("create the folder", parent))?;
     }
     let value = uri.value.trim();
     if value.starts_with("http://") || value.starts_with("https://") {
-        download(client, value, &target).await?;
+        download(value, &target).await?;
     } else {
         let source = local_path(value)?;
         let to = target.clone();
@@ -151,7 +168,8 @@ fn local_path(value: &str) -> Result<PathBuf, FetchError> {
     if path.starts_with('/') { Ok(PathBuf::from(path)) } else { Err(unsupported("a path must be absolute")) }
 }
 
-async fn download(client: &reqwest::Client, url: &str, target: &Path) -> Result<(), FetchError> {
+async fn download(url: &str, target: &Path) -> Result<(), FetchError> {
+    let client = client_for(url)?;
     let failed = |source| FetchError::Download { url: url.to_owned(), source };
     let stalled = |_| FetchError::Stalled { url: url.to_owned() };
     let answer =
@@ -223,11 +241,6 @@ mod tests {
         v1::command_info::Uri { value: value.to_owned(), ..v1::command_info::Uri::default() }
     }
 
-    fn client() -> reqwest::Client {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        reqwest::Client::new()
-    }
-
     #[tokio::test]
     async fn mesos_e11_local_files_are_copied_made_executable_or_unpacked() {
         let dir = tempfile::tempdir().unwrap();
@@ -264,7 +277,7 @@ mod tests {
                 ..uri(archive.to_str().unwrap())
             },
         ];
-        fetch(&client(), &uris, &sandbox).await.unwrap();
+        fetch(&uris, &sandbox).await.unwrap();
         assert_eq!(fs::metadata(sandbox.join("bin/go")).unwrap().permissions().mode() & 0o111, 0o111);
         assert_eq!(fs::read_to_string(sandbox.join("inner/file.txt")).unwrap(), "hello");
         assert_eq!(fs::read_to_string(sandbox.join("plain.txt")).unwrap(), "plain");
@@ -284,13 +297,11 @@ mod tests {
             ),
             (uri("http://127.0.0.1:1/x"), "cannot download http://127.0.0.1:1/x"),
         ] {
-            let error = fetch(&client(), std::slice::from_ref(&bad), dir.path()).await.unwrap_err();
+            let error = fetch(std::slice::from_ref(&bad), dir.path()).await.unwrap_err();
             assert!(error.to_string().contains(text), "{error}");
         }
         fs::write(dir.path().join("bad.tar"), "no archive").unwrap();
-        let error =
-            fetch(&client(), &[uri(dir.path().join("bad.tar").to_str().unwrap())], &dir.path().join("s"))
-                .await;
+        let error = fetch(&[uri(dir.path().join("bad.tar").to_str().unwrap())], &dir.path().join("s")).await;
         assert!(matches!(error, Err(FetchError::Unpack { .. })), "{error:?}");
     }
 }

@@ -10,4 +10,5 @@ mod executor_cases;
 mod harness;
 mod offer_cases;
 mod scheduler_cases;
+mod start_cases;
 mod task_cases;
