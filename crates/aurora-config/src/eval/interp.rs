@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
 use super::budget::Budget;
 use super::error::{Eval, Raised, Stop};
 use super::exceptions::Exceptions;
+use super::regex::Pattern;
 use super::value::{Class, Scope, ScopeKind, Value};
 use crate::diagnostic::{Diagnostic, SourceMap, Span, nearest};
 use crate::syntax::{Name, Stmt};
@@ -62,6 +64,10 @@ pub(crate) struct Interp {
     pub trees: Vec<Rc<Vec<Stmt>>>,
     /// Names that `.bind()` calls have bound, for suggestions.
     pub bound_names: Vec<String>,
+    /// Patterns of `re` compiled so far, by their text and flags.
+    pub patterns: HashMap<(String, i128), Rc<Pattern>>,
+    /// Time spent searching with them.
+    pub search_time: Duration,
     /// What the model may spend in all.
     pub model_budget: aurora_model::Budget,
 }
@@ -98,6 +104,8 @@ impl Interp {
             literals: HashMap::new(),
             trees: Vec::new(),
             bound_names: Vec::new(),
+            patterns: HashMap::new(),
+            search_time: Duration::ZERO,
             model_budget: aurora_model::Budget::new(MODEL_STEPS, MODEL_BYTES),
             exceptions,
         };

@@ -13,6 +13,8 @@ pub(super) static NATIVES: &[Native] = &[
     Native { name: "sha1", call: |interp, args| make(interp, Algorithm::Sha1, args.positional.first()) },
     Native { name: "sha224", call: |interp, args| make(interp, Algorithm::Sha224, args.positional.first()) },
     Native { name: "sha256", call: |interp, args| make(interp, Algorithm::Sha256, args.positional.first()) },
+    Native { name: "sha384", call: |interp, args| make(interp, Algorithm::Sha384, args.positional.first()) },
+    Native { name: "sha512", call: |interp, args| make(interp, Algorithm::Sha512, args.positional.first()) },
     Native {
         name: "new",
         call: |interp, mut args| {
@@ -21,7 +23,7 @@ pub(super) static NATIVES: &[Native] = &[
                 Some(algorithm) => make(interp, algorithm, args.positional.get(1)),
                 None => interp
                     .value_error(format!("unknown hash '{name}'"))
-                    .map_err(|stop| stop.help("available: md5, sha1, sha224, sha256")),
+                    .map_err(|stop| stop.help("available: md5, sha1, sha224, sha256, sha384, sha512")),
             }
         },
     },

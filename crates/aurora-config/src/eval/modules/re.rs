@@ -1,6 +1,7 @@
 //! `re`.
 
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 
@@ -8,7 +9,7 @@ use super::natives;
 use crate::eval::call::Args;
 use crate::eval::error::Eval;
 use crate::eval::interp::Interp;
-use crate::eval::regex::{DOT_ALL, IGNORE_CASE, MULTI_LINE, Match, Pattern, VERBOSE};
+use crate::eval::regex::{DOT_ALL, Extent, IGNORE_CASE, MULTI_LINE, Match, Pattern, VERBOSE};
 use crate::eval::value::{Key, Native, Value};
 
 pub(super) fn members(interp: &Interp) -> Vec<(&'static str, Value)> {
@@ -59,6 +60,11 @@ static NATIVES: &[Native] = &[
     Native { name: "sub", call: |interp, args| with_pattern(interp, "sub", args) },
 ];
 
+/// Steps that each atom of a pattern costs to compile: what compiling takes, measured in the time of a step.
+const STEPS_PER_ATOM: usize = 50;
+/// Time that all searches of a load may take together. Each one is bounded by its own limits.
+const SEARCH_TIME_MAX: Duration = Duration::from_millis(300);
+
 fn compiled(interp: &mut Interp, pattern: &Value, flags: i128) -> Eval<Rc<Pattern>> {
     if let Value::Pattern(pattern) = pattern {
         return Ok(Rc::clone(pattern));
@@ -66,9 +72,18 @@ fn compiled(interp: &mut Interp, pattern: &Value, flags: i128) -> Eval<Rc<Patter
     let Some(text) = pattern.as_text() else {
         return interp.type_error(format!("a pattern is a text, not {}", pattern.type_name()));
     };
+    let key = (text.to_string(), flags);
+    if let Some(pattern) = interp.patterns.get(&key) {
+        return Ok(Rc::clone(pattern));
+    }
     interp.budget.bytes(text.len().saturating_mul(64))?;
     match Pattern::compile(&text, flags) {
-        Ok(pattern) => Ok(Rc::new(pattern)),
+        Ok(pattern) => {
+            interp.budget.steps(pattern.size().saturating_mul(STEPS_PER_ATOM))?;
+            let pattern = Rc::new(pattern);
+            interp.patterns.insert(key, Rc::clone(&pattern));
+            Ok(pattern)
+        }
         Err(cause) => interp.value_error(format!("the pattern is not valid: {cause}")),
     }
 }
@@ -88,29 +103,29 @@ fn with_pattern(interp: &mut Interp, method: &str, mut args: Args) -> Eval<Value
 fn find(
     interp: &mut Interp,
     pattern: &Pattern,
-    letters: &Rc<[char]>,
+    text: &Rc<str>,
     from: usize,
-    anchored: bool,
-    whole: bool,
+    extent: Extent,
 ) -> Eval<Option<Match>> {
-    let mut spent = 0;
-    let found = pattern.find(letters, from, anchored, whole, &mut spent);
-    interp.budget.steps(spent + 1)?;
-    found.or_else(|_| interp.value_error("the pattern needs too much work on this text"))
+    interp.budget.steps(1)?;
+    let started = Instant::now();
+    let found = pattern.find(text, from, extent);
+    interp.search_time += started.elapsed();
+    if interp.search_time > SEARCH_TIME_MAX {
+        return interp.value_error("searching with patterns takes too long".to_owned());
+    }
+    found.or_else(|cause| interp.value_error(cause))
 }
 
-fn all_matches(
-    interp: &mut Interp,
-    pattern: &Pattern,
-    letters: &Rc<[char]>,
-    most: usize,
-) -> Eval<Vec<Match>> {
+fn all_matches(interp: &mut Interp, pattern: &Pattern, text: &Rc<str>, most: usize) -> Eval<Vec<Match>> {
     let mut matches = Vec::new();
     let mut from = 0;
-    while from <= letters.len() && matches.len() < most {
-        let Some(found) = find(interp, pattern, letters, from, false, false)? else { break };
+    while from <= text.len() && matches.len() < most {
+        let Some(found) = find(interp, pattern, text, from, Extent::Anywhere)? else { break };
         let (start, end) = found.groups[0].unwrap_or((from, from));
-        from = if end == start { end + 1 } else { end };
+        // After an empty match the search goes on behind the next letter.
+        let step = if end == start { text[end..].chars().next().map_or(1, char::len_utf8) } else { 0 };
+        from = end + step;
         interp.budget.bytes(128)?;
         matches.push(found);
     }
@@ -125,28 +140,33 @@ pub(in crate::eval) fn pattern_method(
 ) -> Eval<Value> {
     let text_at = usize::from(name == "sub");
     let text = interp.required_text(&mut args, name, text_at, "string")?;
-    interp.budget.bytes(text.len() * 4)?;
-    let letters: Rc<[char]> = text.chars().collect();
+    interp.budget.bytes(text.len())?;
+    let text: Rc<str> = text.as_ref().into();
     match name {
         "match" | "search" | "fullmatch" => {
-            let found = find(interp, pattern, &letters, 0, name != "search", name == "fullmatch")?;
+            let extent = match name {
+                "match" => Extent::Start,
+                "fullmatch" => Extent::Whole,
+                _ => Extent::Anywhere,
+            };
+            let found = find(interp, pattern, &text, 0, extent)?;
             Ok(found.map_or(Value::None, |found| Value::Match(Rc::new(found))))
         }
         "findall" => {
             let mut out = Vec::new();
-            for found in all_matches(interp, pattern, &letters, usize::MAX)? {
+            for found in all_matches(interp, pattern, &text, usize::MAX)? {
                 out.push(match pattern.groups {
-                    0 => Value::str(found.text(0).unwrap_or_default()),
-                    1 => Value::str(found.text(1).unwrap_or_default()),
+                    0 => Value::str(found.group(0).unwrap_or_default()),
+                    1 => Value::str(found.group(1).unwrap_or_default()),
                     count => Value::tuple(
-                        (1..=count).map(|group| Value::str(found.text(group).unwrap_or_default())).collect(),
+                        (1..=count).map(|group| Value::str(found.group(group).unwrap_or_default())).collect(),
                     ),
                 });
             }
             interp.list(out)
         }
         "finditer" => {
-            let matches = all_matches(interp, pattern, &letters, usize::MAX)?;
+            let matches = all_matches(interp, pattern, &text, usize::MAX)?;
             Ok(Value::queue(matches.into_iter().map(|found| Value::Match(Rc::new(found))).collect()))
         }
         "split" => {
@@ -156,38 +176,33 @@ pub(in crate::eval) fn pattern_method(
                 .filter(|most| *most > 0);
             let mut out = Vec::new();
             let mut last = 0;
-            for found in all_matches(interp, pattern, &letters, most.unwrap_or(usize::MAX))? {
+            for found in all_matches(interp, pattern, &text, most.unwrap_or(usize::MAX))? {
                 let (start, end) = found.groups[0].unwrap_or((last, last));
                 if start == end {
                     continue;
                 }
-                out.push(Value::str(letters[last..start].iter().collect::<String>()));
+                out.push(Value::str(&text[last..start]));
                 out.extend(
-                    (1..=pattern.groups).map(|group| found.text(group).map_or(Value::None, Value::str)),
+                    (1..=pattern.groups).map(|group| found.group(group).map_or(Value::None, Value::str)),
                 );
                 last = end;
             }
-            out.push(Value::str(letters[last..].iter().collect::<String>()));
+            out.push(Value::str(&text[last..]));
             interp.list(out)
         }
-        _ => substitute(interp, pattern, &letters, &mut args),
+        _ => substitute(interp, pattern, &text, &mut args),
     }
 }
 
-fn substitute(
-    interp: &mut Interp,
-    pattern: &Rc<Pattern>,
-    letters: &Rc<[char]>,
-    args: &mut Args,
-) -> Eval<Value> {
+fn substitute(interp: &mut Interp, pattern: &Rc<Pattern>, text: &Rc<str>, args: &mut Args) -> Eval<Value> {
     let replacement = interp.required(args, "sub", 0, "repl")?;
     let most =
         args.get(2, "count").and_then(|most| usize::try_from(most.as_int()?).ok()).filter(|most| *most > 0);
     let mut out = String::new();
     let mut last = 0;
-    for found in all_matches(interp, pattern, letters, most.unwrap_or(usize::MAX))? {
+    for found in all_matches(interp, pattern, text, most.unwrap_or(usize::MAX))? {
         let (start, end) = found.groups[0].unwrap_or((last, last));
-        out.extend(&letters[last..start]);
+        out.push_str(&text[last..start]);
         let piece = match replacement.as_text() {
             Some(template) => expanded(&template, &found),
             None => {
@@ -199,7 +214,7 @@ fn substitute(
         out.push_str(&piece);
         last = end;
     }
-    out.extend(&letters[last..]);
+    out.push_str(&text[last..]);
     interp.text(out)
 }
 
@@ -215,7 +230,7 @@ fn expanded(template: &str, found: &Match) -> String {
         {
             let name = &named[..end];
             let group = name.parse().ok().or_else(|| group_named(found, name));
-            out.push_str(&group.and_then(|group| found.text(group)).unwrap_or_default());
+            out.push_str(group.and_then(|group| found.group(group)).unwrap_or_default());
             rest = &named[end + 1..];
             continue;
         }
@@ -226,7 +241,7 @@ fn expanded(template: &str, found: &Match) -> String {
             't' => out.push('\t'),
             '0'..='9' => {
                 let group = letter.to_digit(10).and_then(|digit| usize::try_from(digit).ok()).unwrap_or(0);
-                out.push_str(&found.text(group).unwrap_or_default());
+                out.push_str(found.group(group).unwrap_or_default());
             }
             other => out.push(other),
         }
@@ -249,7 +264,7 @@ pub(in crate::eval) fn match_method(
         other => other.as_int().and_then(|number| usize::try_from(number).ok()),
     };
     let text_of =
-        |group: Option<usize>| group.and_then(|group| found.text(group)).map_or(Value::None, Value::str);
+        |group: Option<usize>| group.and_then(|group| found.group(group)).map_or(Value::None, Value::str);
     match name {
         "group" => match args.positional.as_slice() {
             [] => Ok(text_of(Some(0))),
@@ -270,7 +285,7 @@ pub(in crate::eval) fn match_method(
         }
         _ => {
             let group = args.positional.first().map_or(Some(0), group_of).unwrap_or(0);
-            let (start, end) = found.groups.get(group).copied().flatten().unwrap_or((0, 0));
+            let (start, end) = found.letters(group).unwrap_or((0, 0));
             match name {
                 "start" => Ok(Value::int(start)),
                 "end" => Ok(Value::int(end)),
