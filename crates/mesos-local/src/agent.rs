@@ -11,6 +11,7 @@ mod containers;
 mod ends;
 mod executor_calls;
 mod files;
+mod garbage;
 mod launch;
 mod paths;
 mod recover;
@@ -71,6 +72,12 @@ pub struct AgentConfig {
     pub switch_user: bool,
     /// Variables of every executor.
     pub executor_environment: BTreeMap<String, String>,
+    /// How old the sandbox of an ended executor may become, on an empty disk.
+    pub gc_delay: Duration,
+    /// The part of the disk, from 0 to 1, that must stay free; the fuller it is, the younger sandboxes go.
+    pub gc_disk_headroom: f64,
+    /// How often old sandboxes are looked for.
+    pub disk_watch_interval: Duration,
     /// The program that knows the sub-commands of the fetch helper and the launch helper.
     pub launcher: PathBuf,
 }
@@ -95,6 +102,9 @@ impl AgentConfig {
             recovery_timeout: Duration::from_secs(900),
             switch_user: true,
             executor_environment: BTreeMap::new(),
+            gc_delay: Duration::from_secs(7 * 86_400),
+            gc_disk_headroom: 0.1,
+            disk_watch_interval: Duration::from_secs(60),
             launcher: PathBuf::from("/proc/self/exe"),
         }
     }

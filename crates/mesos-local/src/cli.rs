@@ -155,7 +155,7 @@ impl Cli {
             }
             Command::Down { dir } => cluster::Cluster::open(&dir)?.down().await,
             Command::Master { ip, port, work_dir, flags } => {
-                run::run_master(crate::master::MasterConfig { ip, port, ..flags.config(work_dir) }).await
+                run::run_master(crate::master::MasterConfig { ip, port, ..flags.config(work_dir)? }).await
             }
             Command::Agent { master, ip, port, work_dir, hostname, resources, attributes, flags } => {
                 let mut config = flags.config(master, work_dir, hostname)?;

@@ -8,6 +8,7 @@ mod accept;
 mod actor;
 mod agents;
 mod calls;
+mod credentials;
 mod offers;
 mod registry;
 mod reregister;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use credentials::{Credentials, CredentialsError};
 pub use registry::RegistryError;
 
 use crate::checkpoint::CheckpointError;
@@ -49,6 +51,8 @@ pub struct MasterConfig {
     pub max_agent_ping_timeouts: u32,
     /// How long agents may take to come back after a restart of the master.
     pub agent_reregister_timeout: Duration,
+    /// Who may be a framework; anybody, if absent.
+    pub credentials: Option<Credentials>,
 }
 
 impl MasterConfig {
@@ -64,6 +68,7 @@ impl MasterConfig {
             agent_ping_timeout: Duration::from_secs(15),
             max_agent_ping_timeouts: 5,
             agent_reregister_timeout: Duration::from_secs(600),
+            credentials: None,
         }
     }
 }
@@ -111,11 +116,12 @@ impl Master {
     pub async fn start(config: MasterConfig) -> Result<Self, MasterError> {
         let lock = DirLock::take("master", &config.work_dir)?;
         let (listener, address) = crate::http::listen("the master", config.ip, config.port).await?;
+        let credentials = config.credentials.clone();
         let state = state::State::load(config, address)?;
         let stop = CancellationToken::new();
         let (inputs, receiver) = tokio::sync::mpsc::channel(actor::MAX_WAITING_INPUTS);
         let mut tasks = JoinSet::new();
-        let served = axum::serve(listener, server::router(inputs, stop.clone()))
+        let served = axum::serve(listener, server::router(inputs, credentials, stop.clone()))
             .with_graceful_shutdown(stop.clone().cancelled_owned());
         tasks.spawn(async move { served.await.map_err(|source| MasterError::Serve { address, source }) });
         let until = stop.clone();

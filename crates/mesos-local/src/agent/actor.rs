@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::containers::ContainerEnd;
+use super::garbage::Swept;
 use super::state::{ExecutorKey, State, Timer};
 use super::uplink::Uplink;
 use super::{AgentError, Farewell};
@@ -44,6 +45,8 @@ pub enum Input {
     FromMaster(Box<to_agent::Body>),
     /// The agent is asked to leave.
     Farewell { farewell: Farewell, reply: oneshot::Sender<()> },
+    /// Old sandboxes were looked for.
+    Swept(Swept),
     /// Somebody looks.
     View { is_metrics: bool, reply: oneshot::Sender<serde_json::Value> },
 }
@@ -54,6 +57,7 @@ pub async fn run(
     mut inputs: mpsc::Receiver<Input>,
     stop: CancellationToken,
 ) -> Result<(), AgentError> {
+    state.timers.add(state.config.disk_watch_interval.min(state.config.gc_delay), Timer::DiskWatch);
     loop {
         // Stopping goes first; timers before inputs, so that a flood of calls does not hold up a grace period.
         let input = tokio::select! {
@@ -103,6 +107,7 @@ impl State {
             Input::UplinkLost => self.to_master = None,
             Input::FromMaster(body) => self.on_order(*body),
             Input::Farewell { farewell, reply } => self.on_farewell(farewell, reply),
+            Input::Swept(swept) => self.on_swept(swept),
             Input::View { is_metrics, reply } => {
                 let _ = reply.send(if is_metrics { self.view_metrics() } else { self.view_state() });
             }
@@ -114,6 +119,7 @@ impl State {
             Timer::RegistrationEnded { key, container } => self.on_registration_ended(&key, &container),
             Timer::RecoveryEnded => self.on_recovery_ended(),
             Timer::GraceEnded { key, container } => self.kill_container(&key, &container),
+            Timer::DiskWatch => self.on_disk_watch(),
             Timer::Retry { key, uuid, delay } => self.on_retry(&key, &uuid, delay),
         }
     }

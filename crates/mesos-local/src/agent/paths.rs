@@ -30,6 +30,11 @@ impl AgentPaths {
         &self.root
     }
 
+    /// Below it are all sandboxes.
+    pub fn sandboxes(&self) -> PathBuf {
+        self.root.join("slaves")
+    }
+
     pub fn boot_id(&self) -> PathBuf {
         self.root.join("meta/boot_id")
     }
@@ -65,8 +70,7 @@ impl AgentPaths {
         framework: &v1::FrameworkId,
         executor: &v1::ExecutorId,
     ) -> PathBuf {
-        self.root
-            .join("slaves")
+        self.sandboxes()
             .join(&agent.value)
             .join("frameworks")
             .join(&framework.value)

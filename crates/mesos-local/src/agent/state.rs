@@ -49,6 +49,8 @@ pub struct State {
     pub farewells: Vec<oneshot::Sender<()>>,
     /// The error that ends the agent.
     pub failure: Option<AgentError>,
+    /// How old sandboxes of ended executors may become.
+    pub max_allowed_age: Duration,
     pub started: SystemTime,
 }
 
@@ -72,6 +74,8 @@ pub enum Timer {
     RecoveryEnded,
     /// A shutdown was ignored.
     GraceEnded { key: ExecutorKey, container: String },
+    /// Old sandboxes are looked for.
+    DiskWatch,
     /// An update is not acknowledged.
     Retry { key: TaskKey, uuid: Vec<u8>, delay: Duration },
 }
@@ -149,6 +153,7 @@ impl State {
         Self {
             info: config.info(address.port()),
             paths: AgentPaths::new(&config.work_dir),
+            max_allowed_age: config.gc_delay,
             config,
             address,
             inputs,

@@ -86,6 +86,7 @@ impl State {
             "slave/tasks_staging": tasks(v1::TaskState::TaskStaging),
             "slave/tasks_starting": tasks(v1::TaskState::TaskStarting),
             "slave/tasks_running": tasks(v1::TaskState::TaskRunning),
+            "slave/executor_directory_max_allowed_age_secs": self.max_allowed_age.as_secs_f64(),
             "slave/cpus_total": self.config.resources.scalar("cpus"),
             "slave/mem_total": self.config.resources.scalar("mem"),
             "slave/disk_total": self.config.resources.scalar("disk"),

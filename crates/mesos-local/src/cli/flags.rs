@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 
 use crate::agent::{AgentConfig, ReconfigurationPolicy};
 use crate::duration::parse_duration;
-use crate::master::MasterConfig;
+use crate::master::{Credentials, MasterConfig};
 
 /// What one agent offers by default, but for its ports.
 const SCALARS: &str = "cpus:4;mem:4096;disk:20000";
@@ -16,7 +16,7 @@ const SCALARS: &str = "cpus:4;mem:4096;disk:20000";
 pub const DEFAULT_RESOURCES: &str = "cpus:4;mem:4096;disk:20000;ports:[31000-32000]";
 
 /// Flags of Mesos that may come from the environment as `MESOS_NAME`.
-const FROM_ENVIRONMENT: [&str; 14] = [
+const FROM_ENVIRONMENT: [&str; 20] = [
     "allocation_interval",
     "agent_ping_timeout",
     "max_agent_ping_timeouts",
@@ -26,6 +26,12 @@ const FROM_ENVIRONMENT: [&str; 14] = [
     "executor_reregistration_timeout",
     "executor_shutdown_grace_period",
     "recovery_timeout",
+    "gc_delay",
+    "gc_disk_headroom",
+    "disk_watch_interval",
+    "authenticate_http_frameworks",
+    "http_framework_authenticators",
+    "credentials",
     "switch_user",
     "executor_environment_variables",
     "hostname",
@@ -37,7 +43,13 @@ const FROM_ENVIRONMENT: [&str; 14] = [
 fn takes(command: &str, flag: &str) -> bool {
     let is_of_master = matches!(
         flag,
-        "allocation_interval" | "agent_ping_timeout" | "max_agent_ping_timeouts" | "agent_reregister_timeout"
+        "allocation_interval"
+            | "agent_ping_timeout"
+            | "max_agent_ping_timeouts"
+            | "agent_reregister_timeout"
+            | "authenticate_http_frameworks"
+            | "http_framework_authenticators"
+            | "credentials"
     );
     match command {
         "master" => is_of_master,
@@ -93,18 +105,38 @@ pub struct MasterFlags {
     /// How long agents may take to come back after a restart of the master
     #[arg(long, default_value = "10mins", value_parser = parse_duration)]
     agent_reregister_timeout: Duration,
+    /// Let only frameworks in that prove to be one of the principals of --credentials
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set)]
+    authenticate_http_frameworks: bool,
+    /// How they prove it: basic is all there is
+    #[arg(long, default_value = "basic", value_parser = ["basic"])]
+    http_framework_authenticators: String,
+    /// A file: {"credentials": [{"principal": "NAME", "secret": "SECRET"}]}
+    #[arg(long)]
+    credentials: Option<PathBuf>,
 }
 
 impl MasterFlags {
-    pub fn config(&self, work_dir: PathBuf) -> MasterConfig {
-        MasterConfig {
+    pub fn config(&self, work_dir: PathBuf) -> anyhow::Result<MasterConfig> {
+        let credentials = match (&self.credentials, self.authenticate_http_frameworks) {
+            (Some(path), true) => Some(Credentials::read(path)?),
+            (None, true) => {
+                bail!("--authenticate-http-frameworks needs --credentials: a file that says who is known")
+            }
+            (Some(_), false) => {
+                bail!("--credentials changes nothing without --authenticate-http-frameworks: add it")
+            }
+            (None, false) => None,
+        };
+        Ok(MasterConfig {
+            credentials,
             allocation_interval: self.allocation_interval.max(Duration::from_millis(1)),
             heartbeat_interval: self.heartbeat_interval.max(Duration::from_millis(1)),
             agent_ping_timeout: self.agent_ping_timeout.max(Duration::from_millis(1)),
             max_agent_ping_timeouts: self.max_agent_ping_timeouts.max(1),
             agent_reregister_timeout: self.agent_reregister_timeout,
             ..MasterConfig::new(work_dir)
-        }
+        })
     }
 }
 
@@ -130,6 +162,15 @@ pub struct AgentFlags {
     /// How long executors wait for a dead agent
     #[arg(long, default_value = "15mins", value_parser = parse_duration)]
     recovery_timeout: Duration,
+    /// How old the sandbox of an ended executor may become, on an empty disk
+    #[arg(long, default_value = "1weeks", value_parser = parse_duration)]
+    gc_delay: Duration,
+    /// The part of the disk that must stay free: the fuller it is, the younger sandboxes go
+    #[arg(long, default_value_t = 0.1)]
+    gc_disk_headroom: f64,
+    /// How often old sandboxes are looked for
+    #[arg(long, default_value = "1mins", value_parser = parse_duration)]
+    disk_watch_interval: Duration,
     /// As root, run executors as the user they name, if this machine has it
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     switch_user: bool,
@@ -146,7 +187,15 @@ impl AgentFlags {
                 format!("--executor-environment-variables wants a JSON object of strings, not {text:?}")
             })?,
         };
+        ensure!(
+            (0.0..=1.0).contains(&self.gc_disk_headroom),
+            "--gc-disk-headroom is a part of the disk, from 0 to 1, not {}",
+            self.gc_disk_headroom
+        );
         Ok(AgentConfig {
+            gc_delay: self.gc_delay,
+            gc_disk_headroom: self.gc_disk_headroom,
+            disk_watch_interval: self.disk_watch_interval,
             reconfiguration_policy: self.reconfiguration_policy,
             accept_changes: self.accept_agent_changes,
             executor_registration_timeout: self.executor_registration_timeout,

@@ -36,7 +36,7 @@ impl RunCommand {
     pub async fn run(self) -> anyhow::Result<()> {
         let mut signals = Signals::listen()?;
         let count = self.cluster.agents.unwrap_or(1);
-        let config = MasterConfig { port: self.cluster.port, ..self.master.config(self.dir.join("master")) };
+        let config = MasterConfig { port: self.cluster.port, ..self.master.config(self.dir.join("master"))? };
         let mut master = Master::start(config).await?;
         let mut agents = Vec::new();
         for i in 1..=count {

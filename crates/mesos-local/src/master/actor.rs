@@ -30,7 +30,12 @@ pub enum Input {
         reply: oneshot::Sender<String>,
     },
     /// Any other call of a scheduler.
-    Call { call: Box<scheduler::Call>, stream_id: Option<String>, reply: oneshot::Sender<Answer> },
+    Call {
+        call: Box<scheduler::Call>,
+        principal: Option<String>,
+        stream_id: Option<String>,
+        reply: oneshot::Sender<Answer>,
+    },
     /// A scheduler's stream ended.
     SchedulerGone { stream_id: String },
     /// An agent registers. The reply is the id of its stream.
@@ -78,8 +83,8 @@ impl State {
                 let stream_id = self.on_subscribe(*subscribe, records);
                 let _ = reply.send(stream_id);
             }
-            Input::Call { call, stream_id, reply } => {
-                let _ = reply.send(self.on_call(*call, stream_id.as_deref()));
+            Input::Call { call, principal, stream_id, reply } => {
+                let _ = reply.send(self.on_call(*call, principal.as_deref(), stream_id.as_deref()));
             }
             Input::SchedulerGone { stream_id } => self.on_scheduler_gone(&stream_id),
             Input::Register { register, records, reply } => {

@@ -13,7 +13,7 @@ use v1::task_status::Reason;
 
 impl State {
     /// Takes a call that is not a subscription: framework, stream and content have been checked for presence.
-    pub fn on_call(&mut self, call: Call, stream_id: Option<&str>) -> Answer {
+    pub fn on_call(&mut self, call: Call, principal: Option<&str>, stream_id: Option<&str>) -> Answer {
         let refuse = |status, text: &str| (status, text.to_owned());
         let kind = call.r#type();
         let Some(id) = call.framework_id.clone() else {
@@ -21,6 +21,10 @@ impl State {
         };
         if !self.frameworks.contains_key(&id) {
             return refuse(StatusCode::BAD_REQUEST, "Framework cannot be found");
+        }
+        let owner = self.frameworks.get(&id).and_then(|framework| framework.info.principal.as_deref());
+        if principal.is_some_and(|principal| owner.is_some_and(|owner| owner != principal)) {
+            return refuse(StatusCode::BAD_REQUEST, "The framework belongs to another principal");
         }
         let Some(current) = self.stream_of(&id) else {
             return refuse(StatusCode::FORBIDDEN, "Framework is not subscribed");

@@ -1,5 +1,7 @@
 //! The master's HTTP server: requests become inputs of the actor, answers go back.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
@@ -11,18 +13,24 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::actor::{Answer, Input, MAX_WAITING_RECORDS};
+use super::credentials::Credentials;
 use super::view::View;
 use crate::http::{MAX_CALL_BYTES, accepts_protobuf, decode_call, is_uuid, json, plain, stream_response};
 use crate::link::{MESSAGE_PATH, REGISTER_PATH, Register, STREAM_ID, ToMaster};
 
 #[derive(Clone)]
 struct Shared {
+    credentials: Option<Arc<Credentials>>,
     inputs: mpsc::Sender<Input>,
     stop: CancellationToken,
 }
 
 /// All paths of the master.
-pub fn router(inputs: mpsc::Sender<Input>, stop: CancellationToken) -> Router {
+pub fn router(
+    inputs: mpsc::Sender<Input>,
+    credentials: Option<Credentials>,
+    stop: CancellationToken,
+) -> Router {
     let mut router = Router::new()
         .route("/api/v1/scheduler", post(scheduler))
         .route("/master/api/v1/scheduler", post(scheduler))
@@ -41,7 +49,11 @@ pub fn router(inputs: mpsc::Sender<Input>, stop: CancellationToken) -> Router {
             router = router.route(&format!("{prefix}{path}"), get(handler));
         }
     }
-    router.layer(DefaultBodyLimit::max(MAX_CALL_BYTES)).with_state(Shared { inputs, stop })
+    router.layer(DefaultBodyLimit::max(MAX_CALL_BYTES)).with_state(Shared {
+        credentials: credentials.map(Arc::new),
+        inputs,
+        stop,
+    })
 }
 
 fn stopping() -> Response {
@@ -66,7 +78,11 @@ fn stream_id_of(headers: &HeaderMap) -> Option<String> {
 
 /// The scheduler API; the order of the checks is that of `spec/mesos.md` §1.3.
 async fn scheduler(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    let call: Call = match decode_call(&headers, body) {
+    let principal = match shared.credentials.as_ref().map(|known| known.principal(&headers)).transpose() {
+        Ok(principal) => principal,
+        Err(refusal) => return *refusal,
+    };
+    let mut call: Call = match decode_call(&headers, body) {
         Ok(call) => call,
         Err(refusal) => return *refusal,
     };
@@ -74,11 +90,16 @@ async fn scheduler(State(shared): State<Shared>, headers: HeaderMap, body: Bytes
         Ok(kind) => kind,
         Err(problem) => return plain(StatusCode::BAD_REQUEST, problem),
     };
+    if let Some(principal) = &principal
+        && let Err(problem) = set_principal(&mut call, principal)
+    {
+        return plain(StatusCode::BAD_REQUEST, problem);
+    }
     if kind == call::Type::Subscribe {
         return subscribe(shared, &headers, call).await;
     }
     let (reply, waiting) = oneshot::channel();
-    let input = Input::Call { call: Box::new(call), stream_id: stream_id_of(&headers), reply };
+    let input = Input::Call { call: Box::new(call), principal, stream_id: stream_id_of(&headers), reply };
     if shared.inputs.send(input).await.is_err() {
         return stopping();
     }
@@ -121,6 +142,25 @@ fn open_stream(shared: &Shared, receiver: mpsc::Receiver<Bytes>, stream_id: &str
         }
     });
     stream_response(receiver, Some(stream_id), reader)
+}
+
+/// A framework is its principal's; one that names none is given it (`spec/mesos.md` §1.16).
+fn set_principal(call: &mut Call, principal: &str) -> Result<(), String> {
+    let infos = [
+        call.subscribe.as_mut().map(|subscribe| &mut subscribe.framework_info),
+        call.update_framework.as_mut().map(|update| &mut update.framework_info),
+    ];
+    for info in infos.into_iter().flatten() {
+        match &info.principal {
+            Some(own) if own != principal => {
+                return Err(format!(
+                    "Authenticated principal '{principal}' does not match principal '{own}' set in FrameworkInfo"
+                ));
+            }
+            _ => info.principal = Some(principal.to_owned()),
+        }
+    }
+    Ok(())
 }
 
 /// Presence of what the call's type needs.

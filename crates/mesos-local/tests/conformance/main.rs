@@ -6,7 +6,9 @@
 
 mod agent_cases;
 mod command_cases;
+mod credential_cases;
 mod executor_cases;
+mod garbage_cases;
 mod harness;
 mod offer_cases;
 mod scheduler_cases;
