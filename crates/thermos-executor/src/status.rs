@@ -35,14 +35,14 @@ pub struct Verdict {
 impl Verdict {
     /// A verdict in upstream's words alone.
     pub fn new(state: TaskState, text: impl Into<String>) -> Self {
-        Self { state, message: limited(text.into()) }
+        Self { state, message: one_line(text.into()) }
     }
 
     /// Adds why, where, and what to do.
     #[must_use]
     pub fn because(self, detail: Option<String>) -> Self {
         match detail.filter(|detail| !detail.is_empty()) {
-            Some(detail) => Self { message: limited(format!("{}: {detail}", self.message)), ..self },
+            Some(detail) => Self { message: one_line(format!("{}: {detail}", self.message)), ..self },
             None => self,
         }
     }
@@ -53,7 +53,8 @@ impl Verdict {
     }
 }
 
-fn limited(text: String) -> String {
+/// A message as it is sent: on one line, and not too long.
+pub fn one_line(text: String) -> String {
     let text = text.replace(['\n', '\r'], " ");
     if text.len() <= MESSAGE_BYTES {
         return text;

@@ -9,8 +9,9 @@ use thermos::checkpoint::{TaskPaths, load};
 use thermos::os::users::{User, UserDatabase};
 use thermos::plan::record::TaskState as Checkpointed;
 use thermos::plan::replay::RunnerState;
-use thermos::sandbox;
+use thermos::sandbox::{self, SandboxError};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::assignment::{Assigned, Assignment, AssignmentError};
@@ -18,9 +19,11 @@ use crate::disk;
 use crate::flags::Flags;
 use crate::health::{Counter, HealthCheck, HealthConfig, HealthContext, ShellUser, Verdict as Health};
 use crate::http_lifecycle::LifecycleConfig;
+use crate::oom::OomWatch;
+use crate::progress::Progress;
 use crate::runner::{FirstNews, Runner, RunnerOrder};
 use crate::self_check::{Severity, check_host, probe};
-use crate::status::{RunnerEnd, Verdict, of_runner};
+use crate::status::{RunnerEnd, Verdict, of_runner, one_line};
 
 /// Limit for making the sandbox.
 const SANDBOX_LIMIT: Duration = Duration::from_secs(600);
@@ -76,8 +79,13 @@ enum Turn {
 impl Supervisor {
     /// Runs the task to its end and reports everything, the verdict last and once.
     pub async fn run(mut self) {
+        let oom = OomWatch::start();
         let verdict = match self.carry_out().await {
             Ok(verdict) | Err(verdict) => verdict,
+        };
+        let verdict = match verdict.state {
+            TaskState::TaskFinished => verdict,
+            _ => verdict.because(oom.evidence()),
         };
         // Daemons that no runner ended came to this process.
         let _ = tokio::task::spawn_blocking(thermos::run::kill_orphans).await;
@@ -146,13 +154,7 @@ impl Supervisor {
             }
             sandbox::create(&environment.directory, owner.as_deref(), &users)
         });
-        let failed = |text: String| Verdict::new(TaskState::TaskFailed, text);
-        match timeout(SANDBOX_LIMIT, making).await {
-            Err(_) => Err(failed("Timed out waiting for sandbox to initialize!".to_owned())),
-            Ok(Err(error)) => Err(failed(format!("Unknown exception initializing sandbox: {error}"))),
-            Ok(Ok(Err(error))) => Err(failed(format!("Failed to initialize sandbox: {error}"))),
-            Ok(Ok(Ok(sandbox))) => Ok(sandbox),
-        }
+        sandbox_made(making, SANDBOX_LIMIT).await
     }
 
     /// D20: a task that was killed while it was prepared is not started.
@@ -193,12 +195,7 @@ impl Supervisor {
 
     async fn start_runner(&mut self, order: &RunnerOrder, paths: &TaskPaths) -> Result<Runner, Verdict> {
         self.unless_killed()?;
-        let mut runner = Runner::start(order, &self.flags).map_err(|error| {
-            let text = format!(
-                "Unknown exception starting runner: {error}; the host may be out of processes or memory"
-            );
-            Verdict::new(TaskState::TaskFailed, text)
-        })?;
+        let mut runner = Runner::start(order, &self.flags).map_err(|error| cannot_start(&error))?;
         match timeout(RUNNER_START_LIMIT, runner.first_news()).await {
             Ok(FirstNews::Active) => Ok(runner),
             Ok(FirstNews::Ended(RunnerEnd::Code(0))) => Ok(runner),
@@ -231,9 +228,8 @@ impl Supervisor {
     ) -> Turn {
         let handle = self.handle.clone();
         let task_id = self.assigned.task_id.clone();
-        let health = watch_health(check, assignment, move |message| {
-            let update = StatusUpdate::new(task_id.as_str(), TaskState::TaskRunning).with_message(message);
-            report_to(&handle, update);
+        let health = watch_health(check, assignment, move |state, message| {
+            report_to(&handle, StatusUpdate::new(task_id.as_str(), state).with_message(message));
         });
         let limit = assignment.task.as_ref().and_then(|task| u64::try_from(task.disk_bytes?).ok());
         let disk = disk::watch(self.environment.directory.join("sandbox"), limit);
@@ -441,11 +437,32 @@ async fn ask_to_end(runner: &mut Runner, lifecycle: Option<&LifecycleConfig>) ->
     timeout_at(Instant::now() + RUNNER_STOP_LIMIT, runner.ended()).await.is_ok()
 }
 
-/// Checks the task's health for ever, and ends with the reason when it is bad. Calls `on_running` once.
+/// The sandbox, or why there is none.
+async fn sandbox_made(
+    making: JoinHandle<Result<PathBuf, SandboxError>>,
+    limit: Duration,
+) -> Result<PathBuf, Verdict> {
+    let failed = |text: String| Verdict::new(TaskState::TaskFailed, text);
+    match timeout(limit, making).await {
+        Err(_) => Err(failed("Timed out waiting for sandbox to initialize!".to_owned())),
+        Ok(Err(error)) => Err(failed(format!("Unknown exception initializing sandbox: {error}"))),
+        Ok(Ok(Err(error))) => Err(failed(format!("Failed to initialize sandbox: {error}"))),
+        Ok(Ok(Ok(sandbox))) => Ok(sandbox),
+    }
+}
+
+fn cannot_start(error: &std::io::Error) -> Verdict {
+    let text =
+        format!("Unknown exception starting runner: {error}; the host may be out of processes or memory");
+    Verdict::new(TaskState::TaskFailed, text)
+}
+
+/// Checks the task's health for ever, and ends with the reason when it is bad. Tells once that the task runs, and until then
+/// what it waits for.
 async fn watch_health(
     check: Option<HealthCheck>,
     assignment: &Assignment,
-    on_running: impl Fn(String),
+    tell: impl Fn(TaskState, String),
 ) -> String {
     let with_warnings = |text: &str| match assignment.warnings.as_slice() {
         [] => text.to_owned(),
@@ -453,11 +470,13 @@ async fn watch_health(
     };
     let Some(check) = check else {
         tracing::info!("No health-checks defined, will use a no-op health-checker.");
-        on_running(with_warnings("No health-check defined, task is assumed healthy."));
+        let text = with_warnings("No health-check defined, task is assumed healthy.");
+        tell(TaskState::TaskRunning, text);
         return std::future::pending().await;
     };
     let mut counter = Counter::new(&assignment.health);
     let mut is_announced = false;
+    let mut progress = Progress::told_at(Instant::now());
     loop {
         if counter.begin_attempt() {
             match check.make().await {
@@ -465,6 +484,12 @@ async fn watch_health(
                 Err(reason) => {
                     tracing::warn!(reason, "health check failed");
                     counter.on_failure(&reason);
+                    if *counter.verdict() == Health::Starting && progress.is_due(Instant::now()) {
+                        let (attempt, most) = counter.attempts();
+                        let text =
+                            format!("Task is not healthy yet, check {attempt} of at most {most}: {reason}");
+                        tell(TaskState::TaskStarting, one_line(text));
+                    }
                 }
             }
         }
@@ -472,10 +497,50 @@ async fn watch_health(
             Health::Unhealthy(reason) => return reason.clone(),
             Health::Running if !is_announced => {
                 is_announced = true;
-                on_running(with_warnings("Task is healthy."));
+                tell(TaskState::TaskRunning, with_warnings("Task is healthy."));
             }
             Health::Running | Health::Starting => {}
         }
         sleep(assignment.health.interval).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn th_101_a_sandbox_that_cannot_be_made_says_so_in_upstreams_words() {
+        let endless = tokio::spawn(std::future::pending());
+        let verdict = sandbox_made(endless, Duration::from_millis(1)).await.unwrap_err();
+        assert_eq!(
+            (verdict.state, verdict.message.as_str()),
+            (TaskState::TaskFailed, "Timed out waiting for sandbox to initialize!")
+        );
+        let lost = tokio::spawn(std::future::pending());
+        lost.abort();
+        let verdict = sandbox_made(lost, SANDBOX_LIMIT).await.unwrap_err();
+        assert!(verdict.message.starts_with("Unknown exception initializing sandbox: "), "{verdict:?}");
+    }
+
+    #[tokio::test]
+    async fn th_102_a_runner_that_cannot_be_started_says_so_in_upstreams_words() {
+        let order = RunnerOrder {
+            task_file: "task.json".into(),
+            sandbox: "/".into(),
+            checkpoint_root: "/".into(),
+            task_id: "t".into(),
+            host: "h".into(),
+            user: None,
+            ports: std::collections::BTreeMap::new(),
+            working_dir: "/nonexistent".into(),
+        };
+        let flags = Flags::try_read(std::iter::once("thermos_executor".into())).unwrap();
+        let verdict = cannot_start(&Runner::start(&order, &flags).unwrap_err());
+        assert_eq!(verdict.state, TaskState::TaskFailed);
+        assert!(
+            verdict.message.starts_with("Unknown exception starting runner: No such file"),
+            "{verdict:?}"
+        );
     }
 }

@@ -43,6 +43,11 @@ impl Counter {
         &self.verdict
     }
 
+    /// The attempts begun so far, and how many there can be before the task must be healthy.
+    pub const fn attempts(&self) -> (u64, u64) {
+        (self.attempts, self.most_attempts())
+    }
+
     /// A check is about to be made. Whether it still is worth it.
     pub fn begin_attempt(&mut self) -> bool {
         let most = self.most_attempts();

@@ -247,19 +247,124 @@ fn th_111_a_shutdown_is_over_before_the_grace() {
 }
 
 #[test]
-fn th_131_a_task_is_asked_over_http_before_it_is_killed() {
+fn th_110_the_first_bad_verdict_stands() {
+    // Running or starting, it is over its disk limit from the beginning.
+    for (check, states) in [
+        (json!({}), vec![TaskStarting, TaskRunning, TaskFailed]),
+        (json!({"shell": {"shell_command": "false"}}), vec![TaskStarting, TaskFailed]),
+    ] {
+        let mut rig = Rig::start(OWN_USER);
+        let mut job = job_of(&[json!({"name": "p", "cmdline": FOREVER})]);
+        job["task"]["resources"]["disk"] = json!(1 << 20);
+        job["health_check_config"] = json!({"initial_interval_secs": 600, "health_checker": check});
+        fs::create_dir(rig.sandbox()).unwrap();
+        fs::write(rig.sandbox().join("big"), vec![1; 3 << 20]).unwrap();
+        rig.launch(assigned(&job));
+        assert_eq!(rig.end(), Some(0));
+        assert_eq!(rig.states(), states);
+        assert!(rig.wait_state(TaskFailed).starts_with("Disk limit exceeded."));
+    }
+}
+
+#[test]
+fn th_128_a_shell_check_runs_as_the_role_or_as_the_executor() {
+    let own = thermos::os::users::UserDatabase::default()
+        .by_uid(nix::unistd::geteuid().as_raw())
+        .map(|user| user.name)
+        .unwrap();
+    // Without rights, the only role that can be had is one's own.
+    let role = if own == "root" { "nobody" } else { own.as_str() };
+    for (flags, user) in
+        [(&[][..], role), (&["--nosetuid-health-checks"][..], &own), (OWN_USER, own.as_str())]
+    {
+        let mut job = job_of(&[json!({"name": "p", "cmdline": FOREVER})]);
+        let check = json!({"shell": {"shell_command": "id -un; exit 1"}});
+        job["health_check_config"] =
+            json!({"initial_interval_secs": 0, "timeout_secs": 10.0, "health_checker": check});
+        // With both flags nobody is looked up: the role need not exist.
+        let role = if flags == OWN_USER { "nosuch-role" } else { role };
+        let mut rig = Rig::start(flags);
+        rig.launch(assigned_text(&job.to_string(), role, &[]));
+        let message = rig.wait_state(TaskFailed);
+        assert!(message.ends_with(&format!("with output '{user} '")), "{flags:?}: {message}");
+        assert_eq!(rig.end(), Some(0));
+    }
+}
+
+#[test]
+fn a_task_that_takes_long_to_get_healthy_says_why() {
+    let mut job = job_of(&[json!({"name": "p", "cmdline": FOREVER})]);
+    let check = json!({"shell": {"shell_command": "echo no database; exit 1"}});
+    job["health_check_config"] = json!({
+        "initial_interval_secs": 600, "interval_secs": 1, "timeout_secs": 10.0, "health_checker": check,
+    });
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(assigned(&job));
+    let told = wait_for("news", || rig.updates().into_iter().nth(1));
+    assert_eq!(told.0, TaskStarting);
+    assert!(
+        told.1.starts_with("Task is not healthy yet, check ") && told.1.contains(" of at most 601: "),
+        "{}",
+        told.1
+    );
+    assert!(told.1.ends_with("with output 'no database '"), "{}", told.1);
+    rig.kill("t");
+    assert_eq!(rig.end(), Some(0));
+}
+
+/// A server on which every request is answered in turn, or not at all, and what was asked for.
+fn server_of(
+    answers: &'static [bool],
+    on_request: impl Fn(usize) + Send + 'static,
+) -> (i32, std::sync::mpsc::Receiver<String>) {
     let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = i32::from(server.local_addr().unwrap().port());
     let (sender, requests) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        for mut connection in server.incoming().flatten() {
+        for (number, mut connection) in server.incoming().flatten().enumerate() {
             let mut line = String::new();
             let _ = BufReader::new(&connection).read_line(&mut line);
-            let _ = connection
-                .write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             let _ = sender.send(line.trim().to_owned());
+            if answers.get(number) == Some(&true) {
+                let _ = connection
+                    .write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            }
+            on_request(number);
         }
     });
+    (port, requests)
+}
+
+#[test]
+fn th_130_a_task_that_ends_when_asked_gets_no_signal() {
+    let mut rig = Rig::start(OWN_USER);
+    let go = rig.sandbox().join("go");
+    let (port, requests) = server_of(&[false, true], move |number| {
+        if number == 1 {
+            fs::write(&go, "").unwrap();
+        }
+    });
+    let command = "trap 'touch signalled' TERM; touch ready; until test -e go; do sleep 0.05; done";
+    let mut job = job_of(&[json!({"name": "p", "cmdline": command})]);
+    job["lifecycle"] =
+        json!({"http": {"port": "admin", "graceful_shutdown_wait_secs": 60, "shutdown_wait_secs": 60}});
+    rig.launch(assigned_text(&job.to_string(), "nobody", &[("admin", port)]));
+    rig.wait_file("ready");
+    rig.wait_state(TaskRunning);
+    let begin = Instant::now();
+    rig.kill("t");
+    assert_eq!(rig.end(), Some(0));
+    // Neither wait was sat through: the first request was refused, and the second was obeyed.
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+    let asked: Vec<String> = requests.try_iter().collect();
+    assert_eq!(asked, ["POST /quitquitquit HTTP/1.1", "POST /abortabortabort HTTP/1.1"]);
+    assert!(!rig.sandbox().join("signalled").exists());
+    assert_eq!(rig.wait_state(TaskKilled), "Instructed to kill task.");
+}
+
+#[test]
+fn th_131_a_task_is_asked_over_http_before_it_is_killed() {
+    let (port, requests) = server_of(&[true, true], |_| {});
     let mut job = job_of(&[json!({"name": "p", "cmdline": FOREVER})]);
     job["lifecycle"] =
         json!({"http": {"port": "admin", "graceful_shutdown_wait_secs": 1, "shutdown_wait_secs": 1}});

@@ -202,6 +202,32 @@ fn th_68_what_cannot_be_started_fails_at_once_with_the_reason() {
 }
 
 #[test]
+fn a_folder_that_the_user_may_not_pass_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let set_mode = |path: &std::path::Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let rig = Rig::new(&[process("p", "true")]);
+    if !is_root() {
+        // As a single user one is refused already when the logs are made.
+        set_mode(&rig.sandbox(), 0o600);
+        rig.run().fine();
+        set_mode(&rig.sandbox(), 0o700);
+        let text = rig.state().last_run("p").unwrap().reason.clone().unwrap();
+        return assert!(text.contains("cannot make the log folder"), "{text}");
+    }
+    let rig = rig.argument("--setuid=nobody");
+    set_mode(rig.folder.path(), 0o700);
+    rig.run().fine();
+    let text = rig.state().last_run("p").unwrap().reason.clone().unwrap();
+    let named = format!(
+        "({} of uid 0 and gid 0 with mode 0700 lets uid 65534 not pass)",
+        rig.folder.path().display()
+    );
+    assert!(text.contains("Permission denied") && text.contains(&named), "{text}");
+}
+
+#[test]
 fn th_69_a_run_that_cannot_be_prepared_fails_with_the_reason() {
     let rig = Rig::new(&[process("p", "true")]);
     fs::write(rig.sandbox().join(".logs"), "").unwrap();

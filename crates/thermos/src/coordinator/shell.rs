@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
-use nix::unistd::{Gid, Uid, chdir, chroot, setgid, setgroups, setuid};
+use nix::errno::Errno;
+use nix::unistd::{AccessFlags, Gid, Uid, access, chdir, chroot, setgid, setgroups, setuid};
 
 use super::output::{Output, Wiring};
 use super::{Assignment, Credentials};
@@ -33,7 +34,7 @@ pub enum SpawnError {
         cause: String,
     },
     /// The sandbox cannot be entered.
-    #[error("cannot enter the working directory {}: {source}; it was removed or its rights were changed", path.display())]
+    #[error("cannot enter the working directory {}: {source}{}; it was removed or its rights were changed", path.display(), refused_at(path))]
     WorkingDir {
         /// Which folder.
         path: PathBuf,
@@ -79,6 +80,25 @@ fn within(root: &Path) -> String {
 fn instead(root: &Path) -> String {
     let sh = root.join("bin/sh");
     if sh.exists() { " (there is only /bin/sh)".to_owned() } else { String::new() }
+}
+
+/// The first folder on the way that this process may not pass, with what refuses it.
+fn refused_at(path: &Path) -> String {
+    let mut way: Vec<&Path> = path.ancestors().collect();
+    way.reverse();
+    let refused = way.into_iter().find(|folder| access(*folder, AccessFlags::X_OK) == Err(Errno::EACCES));
+    let Some((folder, metadata)) = refused.and_then(|folder| Some((folder, fs::metadata(folder).ok()?)))
+    else {
+        return String::new();
+    };
+    format!(
+        " ({} of uid {} and gid {} with mode {:04o} lets uid {} not pass)",
+        folder.display(),
+        metadata.uid(),
+        metadata.gid(),
+        metadata.mode() & 0o7777,
+        Uid::effective()
+    )
 }
 
 /// Prepares this process as the assignment says and starts the shell.
