@@ -33,12 +33,31 @@ pub async fn wait_for<F: Future<Output = bool>>(what: &str, mut condition: impl 
     }
 }
 
+/// A port that no other test has, below the range from which the system takes those of outgoing connections: it is
+/// free again when a part that crashed comes back to it.
+fn free_port() -> u16 {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const FIRST: u32 = 26_700;
+    const COUNT: u32 = 6_000;
+    let start = std::process::id().wrapping_mul(61);
+    for _ in 0..COUNT {
+        let next = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST + next % COUNT).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port from {FIRST} on");
+}
+
 /// Master and agents below one temporary directory.
 pub struct Cluster {
     pub dir: tempfile::TempDir,
     pub master: Option<Master>,
     pub agents: Vec<Option<Agent>>,
     pub master_address: SocketAddr,
+    agent_ports: Vec<u16>,
     pub tune_master: fn(&mut MasterConfig),
     pub tune_agent: fn(&mut AgentConfig),
 }
@@ -57,7 +76,8 @@ impl Cluster {
             dir: tempfile::tempdir().unwrap(),
             master: None,
             agents: Vec::new(),
-            master_address: "127.0.0.1:0".parse().unwrap(),
+            master_address: SocketAddr::from(([127, 0, 0, 1], free_port())),
+            agent_ports: (0..=agents).map(|_| free_port()).collect(),
             tune_master,
             tune_agent,
         };
@@ -87,7 +107,7 @@ impl Cluster {
     pub fn agent_config(&self, i: usize) -> AgentConfig {
         let host = format!("agent-{i}");
         let mut config = AgentConfig::new(self.master_address.to_string(), self.agent_dir(i), host.clone());
-        config.port = 0;
+        config.port = self.agent_ports[i];
         config.resources = parse_resources("cpus:4;mem:4096;disk:20000;ports:[31000-32000]", "*").unwrap();
         config.attributes = parse_attributes(&format!("host:{host};rack:a")).unwrap();
         config.launcher = PathBuf::from(env!("CARGO_BIN_EXE_mesos-local"));

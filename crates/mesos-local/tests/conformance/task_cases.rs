@@ -197,6 +197,8 @@ async fn mesos_s36_ends_of_executors_are_reported_with_their_cause() {
         ("nine", "kill -9 $$", 9, "was ended by signal 9 (SIGKILL)"),
         ("none", "exec /no/such/program", 127 << 8, "exited with status 127"),
     ] {
+        // What is freed piece by piece is not offered piece by piece.
+        assert_eq!(scheduler.call(call_of(call::Type::Suppress)).await, 202);
         scheduler
             .call(scheduler::Call::accept(vec![offer.id.clone()], vec![task_with(&offer, id, command)], 0.0))
             .await;
@@ -209,8 +211,7 @@ async fn mesos_s36_ends_of_executors_are_reported_with_their_cause() {
         assert!(message.contains("stderr"), "{message}");
         let folder = sandbox(&cluster, &offer, &scheduler, id);
         assert!(processes_in(&folder).is_empty(), "an executor leaves nothing behind");
-        offer = scheduler.offer().await;
-        scheduler.call(scheduler::Call::decline(vec![offer.id], 0.0)).await;
+        assert_eq!(scheduler.call(call_of(call::Type::Revive)).await, 202);
         offer = scheduler.offer().await;
     }
 }
