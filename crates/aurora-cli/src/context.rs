@@ -12,6 +12,10 @@ use crate::arguments::ClusterJobKey;
 use crate::failure::Failure;
 use crate::local_state;
 
+/// How a person starts the cluster on this machine.
+const START_LOCAL: &str =
+    "`aurora local up FILE…`, or name the directory of one that runs in AURORA_LOCAL_DIR";
+
 /// What a verb works with.
 #[derive(Debug, Default)]
 pub struct Context {
@@ -31,7 +35,7 @@ impl Context {
                 let root = std::env::var_os("AURORA_CONFIG_ROOT").map(PathBuf::from);
                 let home = std::env::var_os("HOME").map(PathBuf::from);
                 let paths = Clusters::default_paths(root.as_deref(), home.as_deref());
-                let local = Cluster::at(local_state::CLUSTER, &local_state::scheduler_uri());
+                let local = local_cluster();
                 Clusters::load(&paths, local)?
             }
         };
@@ -46,10 +50,33 @@ impl Context {
         if let Some(client) = self.clients.get(cluster) {
             return Ok(Arc::clone(client));
         }
-        let client = Arc::new(Client::new(self.clusters()?.get(cluster)?)?);
+        let found = self.clusters()?.get(cluster)?;
+        let client = Client::new(found)?;
+        let client = if is_not_started(found) { client.not_started(START_LOCAL) } else { client };
+        let client = Arc::new(client);
         self.clients.insert(cluster.to_owned(), Arc::clone(&client));
         Ok(client)
     }
+}
+
+impl Context {
+    /// The names of the clusters that someone has set up: all of the files, and the one on this machine if it runs.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn cluster_names(&mut self) -> Result<Vec<String>, Failure> {
+        let clusters = self.clusters()?.iter().filter(|cluster| !is_not_started(cluster));
+        Ok(clusters.map(|cluster| cluster.name.clone()).collect())
+    }
+}
+
+fn local_cluster() -> Cluster {
+    Cluster::at(local_state::CLUSTER, &local_state::scheduler_uri())
+}
+
+/// Whether this is the cluster on this machine, no file says otherwise, and `aurora local up` does not run.
+fn is_not_started(cluster: &Cluster) -> bool {
+    !local_state::is_running() && *cluster == local_cluster()
 }
 
 /// The page of a job.

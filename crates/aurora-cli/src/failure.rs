@@ -44,7 +44,7 @@ impl From<ClientError> for Failure {
             | ClientError::BadAddress { .. } => ExitCode::InvalidConfiguration,
             ClientError::Unauthorized { .. } => ExitCode::AuthError,
             ClientError::NotRetried { .. } => ExitCode::NetworkError,
-            ClientError::TimedOut { .. } => ExitCode::Timeout,
+            ClientError::TimedOut { .. } | ClientError::NotStarted { .. } => ExitCode::Timeout,
             ClientError::Setup(_) | ClientError::Reply { .. } => ExitCode::UnknownError,
         };
         Self::new(code, error.to_string())

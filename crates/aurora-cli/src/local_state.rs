@@ -117,9 +117,19 @@ pub fn default_dir() -> PathBuf {
 /// Where the scheduler of the local cluster is: what its state says if it runs, else the usual place.
 #[must_use]
 pub fn scheduler_uri() -> String {
-    LocalState::read(&default_dir())
-        .filter(|state| state.supervisor.is_alive() || state.scheduler.is_some_and(ProcessIdentity::is_alive))
-        .map_or_else(|| format!("http://127.0.0.1:{HTTP_PORT}"), |state| state.scheduler_uri)
+    running().map_or_else(|| format!("http://127.0.0.1:{HTTP_PORT}"), |state| state.scheduler_uri)
+}
+
+/// Whether a local cluster runs, or is being started.
+#[must_use]
+pub fn is_running() -> bool {
+    running().is_some()
+}
+
+fn running() -> Option<LocalState> {
+    let state = LocalState::read(&default_dir())?;
+    let is_alive = state.supervisor.is_alive() || state.scheduler.is_some_and(ProcessIdentity::is_alive);
+    is_alive.then_some(state)
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ use crate::retry::{RetryPolicy, is_idempotent};
 
 const ENCODING: Encoding = Encoding::Json;
 const CONTENT_TYPE: &str = "application/vnd.apache.thrift.json";
+/// Failures that are told at once; later ones are told at most this often.
+const TOLD_AT_ONCE: u32 = 2;
+const TELL_INTERVAL: Duration = Duration::from_secs(10);
 /// How long a connection may take to come about. An answer may take any time, as upstream's.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -26,6 +29,7 @@ pub struct Client {
     cluster: String,
     base: Url,
     retry: RetryPolicy,
+    start_command: Option<&'static str>,
     sequence: AtomicI32,
 }
 
@@ -35,6 +39,9 @@ enum Failure {
     Final(ClientError),
     /// The scheduler has certainly not carried the call out.
     NotReceived(String),
+    /// There was no connection, which behind a proxy or a redirect says nothing about the scheduler: counts as unknown,
+    /// as it does for upstream.
+    NoConnection(String),
     /// The scheduler may have carried the call out.
     Unknown(String),
 }
@@ -66,6 +73,7 @@ impl Client {
             cluster: cluster.name.clone(),
             base,
             retry: RetryPolicy::default(),
+            start_command: None,
             sequence: AtomicI32::new(1),
         })
     }
@@ -74,6 +82,14 @@ impl Client {
     #[must_use]
     pub fn with_retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;
+        self
+    }
+
+    /// The same client for a scheduler that nobody has started yet: without a connection it is not waited for, but the
+    /// command is named that starts it.
+    #[must_use]
+    pub fn not_started(mut self, start_command: &'static str) -> Self {
+        self.start_command = Some(start_command);
         self
     }
 
@@ -89,6 +105,7 @@ impl Client {
     /// If no try has brought an answer.
     pub async fn call<A: Arguments>(&self, arguments: &A) -> Result<Response, ClientError> {
         let start = Instant::now();
+        let mut told = Told::default();
         loop {
             let last = match self.call_once(arguments).await {
                 Ok(response) if response.response_code == Some(ResponseCode::ErrorTransient) => {
@@ -99,20 +116,26 @@ impl Client {
                         .filter_map(|detail| detail.message)
                         .collect::<Vec<_>>()
                         .join(", ");
-                    warn!("Connection error with scheduler: {failure}, reconnecting...");
+                    told.tell(&format!("Connection error with scheduler: {failure}, reconnecting..."));
                     failure
                 }
                 Ok(response) => return Ok(response),
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::NotReceived(failure)) => {
-                    warn!("Connection error with scheduler: {failure}, reconnecting...");
+                    told.tell(&format!("Connection error with scheduler: {failure}, reconnecting..."));
                     failure
                 }
-                Err(Failure::Unknown(failure)) if is_idempotent(A::RPC) => {
-                    warn!("Transport error communicating with scheduler: {failure}, retrying...");
+                Err(Failure::NoConnection(failure)) if let Some(start_command) = self.start_command => {
+                    let cluster = self.cluster.clone();
+                    return Err(ClientError::NotStarted { cluster, failure, start_command });
+                }
+                Err(Failure::NoConnection(failure) | Failure::Unknown(failure)) if is_idempotent(A::RPC) => {
+                    told.tell(&format!(
+                        "Transport error communicating with scheduler: {failure}, retrying..."
+                    ));
                     failure
                 }
-                Err(Failure::Unknown(failure)) => {
+                Err(Failure::NoConnection(failure) | Failure::Unknown(failure)) => {
                     return Err(ClientError::NotRetried { failure });
                 }
             };
@@ -134,7 +157,7 @@ impl Client {
     pub async fn try_once<A: Arguments>(&self, arguments: &A) -> Result<Response, ClientError> {
         self.call_once(arguments).await.map_err(|failure| match failure {
             Failure::Final(error) => error,
-            Failure::NotReceived(last) | Failure::Unknown(last) => {
+            Failure::NotReceived(last) | Failure::NoConnection(last) | Failure::Unknown(last) => {
                 ClientError::TimedOut { method: A::RPC.as_str(), cluster: self.cluster.clone(), last }
             }
         })
@@ -175,6 +198,26 @@ impl Client {
     }
 }
 
+/// What was said of the failures of one call: a person wants to know that there are some, not to read each of them.
+#[derive(Default)]
+struct Told {
+    failures: u32,
+    last: Option<Instant>,
+}
+
+impl Told {
+    fn tell(&mut self, text: &str) {
+        self.failures += 1;
+        let is_due = self.last.is_none_or(|last| last.elapsed() >= TELL_INTERVAL);
+        if is_due || self.failures <= TOLD_AT_ONCE {
+            self.last = Some(Instant::now());
+            warn!("{text}");
+        } else {
+            debug!("{text}");
+        }
+    }
+}
+
 /// TLS that accepts no server.
 fn trusting_nobody() -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -186,12 +229,10 @@ fn trusting_nobody() -> ClientConfig {
 
 fn unreachable_scheduler(url: &str, error: &reqwest::Error) -> Failure {
     let failure = format!("cannot reach the scheduler at {url}: {}", root_cause(error));
-    // A connection that was refused counts as unknown, as it does for upstream: behind a proxy or a redirect it says
-    // nothing about the scheduler.
-    if error.is_connect() && error.is_timeout() {
-        Failure::NotReceived(failure)
-    } else {
-        Failure::Unknown(failure)
+    match (error.is_connect(), error.is_timeout()) {
+        (true, true) => Failure::NotReceived(failure),
+        (true, false) => Failure::NoConnection(failure),
+        (false, _) => Failure::Unknown(failure),
     }
 }
 

@@ -54,6 +54,16 @@ pub enum ClientError {
         /// What happened to the request.
         failure: String,
     },
+    /// The scheduler does not run, and it is known how to start it.
+    #[error("no scheduler runs for the cluster {cluster}: {failure}\n  start it with {start_command}")]
+    NotStarted {
+        /// Name of the cluster.
+        cluster: String,
+        /// What happened to the request.
+        failure: String,
+        /// How to start it, for a person.
+        start_command: &'static str,
+    },
     /// All tries have failed.
     #[error("Timed out attempting to issue {method} to {cluster}\n  last failure: {last}")]
     TimedOut {

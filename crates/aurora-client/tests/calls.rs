@@ -153,3 +153,20 @@ async fn nobody_on_the_port_is_said_to_be_that() {
     assert!(text.contains("cannot reach the scheduler at"), "{text}");
     assert!(text.contains("connection refused"), "{text}");
 }
+
+#[tokio::test]
+async fn a_scheduler_that_was_not_started_is_not_waited_for() {
+    let gone = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let client = |address: &str| client(address).not_started("`aurora local up FILE…`");
+    let error = client(&gone).call(&GetTierConfigs::default()).await.unwrap_err();
+    assert!(matches!(error, ClientError::NotStarted { .. }), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.starts_with("no scheduler runs for the cluster west: cannot reach the scheduler at"),
+        "{text}"
+    );
+    assert!(text.ends_with("start it with `aurora local up FILE…`"), "{text}");
+}

@@ -19,7 +19,7 @@ pub async fn matching_jobs(
         return Ok(vec![key]);
     }
     let clusters: Vec<String> = match pattern.cluster.as_str() {
-        "*" => context.clusters()?.iter().map(|cluster| cluster.name.clone()).collect(),
+        "*" => context.cluster_names()?,
         one => vec![one.to_owned()],
     };
     let is_glob = pattern.role.contains(['*', '?', '[']);
