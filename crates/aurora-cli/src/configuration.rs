@@ -1,6 +1,8 @@
 //! Config files: loading them, choosing a job, and filling in its tier (`spec/cli.md` §5.1).
 
-use std::io::{ErrorKind, IsTerminal};
+mod report;
+
+use std::io::ErrorKind;
 use std::path::Path;
 
 use aurora_api::thrift::rpc::GetTierConfigs;
@@ -32,10 +34,9 @@ impl Configuration {
             aurora_config::load(path, &load_options).map_err(|problems| match std::fs::metadata(path) {
                 // Compat: scripts know the words of upstream's language.
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    let text = format!("[Errno 2] No such file or directory: '{}'", path.display());
-                    format!("{text}\n{}", explain(&problems))
+                    format!("[Errno 2] No such file or directory: '{}'", path.display())
                 }
-                _ => summary(&problems),
+                _ => report::problems(&problems),
             })?;
         if !file.printed().is_empty() {
             output::print_error(file.printed().trim_end());
@@ -53,7 +54,7 @@ impl Configuration {
     pub fn translated(&self, key: &ClusterJobKey) -> Result<TranslatedJob, String> {
         let ClusterJobKey { cluster, role, environment, name } = key;
         let selector = JobSelector::new(cluster, role, environment, name);
-        let job = self.file.translate(&selector).map_err(|problems| summary(&problems))?;
+        let job = self.file.translate(&selector).map_err(|problems| report::problems(&problems))?;
         warn(&job.warnings);
         Ok(job)
     }
@@ -62,7 +63,7 @@ impl Configuration {
     pub fn all_jobs(&self) -> Result<Vec<TranslatedJob>, String> {
         let count = self.file.jobs().len();
         let jobs = (0..count).map(|index| {
-            let job = self.file.translate_at(index).map_err(|problems| summary(&problems))?;
+            let job = self.file.translate_at(index).map_err(|problems| report::problems(&problems))?;
             warn(&job.warnings);
             Ok(job)
         });
@@ -72,18 +73,8 @@ impl Configuration {
 
 fn warn(warnings: &Diagnostics) {
     if !warnings.items.is_empty() {
-        output::print_error(&explain(warnings));
+        output::print_error(&report::warnings(warnings));
     }
-}
-
-/// The first problem in one line, which is what scripts look at, then all of them with their places.
-fn summary(problems: &Diagnostics) -> String {
-    let first = problems.items.first().map_or("", |first| first.message.as_str());
-    format!("{first}\n{}", explain(problems))
-}
-
-fn explain(problems: &Diagnostics) -> String {
-    problems.render(std::io::stderr().is_terminal()).trim_end().to_owned()
 }
 
 /// The failure of a command whose config is at fault.

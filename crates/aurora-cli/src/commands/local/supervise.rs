@@ -169,7 +169,7 @@ async fn live(
     let client = Client::new(&Cluster::at(CLUSTER, &cluster.state.scheduler_uri))?;
     wait_for_scheduler(cluster, &client).await?;
     screen.step(&format!("scheduler: {}/scheduler", cluster.state.scheduler_uri));
-    screen.step(&format!("tasks run as {}, whatever their role: this needs no root", own_name()));
+    screen.step(&format!("tasks run as {}, who started this, whatever their role", own_name()));
 
     let names = jobs::create(&client, jobs, screen).await?;
     let up_since = Instant::now();
@@ -236,12 +236,38 @@ fn print_where_to_look(cluster: &LocalCluster<'_>, names: &[JobName], screen: &S
     screen.print("");
 }
 
-/// Whoever runs this, by name if the environment has it: the C library's look-up does not work in a static program.
+/// Whoever runs this. The C library's look-up does not work in a static program.
 fn own_name() -> String {
-    let uid = nix::unistd::getuid();
-    std::env::var("USER").map_or_else(|_| format!("user {uid}"), |name| format!("{name} (uid {uid})"))
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let uid = nix::unistd::geteuid().as_raw();
+    name_in(&users, uid)
+        .map(str::to_owned)
+        .or_else(|| std::env::var("USER").ok())
+        .unwrap_or_else(|| format!("user {uid}"))
+}
+
+/// The name of a user in the text of `/etc/passwd`: `name:password:uid:…`.
+fn name_in(users: &str, uid: u32) -> Option<&str> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
+    })
 }
 
 fn failure(text: String) -> Failure {
     Failure::new(ExitCode::CommandFailure, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_in;
+
+    #[test]
+    fn a_user_is_found_by_number() {
+        let users = "root:x:0:0::/root:/bin/sh\n# broken\nalice:x:1000:1000::/home/alice:/bin/sh\n";
+        assert_eq!(name_in(users, 1000), Some("alice"));
+        assert_eq!(name_in(users, 0), Some("root"));
+        assert_eq!(name_in(users, 100), None);
+    }
 }

@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a task that ran in an earlier run may be without news: the scheduler asks Mesos about it first.
 const NEWS_LIMIT: Duration = Duration::from_secs(10);
 
+/// The message that every task without a health check has; here it would only hide the others.
+const ASSUMED_HEALTHY: &str = "No health-check defined";
+
 /// What was told already.
 #[derive(Debug)]
 pub struct Watch {
@@ -79,6 +82,9 @@ impl Watch {
         let told = self.told.entry(task_id(task)).or_default();
         let new = events.iter().skip(*told);
         *told = events.len();
+        if self.is_end_of_earlier_run(task) {
+            return Vec::new();
+        }
         let instance = format!("{}/{}", job_name(task), instance_id(task));
         let host = task.assigned_task.as_ref().and_then(|assigned| assigned.slave_host.as_deref());
         new.filter_map(|event| {
@@ -89,12 +95,22 @@ impl Watch {
                 _ => String::new(),
             };
             let message = match event.message.as_deref() {
-                Some(message) if !message.is_empty() => format!("  ({message})"),
+                Some(message) if !message.is_empty() && !message.starts_with(ASSUMED_HEALTHY) => {
+                    format!("  ({message})")
+                }
                 _ => String::new(),
             };
             Some((at_ms, format!("{instance} {status}{host}{message}")))
         })
         .collect()
+    }
+
+    /// Whether this is a task of an earlier run that its stop has ended, of which the scheduler learns only now.
+    fn is_end_of_earlier_run(&self, task: &ScheduledTask) -> bool {
+        let events = task.task_events.as_deref().unwrap_or_default();
+        let first = events.first().and_then(|event| event.timestamp);
+        let is_of_earlier_run = first.is_some_and(|first| first < self.since_ms);
+        is_of_earlier_run && task.status.is_some_and(is_terminal) && self.start.elapsed() <= NEWS_LIMIT
     }
 
     async fn explain_pending(&mut self, tasks: &[ScheduledTask], client: &Client, screen: &Screen) {
