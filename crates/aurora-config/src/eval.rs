@@ -1,6 +1,7 @@
 //! The evaluator: walks the syntax tree. It has no way to reach the network, start programs or write; what it reads is
 //! bounded by `LoadOptions`, and what it spends by [`budget`].
 
+mod assign;
 mod attributes;
 mod budget;
 mod builtins;
@@ -13,6 +14,7 @@ mod expr;
 mod format;
 mod hash;
 mod interp;
+mod items;
 mod iter;
 mod methods;
 mod modules;

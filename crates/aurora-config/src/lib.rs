@@ -1,7 +1,7 @@
 //! The `.aurora` language: parser, evaluator, loader, checks and translation to thrift.
 //!
 //! [`load`] evaluates a file; [`LoadedFile::jobs`] lists its jobs; [`LoadedFile::translate`] selects one, checks it and
-//! gives what the scheduler is sent. Everything that can be wrong with a file comes back as [`Diagnostics`]: all
+//! gives what the scheduler is sent; [`LoadedFile::lint`] says all there is to say about a file. Everything that can be wrong with a file comes back as [`Diagnostics`]: all
 //! problems at once, each with its place, its cause and a remedy.
 //!
 //! The rooms: `parse` (text to our own syntax tree), `eval` (the tree walker), `load` (files, bindings, selection),
@@ -20,6 +20,9 @@ mod parse;
 mod syntax;
 mod translate;
 
+pub use aurora_model::schema::{json_schema, reference as schema_reference};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use load::{JobSelector, ListedJob, LoadOptions, LoadedFile, SelectorError, load, load_text};
+pub use load::{
+    Correction, JobSelector, ListedJob, LoadOptions, LoadedFile, SelectorError, corrections, load, load_text,
+};
 pub use translate::TranslatedJob;

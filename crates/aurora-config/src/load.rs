@@ -1,10 +1,12 @@
 //! Loading: a file and its includes, or JSON, to jobs; then one of them, checked and translated.
 
 mod key;
+mod lint;
 mod run;
 
 use std::path::{Path, PathBuf};
 
+use aurora_api::thrift::JobUpdateSettings;
 use aurora_model::schema;
 use aurora_model::{Environment, Raw, Ref, UnknownKeys};
 
@@ -16,6 +18,7 @@ use crate::{check, explain, translate};
 
 pub(crate) use key::is_identifier;
 pub use key::{JobSelector, SelectorError};
+pub use lint::{Correction, corrections};
 
 /// How a configuration is loaded.
 #[derive(Debug, Clone, Default)]
@@ -296,6 +299,19 @@ impl LoadedFile {
             Some(job) => self.translate_job(job),
             None => Err(self.problem(Diagnostic::error("no-job", format!("there is no job number {index}")))),
         }
+    }
+
+    /// How the job is updated, all of its instances (`spec/config.md` §5.7).
+    ///
+    /// # Errors
+    /// No job or several match, or everything that is wrong with the one that does.
+    pub fn update_settings(&self, selector: &JobSelector) -> Result<JobUpdateSettings, Diagnostics> {
+        let job = self.select(selector)?;
+        let context =
+            check::Context { sources: &self.sources, bound_names: &self.bound_names, name: &job.key.name };
+        check::check(&job.value, &context)
+            .and_then(|checked| translate::update_settings(&checked.job))
+            .map_err(|problems| Diagnostics::new(problems, self.sources.clone()))
     }
 
     fn translate_job(&self, job: &Job) -> Result<TranslatedJob, Diagnostics> {

@@ -1,11 +1,14 @@
 //! A checked job to thrift, field by field as `spec/config.md` §5 has it.
 
 mod task;
+mod update;
 
 use aurora_api::thrift::{CronCollisionPolicy, Identity, JobConfiguration, JobKey};
 
 use crate::check::{Checked, view};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+
+pub(crate) use update::update_settings;
 
 /// A job ready for the scheduler.
 #[derive(Debug)]

@@ -81,6 +81,19 @@ fn pain_6_a_binding_hidden_by_a_field() {
 }
 
 #[test]
+fn pain_7_a_binding_changes_what_it_names_only() {
+    let text = job(
+        "class Profile(Struct):\n  x = Default(String, '0')\n  y = Default(String, 'y{{x}}')",
+        "contact='{{profile.x}} {{profile.y}}').bind(profile=Profile()",
+    );
+    let mut options = options();
+    options.bindings.push(("profile.x".to_owned(), "1".to_owned()));
+    let file = aurora_config::load_text("t.aurora".as_ref(), text, &options).unwrap();
+    let translated = file.translate_at(0).unwrap();
+    assert_eq!(translated.configuration.task_config.unwrap().contact_email.as_deref(), Some("1 y0"));
+}
+
+#[test]
 fn pain_8_a_dict_is_addressed_with_dots() {
     assert_says(
         &errors(&job("", "contact='{{m[k]}}').bind(m={'k': 'v'}")),
@@ -175,6 +188,51 @@ def ordered(*orders, **kw):
   ps = [Process(name=n, cmdline='x', final=(n == 'z')) for n in ['install', 'run', 'z']]
   return Task(name='t', processes=ps, constraints=sum(orders, []), resources=Resources(cpu=1, ram=GB, disk=GB))
 ";
+
+#[test]
+fn pain_17_explicit_update_strategies() {
+    use aurora_api::thrift::{JobUpdateSettings, JobUpdateStrategy};
+    let settings = |arguments: &str| -> Result<JobUpdateSettings, String> {
+        let file = evaluate(&job("", &format!("update_config=UpdateConfig({arguments})"))).unwrap();
+        file.update_settings(&"local/www/devel/j".parse().unwrap())
+            .map_err(|problems| problems.lines().join("\n"))
+    };
+    let plain = settings("").unwrap();
+    assert_eq!(plain.update_group_size, Some(1));
+    assert_eq!(plain.min_wait_in_instance_running_ms, Some(45_000));
+    assert_eq!(plain.block_if_no_pulses_after_ms, None);
+    assert!(matches!(plain.update_strategy, Some(JobUpdateStrategy::QueueStrategy(_))));
+    let batch =
+        settings("update_strategy=BatchUpdateStrategy(batch_size=3, autopause_after_batch=True)").unwrap();
+    assert_eq!((batch.update_group_size, batch.wait_for_batch_completion), (Some(3), Some(true)));
+    let Some(JobUpdateStrategy::BatchStrategy(strategy)) = batch.update_strategy else {
+        panic!("no batches")
+    };
+    assert_eq!((strategy.group_size, strategy.autopause_after_batch), (Some(3), Some(true)));
+    let queue =
+        settings("update_strategy=QueueUpdateStrategy(batch_size=7), pulse_interval_secs=60").unwrap();
+    assert_eq!((queue.update_group_size, queue.wait_for_batch_completion), (Some(7), Some(false)));
+    assert_eq!(queue.block_if_no_pulses_after_ms, Some(60_000));
+    let sizes = settings("update_strategy=VariableBatchUpdateStrategy(batch_sizes=[1, 5])").unwrap();
+    assert_eq!(sizes.update_group_size, Some(1));
+    let Some(JobUpdateStrategy::VarBatchStrategy(strategy)) = sizes.update_strategy else {
+        panic!("no sizes")
+    };
+    assert_eq!(strategy.group_sizes, Some(vec![1, 5]));
+    for (arguments, message) in [
+        ("batch_size=0", "Batch size should be greater than 0"),
+        ("watch_secs=-1", "less than 0"),
+        ("pulse_interval_secs=59", "Pulse interval seconds must be at least 60 seconds."),
+        (
+            "update_strategy=BatchUpdateStrategy(), wait_for_batch_completion=True",
+            "Ambiguous update configuration.",
+        ),
+        ("update_strategy=BatchUpdateStrategy(), batch_size=2", "Ambiguous update configuration."),
+        ("update_strategy=VariableBatchUpdateStrategy(batch_sizes=[1, 0])", "must be positive"),
+    ] {
+        assert_says(&settings(arguments).unwrap_err(), &[message]);
+    }
+}
 
 #[test]
 fn pain_18_an_order_of_unknown_processes() {
@@ -314,6 +372,17 @@ fn pain_34_includes() {
     assert_says(&problem.lines()[0], &["main.aurora:1:1", "no such file", "did you mean base.aurora?"]);
     let problem = load_in(&folder, "loop.aurora").err().unwrap();
     assert_says(&problem.to_string(), &["includes itself", "loop.aurora"]);
+}
+
+#[test]
+fn pain_35_data_of_a_newer_client() {
+    use aurora_model::{UnknownKeys, schema};
+    let translated = translate(&job("", "")).unwrap();
+    let mut data: serde_json::Value = serde_json::from_str(&translated.json).unwrap();
+    data["newer"] = serde_json::json!(1);
+    data["task"]["processes"][0]["newer"] = serde_json::json!({"a": 1});
+    assert!(schema::job().from_json(&data, UnknownKeys::Ignore).is_ok());
+    assert!(schema::job().from_json(&data, UnknownKeys::Reject).is_err());
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! then as types made from them.
 
 mod aurora;
+mod editor;
+mod manual;
 mod policy;
 mod table;
 mod thermos;
@@ -16,6 +18,8 @@ use crate::raw::Raw;
 use crate::types::{Signature, Type};
 use crate::value::Value;
 
+pub use editor::json_schema;
+pub use manual::reference;
 pub use table::{Constant, EnumTable, FieldTable, Layer, Presence, StructTable, TypeTable};
 
 /// Name of the executor that runs Thermos tasks, `AURORA_EXECUTOR_NAME` in config files.

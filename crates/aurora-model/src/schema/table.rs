@@ -146,4 +146,19 @@ impl Constant {
             Self::Entries(entries) => Raw::map(entries.iter().map(|(key, value)| (*key, value.raw()))),
         }
     }
+
+    /// The default as JSON.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Int(number) => (*number).into(),
+            Self::Float(number) => (*number).into(),
+            Self::Bool(truth) => (*truth).into(),
+            Self::Text(text) => (*text).into(),
+            Self::EmptyList => serde_json::Value::Array(Vec::new()),
+            Self::Entries(entries) => {
+                entries.iter().map(|(key, value)| ((*key).to_owned(), value.json())).collect()
+            }
+        }
+    }
 }
