@@ -2,19 +2,27 @@
 //!
 //! Reads answer from the published view. Writes go through the driver, and their replies come when they are durable.
 
+mod add_instances;
 mod create_job;
 mod envelope;
+mod force_task_state;
 mod get_config_summary;
 mod get_job_summary;
 mod get_jobs;
 mod get_pending_reason;
+mod get_quota;
 mod get_role_summary;
 mod get_tasks_status;
 mod get_tasks_without_configs;
 mod get_tier_configs;
 mod kill_tasks;
 mod populate_job_config;
+mod prune_tasks;
 pub mod query;
+mod reconcile;
+mod restart_shards;
+mod set_quota;
+mod snapshot;
 mod transport;
 
 use std::time::Instant;
@@ -101,6 +109,21 @@ async fn dispatch(app: &App, rpc: Rpc, incoming: Incoming<'_>) -> Result<Respons
     Ok(match rpc {
         Rpc::CreateJob => create_job::answer(app, arguments(incoming)?).await,
         Rpc::KillTasks => kill_tasks::answer(app, arguments(incoming)?).await,
+        Rpc::RestartShards => restart_shards::answer(app, arguments(incoming)?).await,
+        Rpc::AddInstances => add_instances::answer(app, arguments(incoming)?).await,
+        Rpc::GetQuota => get_quota::answer(app, &arguments(incoming)?),
+        Rpc::SetQuota => set_quota::answer(app, arguments(incoming)?).await,
+        Rpc::ForceTaskState => force_task_state::answer(app, arguments(incoming)?).await,
+        Rpc::PruneTasks => prune_tasks::answer(app, arguments(incoming)?).await,
+        Rpc::TriggerExplicitTaskReconciliation => reconcile::explicit(app, arguments(incoming)?).await,
+        Rpc::TriggerImplicitTaskReconciliation => {
+            incoming.skip_body()?;
+            reconcile::implicit(app).await
+        }
+        Rpc::Snapshot => {
+            incoming.skip_body()?;
+            snapshot::answer(app).await
+        }
         Rpc::GetTasksStatus => get_tasks_status::answer(app, &arguments(incoming)?),
         Rpc::GetTasksWithoutConfigs => get_tasks_without_configs::answer(app, &arguments(incoming)?),
         Rpc::GetPendingReason => get_pending_reason::answer(app, &arguments(incoming)?),
@@ -127,6 +150,9 @@ async fn dispatch(app: &App, rpc: Rpc, incoming: Incoming<'_>) -> Result<Respons
     })
 }
 
+#[cfg(test)]
+#[path = "api/admin_tests.rs"]
+mod admin_tests;
 #[cfg(test)]
 #[path = "api/tests.rs"]
 mod tests;

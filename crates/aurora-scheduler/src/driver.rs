@@ -5,17 +5,18 @@
 //! process.
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use aurora_api::amounts::{Millis, Timestamp};
-use scheduler_core::effect::{Batch, Effect};
-use scheduler_core::input::Input;
+use scheduler_core::effect::{Batch, Effect, Reply};
+use scheduler_core::input::{Input, RequestId};
 use scheduler_core::{Core, View, encode_operation};
 use tracing::{debug, info};
 
 use crate::clock::Clock;
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Compressed, Journal, JournalError};
 use crate::outbox::Outbox;
 use crate::queue::InputReceiver;
 use crate::stats::Stats;
@@ -44,8 +45,25 @@ pub struct Driver<J, O, C> {
     timers: Timers,
     snapshots: SnapshotPolicy,
     snapshot_at: Timestamp,
+    /// The snapshot that is being prepared on a thread of its own.
+    preparing: Option<Preparing>,
+    /// Who asked for a snapshot that has not begun.
+    asked: Vec<RequestId>,
     /// The core's time never goes back, whatever the system's clock does.
     latest: Timestamp,
+}
+
+/// How often a snapshot that is being prepared is looked after, if nothing else happens.
+const PREPARING_POLL: Duration = Duration::from_millis(20);
+
+/// A snapshot on its way: encoding and compressing go on beside the loop, which commits further records meanwhile.
+struct Preparing {
+    /// The last record whose effect it holds.
+    covered: u64,
+    started: Instant,
+    thread: JoinHandle<Compressed>,
+    /// Who waits for it.
+    waiting: Vec<RequestId>,
 }
 
 /// The parts of a driver that are not the core.
@@ -82,6 +100,8 @@ impl<J: Journal, O: Outbox, C: Clock> Driver<J, O, C> {
             timers: Timers::default(),
             snapshots,
             snapshot_at: now,
+            preparing: None,
+            asked: Vec::new(),
             latest: now,
         };
         driver.settle(&mut owed)?;
@@ -103,13 +123,19 @@ impl<J: Journal, O: Outbox, C: Clock> Driver<J, O, C> {
                 self.core.handle(input, now, &mut batch);
                 handled += 1;
             }
-            if handled == 0 {
-                continue;
+            if handled > 0 {
+                self.settle(&mut batch)?;
+                self.stats.count("driver_inputs", handled);
+                self.stats.time("driver_batch", started.elapsed());
             }
-            self.settle(&mut batch)?;
-            self.stats.count("driver_inputs", handled);
-            self.stats.time("driver_batch", started.elapsed());
+            if self.preparing.as_ref().is_some_and(|preparing| preparing.thread.is_finished()) {
+                self.finish_snapshot()?;
+            }
             self.snapshot_if_due(now)?;
+        }
+        while self.preparing.is_some() {
+            self.finish_snapshot()?;
+            self.snapshot_if_asked()?;
         }
         info!("the driver has handled its last input");
         Ok(())
@@ -133,6 +159,7 @@ impl<J: Journal, O: Outbox, C: Clock> Driver<J, O, C> {
             match effect {
                 Effect::SetTimer { key, at } => self.timers.set(key, at),
                 Effect::CancelTimer(key) => self.timers.cancel(&key),
+                Effect::Snapshot(id) => self.asked.push(id),
                 other => self.outbox.release(other),
             }
         }
@@ -142,16 +169,52 @@ impl<J: Journal, O: Outbox, C: Clock> Driver<J, O, C> {
     fn snapshot_if_due(&mut self, now: Timestamp) -> Result<(), JournalError> {
         let records = self.journal.records_since_snapshot();
         let is_late = now.since(self.snapshot_at) >= self.snapshots.interval;
-        if records < self.snapshots.records && !(is_late && records > 0) {
+        let is_due = records >= self.snapshots.records || (is_late && records > 0);
+        if is_due && self.preparing.is_none() {
+            self.snapshot_at = now;
+            return self.begin_snapshot();
+        }
+        self.snapshot_if_asked()
+    }
+
+    fn snapshot_if_asked(&mut self) -> Result<(), JournalError> {
+        if self.asked.is_empty() || self.preparing.is_some() {
             return Ok(());
         }
-        let started = Instant::now();
-        let state = self.core.snapshot();
-        self.journal.snapshot(&state)?;
-        self.snapshot_at = now;
+        self.begin_snapshot()
+    }
+
+    /// Begins a snapshot of the state as it is, which is committed: this runs only after [`Self::settle`].
+    fn begin_snapshot(&mut self) -> Result<(), JournalError> {
+        let frozen = self.core.freeze();
+        let thread = std::thread::Builder::new()
+            .name("snapshot".to_owned())
+            .spawn(move || Compressed::of(&frozen.encode()))
+            .map_err(JournalError::Thread)?;
+        self.preparing = Some(Preparing {
+            covered: self.journal.last_record(),
+            started: Instant::now(),
+            thread,
+            waiting: std::mem::take(&mut self.asked),
+        });
+        Ok(())
+    }
+
+    /// Waits for the snapshot that is being prepared and writes it.
+    fn finish_snapshot(&mut self) -> Result<(), JournalError> {
+        let Some(Preparing { covered, started, thread, waiting }) = self.preparing.take() else {
+            return Ok(());
+        };
+        let state = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let prepared = started.elapsed();
+        self.journal.snapshot(covered, &state)?;
         self.stats.count("scheduler_log_snapshots", 1);
         self.stats.time("scheduler_log_snapshot", started.elapsed());
-        debug!(records, bytes = state.len(), "snapshot taken");
+        self.stats.time("scheduler_log_snapshot_persist", started.elapsed() - prepared);
+        debug!(covered, bytes = state.size(), "snapshot taken");
+        for id in waiting {
+            self.outbox.release(Effect::Reply(id, Reply::Done(Vec::new())));
+        }
         Ok(())
     }
 
@@ -162,8 +225,14 @@ impl<J: Journal, O: Outbox, C: Clock> Driver<J, O, C> {
 
     fn until_next_timer(&mut self) -> Option<Duration> {
         let now = self.now();
-        let next = self.timers.next()?;
-        Some(Duration::from_millis(u64::try_from(next.since(now).0).unwrap_or(0)))
+        let next = self
+            .timers
+            .next()
+            .map(|next| Duration::from_millis(u64::try_from(next.since(now).0).unwrap_or(0)));
+        if self.preparing.is_none() {
+            return next;
+        }
+        Some(next.map_or(PREPARING_POLL, |next| next.min(PREPARING_POLL)))
     }
 }
 

@@ -15,7 +15,7 @@ use scheduler_core::input::{Change, Request, RequestId};
 use tempfile::TempDir;
 
 use super::*;
-use crate::journal::LocalJournal;
+use crate::journal::{Compressed, LocalJournal};
 use crate::queue::input_queue;
 use crate::testing::config;
 
@@ -38,8 +38,12 @@ impl Journal for Failing {
         self.journal.commit(records)
     }
 
-    fn snapshot(&mut self, state: &[u8]) -> Result<(), JournalError> {
-        self.journal.snapshot(state)
+    fn last_record(&self) -> u64 {
+        self.journal.last_record()
+    }
+
+    fn snapshot(&mut self, covered: u64, state: &Compressed) -> Result<(), JournalError> {
+        self.journal.snapshot(covered, state)
     }
 
     fn records_since_snapshot(&self) -> u64 {
@@ -179,4 +183,35 @@ fn a_snapshot_takes_the_place_of_many_records() {
     assert!(journal.records_since_snapshot() < 50);
     drop(journal);
     assert_eq!(stored(folder.path()).len(), 10);
+}
+
+#[test]
+fn a_snapshot_is_answered_once_it_is_durable() {
+    let folder = TempDir::new().unwrap();
+    let (core, owed, journal) = recovered(folder.path());
+    let replies = Replies::default();
+    let shell = Shell {
+        journal,
+        outbox: replies.clone(),
+        clock: TestClock,
+        views: Arc::new(ArcSwap::from_pointee(core.view())),
+        stats: Stats::default(),
+        snapshots: SnapshotPolicy { records: 1_000_000, interval: Millis::from_secs(3600) },
+    };
+    let driver = Driver::start(core, owed, shell).unwrap();
+    let (sender, receiver) = input_queue();
+    sender.send_now(create(1));
+    for id in [2, 3] {
+        let user = Arc::from("u");
+        sender.send_now(Input::Request(Request { id: RequestId(id), user, change: Change::Snapshot }));
+    }
+    sender.send_now(create(4));
+    sender.close();
+    driver.run(&receiver).unwrap();
+    let answered: BTreeSet<u64> = replies.0.lock().unwrap().iter().map(|(id, _)| id.0).collect();
+    assert_eq!(answered, BTreeSet::from([1, 2, 3, 4]));
+    let (journal, held) = LocalJournal::open(folder.path()).unwrap();
+    assert!(held.snapshot.is_some());
+    drop(journal);
+    assert_eq!(stored(folder.path()), BTreeSet::from([1, 4]));
 }

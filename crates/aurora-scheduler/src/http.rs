@@ -4,6 +4,7 @@ mod agents;
 mod endpoints;
 mod offers;
 mod pending;
+mod quotas;
 mod structdump;
 mod vars;
 
@@ -76,6 +77,7 @@ pub fn router(app: AppState) -> Router {
         .route("/agents", get(agents::agents))
         .route("/slaves", get(agents::agents))
         .route("/maintenance", get(agents::maintenance))
+        .route("/quotas", get(quotas::quotas))
         .route("/tiers", get(endpoints::tiers))
         .route("/cron", get(endpoints::cron))
         .route("/structdump", get(structdump::usage))

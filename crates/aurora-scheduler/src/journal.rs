@@ -10,6 +10,7 @@ mod snapshot;
 use std::path::PathBuf;
 
 pub use local::LocalJournal;
+pub use snapshot::Compressed;
 
 use crate::flags::amounts::TimeAmount;
 
@@ -33,11 +34,15 @@ pub trait Journal: Send {
     /// Whether the records are durable is then unknown: the caller must end the process and recover.
     fn commit(&mut self, records: &[Vec<u8>]) -> Result<(), JournalError>;
 
-    /// Makes a snapshot of the state after all committed records durable, and forgets the records it covers.
+    /// The number of the last committed record; they are numbered without gaps.
+    fn last_record(&self) -> u64;
+
+    /// Makes a snapshot of the state after the record `covered` durable, and forgets the records up to it. Later ones may
+    /// have been committed meanwhile: they stay.
     ///
     /// # Errors
     /// As for [`Journal::commit`].
-    fn snapshot(&mut self, state: &[u8]) -> Result<(), JournalError>;
+    fn snapshot(&mut self, covered: u64, state: &Compressed) -> Result<(), JournalError>;
 
     /// How many records a recovery would replay now.
     fn records_since_snapshot(&self) -> u64;
@@ -112,6 +117,9 @@ pub enum JournalError {
         #[source]
         source: Box<redb::Error>,
     },
+    /// No thread could be started to prepare a snapshot.
+    #[error("cannot start a thread for a snapshot of the journal: check the limit of threads of this user")]
+    Thread(#[source] std::io::Error),
     /// A test made it fail.
     #[cfg(test)]
     #[error("this commit was made to fail")]

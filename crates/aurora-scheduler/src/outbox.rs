@@ -42,8 +42,8 @@ impl<S: CallSender> Outbox for World<S> {
                 }
             }
             Effect::Count { name, by } => self.stats.count(name, by),
-            // The driver keeps timers itself.
-            Effect::SetTimer { .. } | Effect::CancelTimer(_) => {}
+            // The driver keeps timers and makes snapshots itself.
+            Effect::SetTimer { .. } | Effect::CancelTimer(_) | Effect::Snapshot(_) => {}
         }
     }
 }

@@ -15,7 +15,7 @@ use aurora_api::thrift::{DecodeError, decode_binary, encode_binary};
 use crate::handle::Core;
 use crate::operation::{ConfigId, Operation};
 use crate::state::{Inconsistent, State};
-use records::{Snapshot, StoredConfig, StoredHost, StoredOperation, StoredTask};
+use records::{Snapshot, StoredConfig, StoredHost, StoredOperation, StoredQuota, StoredTask};
 
 /// The layout of snapshots that this program writes, and the newest it reads.
 const SNAPSHOT_VERSION: i32 = 1;
@@ -79,8 +79,24 @@ pub(crate) fn decode_operation(bytes: &[u8], state: &State) -> Result<Operation,
     stored.read(|id| state.configs().get(id).cloned())
 }
 
+/// The durable state at one moment, to be encoded elsewhere. It shares with the core what neither changes.
+#[derive(Clone, Debug)]
+pub struct Frozen(State);
+
+impl Frozen {
+    /// The whole state. [`Core::recover`] takes it, with the operations made since.
+    pub fn encode(&self) -> Vec<u8> {
+        encode_snapshot(&self.0)
+    }
+}
+
 impl Core {
-    /// The whole durable state. [`Core::recover`] takes it, with the operations made since.
+    /// The durable state as it is now, for a snapshot. Cheap: its cost is that of the configurations, not of the tasks.
+    pub fn freeze(&self) -> Frozen {
+        Frozen(self.state.clone())
+    }
+
+    /// The whole durable state, encoded. See [`Frozen::encode`].
     pub fn snapshot(&self) -> Vec<u8> {
         encode_snapshot(&self.state)
     }
@@ -94,6 +110,7 @@ fn encode_snapshot(state: &State) -> Vec<u8> {
         configs: Some(state.configs().iter().map(|(id, config)| StoredConfig::new(id, config)).collect()),
         tasks: Some(tables.tasks().map(|(task, config)| StoredTask::new(task, config)).collect()),
         hosts: Some(tables.hosts().map(|host| StoredHost::from(&**host)).collect()),
+        quotas: Some(tables.quotas().map(|(role, quota)| StoredQuota::new(role, quota)).collect()),
     })
 }
 
@@ -114,6 +131,9 @@ pub(crate) fn decode_snapshot(bytes: &[u8]) -> Result<State, CodecError> {
     }
     for host in snapshot.hosts.into_iter().flatten() {
         apply(&mut state, Operation::SaveHost(Arc::new(host.read()?)))?;
+    }
+    for quota in snapshot.quotas.into_iter().flatten() {
+        apply(&mut state, quota.read()?)?;
     }
     for task in snapshot.tasks.into_iter().flatten() {
         let (task, config) = task.read(|id| state.configs().get(id).cloned())?;

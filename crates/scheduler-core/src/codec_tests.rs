@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use aurora_api::amounts::Timestamp;
+use aurora_api::amounts::{Megabytes, MilliCpus, Timestamp};
 use aurora_api::ids::{AgentId, HostName};
 use aurora_api::task::TaskStatus::Running;
 use aurora_api::task::{Assignment, TaskEvent};
@@ -8,6 +8,7 @@ use aurora_api::task::{Assignment, TaskEvent};
 use super::*;
 use crate::bench::*;
 use crate::operation::{HostAttributes, MaintenanceMode};
+use crate::quota::Quota;
 
 fn task() -> Arc<Task> {
     Arc::new(Task {
@@ -46,6 +47,10 @@ fn operations() -> Vec<Operation> {
         Operation::SaveTask { task: task(), config: ConfigId(7) },
         Operation::RemoveTask(TaskId::new("r-prod-j-3-x")),
         Operation::RemoveConfig(ConfigId(7)),
+        Operation::SaveQuota {
+            role: Arc::from("r"),
+            quota: Quota { cpus: MilliCpus(1500), ram: Megabytes(64), disk: Megabytes(32) },
+        },
     ]
 }
 
@@ -63,11 +68,13 @@ fn every_operation_reads_back_as_it_is_written() {
 fn a_snapshot_reads_back_as_it_is_written() {
     let mut state = State::default();
     operations()[..4].iter().for_each(|operation| state.apply(operation).unwrap());
+    state.apply(&operations()[6]).unwrap();
     let bytes = encode_snapshot(&state);
     let read = decode_snapshot(&bytes).unwrap();
     assert_eq!(encode_snapshot(&read), bytes);
     assert_eq!(read.task(&task().id), Some(&task()));
     assert_eq!(read.configs().uses(ConfigId(7)), 1);
+    assert_eq!(read.tables().quota("r").cpus, MilliCpus(1500));
 }
 
 #[test]

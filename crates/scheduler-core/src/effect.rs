@@ -77,6 +77,8 @@ pub enum Effect {
     },
     /// Tasks were deleted from the history, or while nothing had been launched for them: for logs and streams.
     TasksRemoved(Vec<Arc<Task>>),
+    /// Make a snapshot of the state as it is with this batch, then answer the request.
+    Snapshot(RequestId),
     /// A counter of `/vars` grows (`spec/scheduler.md` §10.3).
     Count {
         /// Its name.

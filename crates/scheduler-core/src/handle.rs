@@ -8,7 +8,7 @@ use aurora_api::ids::TaskId;
 use imbl::OrdMap;
 
 use crate::config::{CoreConfig, Identity};
-use crate::effect::{Batch, CounterName, Effect, TimerKey};
+use crate::effect::{Batch, CounterName, Effect, Reply, TimerKey};
 use crate::explain::Explanation;
 use crate::input::{Change, Input, MesosEvent, Request};
 use crate::offers::Offers;
@@ -122,9 +122,28 @@ impl Core {
 
     fn on_request(&mut self, Request { id, user, change }: Request, step: &mut Step<'_>) {
         let reply = match change {
+            Change::Snapshot => {
+                step.batch.effects.push(Effect::Snapshot(id));
+                return;
+            }
             Change::CreateJob(job) => self.create_job(&job, step),
             Change::KillTasks { job, instances, message } => {
                 self.kill_tasks(&job, instances.as_ref(), message.as_deref(), &user, step)
+            }
+            Change::RestartInstances { job, instances } => {
+                self.restart_instances(&job, &instances, &user, step)
+            }
+            Change::AddInstances { job, instance, count } => self.add_instances(&job, instance, count, step),
+            Change::SetQuota { role, quota } => self.set_quota(&role, quota, step),
+            Change::ForceStatus { task, status } => self.force_status(&task, status, &user, step),
+            Change::PruneTasks(tasks) => self.prune_on_request(&tasks, step),
+            Change::ReconcileExplicit { batch_size } => {
+                self.reconcile_explicit(batch_size, step);
+                Reply::Done(Vec::new())
+            }
+            Change::ReconcileImplicit => {
+                self.reconcile_implicit(step);
+                Reply::Done(Vec::new())
             }
         };
         step.batch.effects.push(Effect::Reply(id, reply));

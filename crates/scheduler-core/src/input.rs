@@ -1,6 +1,7 @@
 //! What goes into the core: requests of users, events of Mesos, timers that fired.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use aurora_api::amounts::{Resources, Timestamp};
@@ -9,6 +10,7 @@ use aurora_api::job::JobConfiguration;
 use aurora_api::task::TaskStatus;
 
 use crate::effect::TimerKey;
+use crate::quota::Quota;
 
 /// One thing that happened. The core handles them one by one, each with the time it was taken from the queue.
 #[derive(Clone, Debug)]
@@ -50,6 +52,47 @@ pub enum Change {
         /// The user's words, for the tasks' events.
         message: Option<Arc<str>>,
     },
+    /// `restartShards`: all of these, which must be active.
+    RestartInstances {
+        /// The job.
+        job: JobKey,
+        /// Which instances.
+        instances: BTreeSet<u32>,
+    },
+    /// `addInstances`: more of the kind of an active one.
+    AddInstances {
+        /// The job.
+        job: JobKey,
+        /// Whose configuration they get.
+        instance: u32,
+        /// How many.
+        count: u32,
+    },
+    /// `setQuota`.
+    SetQuota {
+        /// The role.
+        role: Arc<str>,
+        /// What its production tasks may take together.
+        quota: Quota,
+    },
+    /// `forceTaskState`: as if Mesos had told so.
+    ForceStatus {
+        /// The task.
+        task: TaskId,
+        /// Its new status.
+        status: TaskStatus,
+    },
+    /// `pruneTasks`: forget those of these tasks that have ended.
+    PruneTasks(Vec<TaskId>),
+    /// `triggerExplicitTaskReconciliation`.
+    ReconcileExplicit {
+        /// How many tasks to ask about at once; `None` is the flag's number.
+        batch_size: Option<NonZeroUsize>,
+    },
+    /// `triggerImplicitTaskReconciliation`.
+    ReconcileImplicit,
+    /// `snapshot`: answered by the shell, once a snapshot that holds all before it is durable.
+    Snapshot,
 }
 
 /// What Mesos told, in the scheduler's terms.

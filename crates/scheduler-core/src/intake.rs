@@ -26,7 +26,7 @@ impl Core {
         }
         // Updates and kills may have been lost while nobody listened.
         if self.state.tables().assigned().next().is_some() {
-            self.reconcile_explicit(step);
+            self.reconcile_explicit(None, step);
         }
         for status in BEING_KILLED {
             for id in self.state.tables().with_status(status) {

@@ -24,6 +24,9 @@ impl Core {
         if !(1..=max).contains(&job.instance_count) {
             return invalid(format!("Instance count must be between 1 and {max} inclusive."));
         }
+        if let Err(refused) = self.check_quota(&job.task, job.instance_count) {
+            return refused;
+        }
         let mut config = Arc::clone(&job.task);
         if self.config.policy.legacy_constraints {
             config = with_default_diversity(&config).map_or(config, Arc::new);
@@ -69,6 +72,62 @@ impl Core {
         }
         step.count("thrift_workload_killTasks", killed);
         Reply::Done(if killed == 0 { vec!["No tasks to kill.".to_owned()] } else { Vec::new() })
+    }
+
+    pub(crate) fn restart_instances(
+        &mut self,
+        job: &JobKey,
+        instances: &BTreeSet<u32>,
+        user: &str,
+        step: &mut Step<'_>,
+    ) -> Reply {
+        let stored = self.state.tables().job(job);
+        let active = |instance: &u32| stored.and_then(|job| job.active_of(*instance)).cloned();
+        let Some(tasks) = instances.iter().map(active).collect::<Option<Vec<TaskId>>>() else {
+            return invalid("Not all requested shards are active.");
+        };
+        let reason: Arc<str> = Arc::from(format!("Restarted by {user}"));
+        for task in &tasks {
+            // Compat: those that are not on an agent yet stay as they are.
+            let restart = StatusChange::to(task, TaskStatus::Restarting).because(Arc::clone(&reason));
+            self.change_status(&restart, step);
+        }
+        step.count("thrift_workload_restartShards", u64::try_from(tasks.len()).unwrap_or(u64::MAX));
+        Reply::Done(Vec::new())
+    }
+
+    pub(crate) fn add_instances(
+        &mut self,
+        job: &JobKey,
+        instance: u32,
+        count: u32,
+        step: &mut Step<'_>,
+    ) -> Reply {
+        if count == 0 {
+            return invalid("Instance count must be positive.");
+        }
+        let stored = self.state.tables().job(job);
+        let (Some(like), Some(last), Some(active)) = (
+            stored.and_then(|job| job.active_of(instance)).and_then(|id| self.state.task(id)),
+            stored.and_then(|job| job.active().last()).map(|(instance, _)| instance),
+            stored.and_then(|job| u32::try_from(job.active_count()).ok()),
+        ) else {
+            return invalid("No active task found for a given instance ID.");
+        };
+        let config = Arc::clone(&like.config);
+        let max = self.config.policy.tasks_per_job_max;
+        if active.saturating_add(count) > max {
+            return invalid(format!("Instance count must be between 1 and {max} inclusive."));
+        }
+        if let Err(refused) = self.check_quota(&config, count) {
+            return refused;
+        }
+        for instance in (last + 1..).take(usize::try_from(count).unwrap_or(usize::MAX)) {
+            let task = self.new_task(&config, instance);
+            self.admit(task, TaskStatus::Pending, None, step);
+        }
+        step.count("thrift_workload_addInstances", u64::from(count));
+        Reply::Done(Vec::new())
     }
 }
 

@@ -15,6 +15,7 @@ extern crate self as scheduler_core;
 #[path = "../tests/bench/bench.rs"]
 mod bench;
 
+mod admin;
 mod backoff;
 pub mod codec;
 pub mod config;
@@ -27,6 +28,7 @@ mod jobs;
 mod offers;
 pub mod operation;
 mod prune;
+pub mod quota;
 mod reconcile;
 mod recover;
 mod rng;
@@ -37,7 +39,7 @@ mod timeouts;
 pub mod validate;
 pub mod view;
 
-pub use codec::encode_operation;
+pub use codec::{Frozen, encode_operation};
 pub use config::{CoreConfig, Identity};
 pub use effect::{Batch, Effect, Reply, TimerKey};
 pub use handle::Core;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use aurora_api::ids::{AgentId, FrameworkId, HostName, TaskId};
 use aurora_api::task::{Task, TaskConfig};
 
+use crate::quota::Quota;
+
 /// Names a stored task configuration. Equal configurations have one id, so it also names the group of pending tasks that
 /// are scheduled together (`spec/scheduler.md` §2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +38,13 @@ pub enum Operation {
     RemoveTask(TaskId),
     /// What an agent says of itself.
     SaveHost(Arc<HostAttributes>),
+    /// A role's quota is new or changed.
+    SaveQuota {
+        /// The role.
+        role: Arc<str>,
+        /// Its quota.
+        quota: Quota,
+    },
 }
 
 /// The attributes of a host, as its last offer had them.

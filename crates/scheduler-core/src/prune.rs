@@ -77,7 +77,7 @@ impl Core {
         self.prune_tasks(&old, step);
     }
 
-    fn prune_tasks(&mut self, tasks: &[TaskId], step: &mut Step<'_>) {
+    pub(crate) fn prune_tasks(&mut self, tasks: &[TaskId], step: &mut Step<'_>) {
         let before = self.state.tables().len();
         self.delete_tasks(tasks, step);
         let pruned = before - self.state.tables().len();

@@ -1,6 +1,7 @@
 //! Asking Mesos for the truth (`spec/scheduler.md` §8.1).
 
 use std::collections::VecDeque;
+use std::num::NonZeroUsize;
 
 use aurora_api::amounts::Timestamp;
 use aurora_api::ids::TaskId;
@@ -12,6 +13,8 @@ use crate::handle::{Core, Session, Step};
 #[derive(Debug, Default)]
 pub(crate) struct Reconciliation {
     waiting: VecDeque<TaskId>,
+    /// How many are asked about at once, this time.
+    batch_size: usize,
     next_explicit: Timestamp,
     next_implicit: Timestamp,
     next_batch: Timestamp,
@@ -33,7 +36,7 @@ impl Core {
         }
         self.reconciliation.next_explicit = step.now + self.config.reconciliation_explicit_interval;
         step.set_timer(TimerKey::ReconcileExplicit, self.reconciliation.next_explicit);
-        self.reconcile_explicit(step);
+        self.reconcile_explicit(None, step);
     }
 
     pub(crate) fn on_reconcile_implicit(&mut self, step: &mut Step<'_>) {
@@ -42,6 +45,11 @@ impl Core {
         }
         self.reconciliation.next_implicit = step.now + self.config.reconciliation_implicit_interval;
         step.set_timer(TimerKey::ReconcileImplicit, self.reconciliation.next_implicit);
+        self.reconcile_implicit(step);
+    }
+
+    /// Asks about every task that Mesos knows of us.
+    pub(crate) fn reconcile_implicit(&mut self, step: &mut Step<'_>) {
         step.count("reconciliation_implicit_runs", 1);
         if self.session == Session::Open {
             step.batch.effects.push(Effect::Reconcile(Vec::new()));
@@ -49,9 +57,11 @@ impl Core {
     }
 
     /// Asks about every task that should be on an agent, a batch now and the others one by one.
-    pub(crate) fn reconcile_explicit(&mut self, step: &mut Step<'_>) {
+    pub(crate) fn reconcile_explicit(&mut self, batch_size: Option<NonZeroUsize>, step: &mut Step<'_>) {
         step.count("reconciliation_explicit_runs", 1);
         self.reconciliation.waiting = self.state.tables().assigned().map(|task| task.id.clone()).collect();
+        self.reconciliation.batch_size =
+            batch_size.map_or(self.config.reconciliation_batch_size, NonZeroUsize::get);
         self.reconciliation.next_batch = step.now;
         self.send_reconciliation_batch(step);
     }
@@ -65,7 +75,7 @@ impl Core {
         if self.reconciliation.waiting.is_empty() || self.reconciliation.next_batch > step.now {
             return;
         }
-        let count = self.config.reconciliation_batch_size.min(self.reconciliation.waiting.len());
+        let count = self.reconciliation.batch_size.min(self.reconciliation.waiting.len());
         let tasks: Vec<_> = self
             .reconciliation
             .waiting

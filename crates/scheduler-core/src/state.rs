@@ -88,6 +88,7 @@ impl State {
                 }
             }
             Operation::SaveHost(host) => self.tables.save_host(host),
+            Operation::SaveQuota { role, quota } => self.tables.save_quota(role, *quota),
         }
         Ok(())
     }

@@ -393,6 +393,7 @@ fn sched_173_the_defaults_are_part_of_the_stored_job() {
     let mut config = quiet_config();
     config.policy.legacy_constraints = true;
     let mut bench = Bench::subscribed(config);
+    bench.grant_quota(accepted.key().role());
     bench.create(TaskConfig::clone(&accepted.task), 1);
     assert_eq!(bench.active(accepted.key(), 0).unwrap().config, accepted.task);
 }
@@ -403,6 +404,7 @@ fn sched_175_agents_without_the_attributes_say_so() {
     config.policy.legacy_constraints = true;
     let reason = |attributes: &[(&str, &[&str])]| {
         let mut bench = Bench::subscribed(config.clone());
+        bench.grant_quota("r");
         bench.create(production(service("r/prod/j")), 1);
         bench.offer(offer("a", resources(4.0, 4096, 4096), attributes));
         bench.tick(Millis(10));

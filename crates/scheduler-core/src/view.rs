@@ -10,6 +10,7 @@ use imbl::OrdMap;
 use crate::explain::Explanation;
 use crate::input::Offer;
 use crate::operation::{ConfigId, HostAttributes};
+use crate::quota::{Consumption, Quota};
 pub use crate::state::JobTasks;
 use crate::state::Tables;
 
@@ -91,6 +92,21 @@ impl View {
     /// All hosts that ever offered something, by name.
     pub fn hosts(&self) -> impl Iterator<Item = &Arc<HostAttributes>> {
         self.tables.hosts()
+    }
+
+    /// A role's quota: nothing if none was set.
+    pub fn quota(&self, role: &str) -> Quota {
+        self.tables.quota(role)
+    }
+
+    /// All quotas that were set, by role.
+    pub fn quotas(&self) -> impl Iterator<Item = (&Arc<str>, Quota)> {
+        self.tables.quotas()
+    }
+
+    /// What a role's active tasks take.
+    pub fn consumption(&self, role: &str) -> Consumption {
+        Consumption::of_role(&self.tables, role)
     }
 
     /// The offers held at the moment.

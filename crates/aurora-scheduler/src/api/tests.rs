@@ -15,18 +15,18 @@ const TIERS_CALL: &str = r#"[1,"getTierConfigs",1,0,{}]"#;
 const JSON: &str = "application/vnd.apache.thrift.json";
 const BINARY: &str = "application/vnd.apache.thrift.binary";
 
-async fn daemon() -> (TestDaemon, TempDir) {
+pub(super) async fn daemon() -> (TestDaemon, TempDir) {
     let folder = TempDir::new().unwrap();
     (TestDaemon::start(folder.path(), &[]).await, folder)
 }
 
-fn key(name: &str) -> JobKey {
+pub(super) fn key(name: &str) -> JobKey {
     let text = |text: &str| Some(text.to_owned());
     JobKey { role: text("www-data"), environment: text("prod"), name: text(name) }
 }
 
 /// The job of sample C.
-fn job(name: &str) -> JobConfiguration {
+pub(super) fn job(name: &str) -> JobConfiguration {
     let text = |text: &str| Some(text.to_owned());
     JobConfiguration {
         key: Some(key(name)),
@@ -61,30 +61,30 @@ fn job(name: &str) -> JobConfiguration {
     }
 }
 
-fn task(change: impl FnOnce(&mut TaskConfig)) -> JobConfiguration {
+pub(super) fn task(change: impl FnOnce(&mut TaskConfig)) -> JobConfiguration {
     let mut job = job("other");
     change(job.task_config.as_mut().unwrap());
     job
 }
 
-async fn create(daemon: &TestDaemon, job: JobConfiguration) -> Response {
+pub(super) async fn create(daemon: &TestDaemon, job: JobConfiguration) -> Response {
     daemon.call(&CreateJob { description: Some(job) }).await
 }
 
-fn messages(response: &Response) -> Vec<&str> {
+pub(super) fn messages(response: &Response) -> Vec<&str> {
     let details = response.details.as_ref().unwrap();
     details.iter().filter_map(|detail| detail.message.as_deref()).collect()
 }
 
 #[track_caller]
-fn assert_ok(response: &Response) {
+pub(super) fn assert_ok(response: &Response) {
     assert_eq!(response.response_code, Some(ResponseCode::Ok), "{response:?}");
     assert_eq!(response.server_info.as_ref().unwrap().cluster_name.as_deref(), Some("devcluster"));
     assert!(response.details.is_some());
 }
 
 #[track_caller]
-fn assert_refused(response: &Response, code: ResponseCode, message: &str) {
+pub(super) fn assert_refused(response: &Response, code: ResponseCode, message: &str) {
     assert_eq!(response.response_code, Some(code), "{response:?}");
     assert_eq!(messages(response).first(), Some(&message));
     assert!(response.result.is_none());
@@ -560,7 +560,7 @@ async fn jobs_and_roles_are_summed_up() {
 #[tokio::test]
 async fn a_call_that_is_not_there_yet_says_so() {
     let (daemon, _folder) = daemon().await;
-    let response = daemon.call(&RestartShards::default()).await;
-    let message = "restartShards is not implemented in this version of the scheduler";
+    let response = daemon.call(&ListBackups::default()).await;
+    let message = "listBackups is not implemented in this version of the scheduler";
     assert_refused(&response, ResponseCode::Error, message);
 }

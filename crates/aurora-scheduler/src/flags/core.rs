@@ -247,8 +247,19 @@ pub enum CoreFlagsError {
         #[source]
         source: serde_json::Error,
     },
+    /// The file lacks what it must have.
+    #[error("-tier_config {}: {missing}", file.display())]
+    IncompleteTiers {
+        /// The file.
+        file: PathBuf,
+        /// In upstream's words (`spec/scheduler.md` §4.1).
+        missing: &'static str,
+    },
     /// The default tier is none of the tiers.
-    #[error("-tier_config {} has no tier `{default}`, which it names as the default", file.display())]
+    #[error(
+        "-tier_config {}: Default tier name should match supplied tiers. There is no tier `{default}`",
+        file.display()
+    )]
     NoDefaultTier {
         /// The file.
         file: PathBuf,
@@ -260,22 +271,36 @@ pub enum CoreFlagsError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TierFile {
+    #[serde(default)]
     default: String,
+    #[serde(default)]
     tiers: BTreeMap<String, TierEntry>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TierEntry {
+    #[serde(default)]
     preemptible: bool,
+    #[serde(default)]
     revocable: bool,
 }
 
 fn read_tiers(file: &Path) -> Result<Tiers, CoreFlagsError> {
     let text = fs::read_to_string(file)
         .map_err(|source| CoreFlagsError::UnreadableTiers { file: file.to_owned(), source })?;
+    let incomplete = |missing| Err(CoreFlagsError::IncompleteTiers { file: file.to_owned(), missing });
+    if text.trim().is_empty() {
+        return incomplete("configuration cannot be empty");
+    }
     let read: TierFile = serde_json::from_str(&text)
         .map_err(|source| CoreFlagsError::MalformedTiers { file: file.to_owned(), source })?;
+    if read.default.is_empty() {
+        return incomplete("Default tier name cannot be empty.");
+    }
+    if read.tiers.is_empty() {
+        return incomplete("Tiers cannot be empty.");
+    }
     if !read.tiers.contains_key(&read.default) {
         return Err(CoreFlagsError::NoDefaultTier { file: file.to_owned(), default: read.default });
     }
@@ -396,8 +421,32 @@ mod tests {
         let tiers = read_tiers(&file).unwrap();
         assert!(tiers.is_revocable("a"));
         fs::write(&file, r#"{"default":"b","tiers":{}}"#).unwrap();
-        assert!(read_tiers(&file).unwrap_err().to_string().contains("no tier `b`"));
+        assert!(read_tiers(&file).unwrap_err().to_string().contains("Tiers cannot be empty."));
         fs::write(&file, "{").unwrap();
         assert!(matches!(read_tiers(&file), Err(CoreFlagsError::MalformedTiers { .. })));
+    }
+
+    // The other half, which tier a task gets, is in scheduler-core.
+    #[test]
+    fn sched_112_what_a_file_of_tiers_lacks_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tiers.json");
+        let error = |text: &str| {
+            fs::write(&file, text).unwrap();
+            read_tiers(&file).unwrap_err().to_string()
+        };
+        for (text, message) in [
+            ("", "configuration cannot be empty"),
+            (r#"{"tiers":{"a":{}}}"#, "Default tier name cannot be empty."),
+            (r#"{"default":"a"}"#, "Tiers cannot be empty."),
+            (r#"{"default":"b","tiers":{"a":{}}}"#, "Default tier name should match supplied tiers."),
+        ] {
+            let told = error(text);
+            assert!(told.contains(message), "{told}");
+        }
+        fs::write(&file, r#"{"default":"a","tiers":{"a":{"production":true}}}"#).unwrap();
+        assert!(matches!(read_tiers(&file), Err(CoreFlagsError::MalformedTiers { .. })));
+        fs::write(&file, r#"{"default":"a","tiers":{"a":{}}}"#).unwrap();
+        assert!(read_tiers(&file).unwrap().tiers["a"].is_production());
     }
 }

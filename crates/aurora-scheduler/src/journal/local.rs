@@ -13,7 +13,7 @@ use redb::{
     TableError, WriteTransaction,
 };
 
-use super::{Journal, JournalError, Recovered, record, snapshot};
+use super::{Compressed, Journal, JournalError, Recovered, record};
 
 /// The file's name within the folder.
 const FILE_NAME: &str = "journal.redb";
@@ -71,7 +71,10 @@ impl LocalJournal {
     ) -> Result<(), JournalError> {
         let storage =
             |source| JournalError::Storage { action, file: self.file.clone(), source: Box::new(source) };
-        let transaction = self.database.begin_write().map_err(|error| storage(error.into()))?;
+        let mut transaction = self.database.begin_write().map_err(|error| storage(error.into()))?;
+        // With one phase a damaged newest header would pass for a commit that a crash cut short, and the last batch would
+        // silently be gone. With two it is reported.
+        transaction.set_two_phase_commit(true);
         write(&transaction).map_err(storage)?;
         transaction.commit().map_err(|error| storage(error.into()))
     }
@@ -94,16 +97,21 @@ impl Journal for LocalJournal {
         Ok(())
     }
 
-    fn snapshot(&mut self, state: &[u8]) -> Result<(), JournalError> {
-        let covered = self.last_record;
-        let compressed = snapshot::compress(state);
+    fn last_record(&self) -> u64 {
+        self.last_record
+    }
+
+    fn snapshot(&mut self, covered: u64, state: &Compressed) -> Result<(), JournalError> {
+        let covers_all = covered == self.last_record;
         self.transact("write a snapshot to", |transaction| {
             transaction.delete_table(SNAPSHOT)?;
-            transaction.delete_table(RECORDS)?;
-            transaction.open_table(RECORDS)?;
+            if covers_all {
+                transaction.delete_table(RECORDS)?;
+            }
+            transaction.open_table(RECORDS)?.retain_in(..=covered, |_, _| false)?;
             let mut parts = 0;
             let mut table = transaction.open_table(SNAPSHOT)?;
-            for (number, part) in (0_u64..).zip(compressed.chunks(snapshot::PART_BYTES)) {
+            for (number, part) in (0_u64..).zip(state.parts()) {
                 table.insert(number, record::seal(number, part).as_slice())?;
                 parts = number + 1;
             }
@@ -224,7 +232,7 @@ impl LocalJournal {
         let snapshot = if snapshot_parts.is_empty() {
             None
         } else {
-            let state = snapshot::decompress(&snapshot_parts.concat())
+            let state = Compressed::decompress(&snapshot_parts.concat())
                 .map_err(|error| damaged(&file, "the snapshot", error.to_string()))?;
             Some(state)
         };

@@ -27,6 +27,24 @@ fn a_new_journal_is_empty() {
     assert_eq!(journal.records_since_snapshot(), 0);
 }
 
+fn snapshot_now(journal: &mut LocalJournal, state: &[u8]) -> Result<(), JournalError> {
+    journal.snapshot(journal.last_record(), &Compressed::of(state))
+}
+
+#[test]
+fn records_made_while_a_snapshot_was_prepared_are_kept() {
+    let folder = TempDir::new().unwrap();
+    let (mut journal, _) = LocalJournal::open(folder.path()).unwrap();
+    journal.commit(&records(&["a", "b"])).unwrap();
+    let covered = journal.last_record();
+    journal.commit(&records(&["c", "d"])).unwrap();
+    journal.snapshot(covered, &Compressed::of(b"ab")).unwrap();
+    assert_eq!(journal.records_since_snapshot(), 2);
+    drop(journal);
+    let (_, recovered) = LocalJournal::open(folder.path()).unwrap();
+    assert_eq!(recovered, Recovered { snapshot: Some(b"ab".to_vec()), records: records(&["c", "d"]) });
+}
+
 #[test]
 fn committed_records_and_snapshots_are_there_after_a_restart() {
     let folder = TempDir::new().unwrap();
@@ -39,7 +57,7 @@ fn committed_records_and_snapshots_are_there_after_a_restart() {
 
     let (mut journal, recovered) = LocalJournal::open(folder.path()).unwrap();
     assert_eq!(recovered, Recovered { snapshot: None, records: records(&["a", "b", "c"]) });
-    journal.snapshot(b"abc").unwrap();
+    snapshot_now(&mut journal, b"abc").unwrap();
     assert_eq!(journal.records_since_snapshot(), 0);
     journal.commit(&records(&["d"])).unwrap();
     drop(journal);
@@ -53,7 +71,7 @@ fn committed_records_and_snapshots_are_there_after_a_restart() {
 fn an_empty_state_is_a_snapshot_too() {
     let folder = TempDir::new().unwrap();
     let (mut journal, _) = LocalJournal::open(folder.path()).unwrap();
-    journal.snapshot(b"").unwrap();
+    snapshot_now(&mut journal, b"").unwrap();
     drop(journal);
     let (_, recovered) = LocalJournal::open(folder.path()).unwrap();
     assert_eq!(recovered.snapshot, Some(Vec::new()));
@@ -147,7 +165,7 @@ proptest! {
             since.extend(batch);
             if snapshot {
                 let taken: Vec<u8> = state.unwrap_or_default().into_iter().chain(since.concat()).collect();
-                journal.snapshot(&taken).unwrap();
+                snapshot_now(&mut journal, &taken).unwrap();
                 state = Some(taken);
                 since.clear();
             }
@@ -185,6 +203,27 @@ proptest! {
         match LocalJournal::open(folder.path()) {
             Ok((_, recovered)) => prop_assert_eq!(recovered.records, written),
             Err(error) => prop_assert!(matches!(error, JournalError::Damaged { .. }), "{}", error),
+        }
+    }
+}
+
+/// The newest of the two commit slots in the header rots: the batch it committed must not be forgotten silently.
+#[test]
+fn a_damaged_header_never_loses_a_batch_silently() {
+    let folder = TempDir::new().unwrap();
+    let (mut journal, _) = LocalJournal::open(folder.path()).unwrap();
+    journal.commit(&records(&["a"])).unwrap();
+    journal.commit(&records(&["b"])).unwrap();
+    // An orderly end would write the header once more.
+    let folder = crashed_copy(&journal);
+    let path = folder.path().join(FILE_NAME);
+    let intact = fs::read(&path).unwrap();
+    for offset in (0..512).step_by(5) {
+        let mut damaged = intact.clone();
+        damaged[offset] = !damaged[offset];
+        fs::write(&path, damaged).unwrap();
+        if let Ok((_, recovered)) = LocalJournal::open(folder.path()) {
+            assert_eq!(recovered.records, records(&["a", "b"]), "byte {offset} of the header");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aurora_api::amounts::{Megabytes, MilliCpus};
 use aurora_api::ids::{AgentId, FrameworkId, HostName, TaskId};
 use aurora_api::task::{Assignment, Task, TaskConfig, TaskEvent};
 use aurora_api::thrift::{self, List, Map, Set};
@@ -10,6 +11,7 @@ use aurora_api::{thrift_struct, thrift_union};
 
 use super::{CodecError, FindConfig, TaskRecord};
 use crate::operation::{ConfigId, HostAttributes, MaintenanceMode, Operation};
+use crate::quota::Quota;
 use crate::state::Inconsistent;
 
 thrift_union! {
@@ -27,6 +29,8 @@ thrift_union! {
         5 "removeTask" => RemoveTask(String),
         /// `Operation::SaveHost`.
         6 "saveHost" => SaveHost(StoredHost),
+        /// `Operation::SaveQuota`.
+        7 "saveQuota" => SaveQuota(StoredQuota),
     }
 }
 
@@ -95,6 +99,42 @@ thrift_struct! {
         4 "tasks" => tasks: List<StoredTask>,
         /// Hosts by name.
         5 "hosts" => hosts: List<StoredHost>,
+        /// Quotas by role.
+        6 "quotas" => quotas: List<StoredQuota>,
+    }
+}
+
+thrift_struct! {
+    /// A role's quota.
+    pub struct StoredQuota {
+        /// The role.
+        1 "role" => role: String,
+        /// Thousandths of a core.
+        2 "milliCpus" => milli_cpus: i64,
+        /// Memory in MB.
+        3 "ramMb" => ram_mb: i64,
+        /// Disk in MB.
+        4 "diskMb" => disk_mb: i64,
+    }
+}
+
+impl StoredQuota {
+    pub(super) fn new(role: &str, quota: Quota) -> Self {
+        Self {
+            role: Some(role.to_owned()),
+            milli_cpus: Some(quota.cpus.0),
+            ram_mb: Some(quota.ram.0),
+            disk_mb: Some(quota.disk.0),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<Operation, CodecError> {
+        let quota = Quota {
+            cpus: MilliCpus(needed(self.milli_cpus, "milliCpus")?),
+            ram: Megabytes(needed(self.ram_mb, "ramMb")?),
+            disk: Megabytes(needed(self.disk_mb, "diskMb")?),
+        };
+        Ok(Operation::SaveQuota { role: Arc::from(needed(self.role, "role")?), quota })
     }
 }
 
@@ -107,6 +147,7 @@ impl From<&Operation> for StoredOperation {
             Operation::SaveTask { task, config } => Self::SaveTask(StoredTask::new(task, *config)),
             Operation::RemoveTask(id) => Self::RemoveTask(id.to_string()),
             Operation::SaveHost(host) => Self::SaveHost(StoredHost::from(&**host)),
+            Operation::SaveQuota { role, quota } => Self::SaveQuota(StoredQuota::new(role, *quota)),
         }
     }
 }
@@ -126,6 +167,7 @@ impl StoredOperation {
             }
             Self::RemoveTask(id) => Operation::RemoveTask(TaskId::new(id)),
             Self::SaveHost(stored) => Operation::SaveHost(Arc::new(stored.read()?)),
+            Self::SaveQuota(stored) => stored.read()?,
         })
     }
 }

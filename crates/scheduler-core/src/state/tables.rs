@@ -9,6 +9,7 @@ use imbl::{OrdMap, OrdSet};
 
 use super::{Inconsistent, JobTasks};
 use crate::operation::{ConfigId, HostAttributes};
+use crate::quota::Quota;
 
 /// A stored task with the id of its configuration.
 #[derive(Clone, Debug)]
@@ -27,6 +28,7 @@ pub(crate) struct Tables {
     /// Tasks that are on an agent (`TaskStatus::is_assigned`).
     by_host: OrdMap<HostName, OrdSet<TaskId>>,
     hosts: OrdMap<HostName, Arc<HostAttributes>>,
+    quotas: OrdMap<Arc<str>, Quota>,
 }
 
 /// When the task's last event happened.
@@ -99,6 +101,19 @@ impl Tables {
 
     pub(crate) fn host_count(&self) -> usize {
         self.hosts.len()
+    }
+
+    /// A role's quota: nothing if it has none.
+    pub(crate) fn quota(&self, role: &str) -> Quota {
+        self.quotas.get(role).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn quotas(&self) -> impl Iterator<Item = (&Arc<str>, Quota)> {
+        self.quotas.iter().map(|(role, quota)| (role, *quota))
+    }
+
+    pub(super) fn save_quota(&mut self, role: &Arc<str>, quota: Quota) {
+        self.quotas.insert(Arc::clone(role), quota);
     }
 
     pub(super) fn save_host(&mut self, host: &Arc<HostAttributes>) {

@@ -11,6 +11,7 @@ use aurora_api::job::JobConfiguration;
 use aurora_api::task::{Constraint, ConstraintRule, Container, ExecutorConfig, Task, TaskConfig, TaskStatus};
 use scheduler_core::effect::{Batch, Effect, Reply, TimerKey};
 use scheduler_core::input::{Change, Input, MesosEvent, Offer, Request, RequestId, StatusUpdate};
+use scheduler_core::quota::Quota;
 use scheduler_core::{Core, CoreConfig, Identity, Operation, encode_operation};
 
 /// When the bench's clock starts.
@@ -134,6 +135,13 @@ impl Bench {
 
     pub fn create(&mut self, config: TaskConfig, instances: u32) -> Reply {
         self.request(Change::CreateJob(job(config, instances))).0
+    }
+
+    /// Gives a role quota for more production tasks than a test has.
+    pub fn grant_quota(&mut self, role: &str) {
+        let quota = Quota::of(&resources(1e6, 1 << 40, 1 << 40));
+        let (reply, _) = self.request(Change::SetQuota { role: Arc::from(role), quota });
+        assert_eq!(reply, Reply::Done(Vec::new()));
     }
 
     pub fn kill_job(&mut self, key: &JobKey) -> (Reply, Vec<Effect>) {

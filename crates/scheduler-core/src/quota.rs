@@ -1,0 +1,153 @@
+//! Quotas of roles, and what counts against them (`spec/scheduler.md` §4.2).
+//!
+//! Executors are not counted. Only production tasks on shared hosts are held to the quota; the rest is told, not limited.
+
+use std::fmt;
+
+use aurora_api::amounts::{Megabytes, MilliCpus, Resources};
+use aurora_api::task::TaskConfig;
+
+use crate::effect::Reply;
+use crate::handle::{Core, Step};
+use crate::operation::Operation;
+use crate::schedule::filter::DEDICATED;
+use crate::state::Tables;
+
+/// The resources that quotas are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// Processor share.
+    pub cpus: MilliCpus,
+    /// Memory.
+    pub ram: Megabytes,
+    /// Disk.
+    pub disk: Megabytes,
+}
+
+impl Quota {
+    /// The part of `resources` that quotas know.
+    pub fn of(resources: &Resources) -> Self {
+        Self { cpus: resources.cpus, ram: resources.ram, disk: resources.disk }
+    }
+
+    /// As resources, of which the others are none.
+    pub fn resources(self) -> Resources {
+        Resources { cpus: self.cpus, ram: self.ram, disk: self.disk, ..Resources::default() }
+    }
+
+    fn times(self, count: u32) -> Self {
+        let times = |amount: i64| amount.saturating_mul(i64::from(count));
+        Self {
+            cpus: MilliCpus(times(self.cpus.0)),
+            ram: Megabytes(times(self.ram.0)),
+            disk: Megabytes(times(self.disk.0)),
+        }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self { cpus: self.cpus + other.cpus, ram: self.ram + other.ram, disk: self.disk + other.disk }
+    }
+
+    fn is_negative(self) -> bool {
+        self.cpus < MilliCpus::ZERO || self.ram < Megabytes::ZERO || self.disk < Megabytes::ZERO
+    }
+
+    /// What of `required` is above it, in words; nothing if it suffices.
+    fn excess(self, required: Self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if required.cpus > self.cpus {
+            lines.push(format!("CPU quota exceeded by {:.2} core(s)", (required.cpus - self.cpus).cores()));
+        }
+        for (name, quota, required) in [("RAM", self.ram, required.ram), ("disk", self.disk, required.disk)] {
+            if required > quota {
+                lines.push(format!("{name} quota exceeded by {}.00 MB", (required - quota).0));
+            }
+        }
+        lines
+    }
+}
+
+impl fmt::Display for Quota {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cpus, ram, disk } = self;
+        write!(formatter, "{{CPU={} core(s), RAM={} MB, disk={} MB}}", cpus.cores(), ram.0, disk.0)
+    }
+}
+
+/// What a role's active tasks take, by the classes that `getQuota` tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Consumption {
+    /// Production, on hosts for all: the only class that is limited.
+    pub production_shared: Quota,
+    /// Production, on dedicated hosts.
+    pub production_dedicated: Quota,
+    /// The rest, on hosts for all.
+    pub other_shared: Quota,
+    /// The rest, on dedicated hosts.
+    pub other_dedicated: Quota,
+}
+
+impl Consumption {
+    pub(crate) fn of_role(tables: &Tables, role: &str) -> Self {
+        let mut sum = Self::default();
+        for (_, job) in tables.jobs().filter(|(key, _)| key.role() == role) {
+            for (_, id) in job.active() {
+                let Some(task) = tables.task(id) else { continue };
+                let class = sum.class_of(&task.config);
+                *class = class.plus(Quota::of(&task.config.resources));
+            }
+        }
+        sum
+    }
+
+    fn class_of(&mut self, config: &TaskConfig) -> &mut Quota {
+        match (config.production, is_dedicated(config)) {
+            (true, false) => &mut self.production_shared,
+            (true, true) => &mut self.production_dedicated,
+            (false, false) => &mut self.other_shared,
+            (false, true) => &mut self.other_dedicated,
+        }
+    }
+}
+
+fn is_dedicated(config: &TaskConfig) -> bool {
+    config.constraints.iter().any(|constraint| &*constraint.name == DEDICATED)
+}
+
+impl Core {
+    /// Whether the role may have so many more tasks of this configuration, or what to tell instead.
+    pub(crate) fn check_quota(&self, config: &TaskConfig, added: u32) -> Result<(), Reply> {
+        if !config.production || is_dedicated(config) {
+            return Ok(());
+        }
+        let role = config.job.role();
+        let tables = self.state.tables();
+        let used = Consumption::of_role(tables, role).production_shared;
+        let required = used.plus(Quota::of(&config.resources).times(added));
+        let excess = tables.quota(role).excess(required);
+        if excess.is_empty() {
+            return Ok(());
+        }
+        Err(Reply::Invalid(vec![format!("Insufficient resource quota: {}", excess.join("; "))]))
+    }
+
+    pub(crate) fn set_quota(&mut self, role: &str, quota: Quota, step: &mut Step<'_>) -> Reply {
+        if quota.is_negative() {
+            return Reply::Invalid(vec![format!("Negative values in: IResourceAggregate{quota}")]);
+        }
+        let used = Consumption::of_role(self.state.tables(), role).production_shared;
+        if !quota.excess(used).is_empty() {
+            return Reply::Invalid(vec![format!(
+                "Quota: IResourceAggregate{quota} is less then current prod reservation: ResourceBag{used}"
+            )]);
+        }
+        if self.state.tables().quota(role) != quota {
+            self.commit(Operation::SaveQuota { role: role.into(), quota }, step);
+        }
+        Reply::Done(Vec::new())
+    }
+}
+
+#[cfg(test)]
+#[path = "quota_tests.rs"]
+mod tests;
