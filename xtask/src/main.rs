@@ -3,6 +3,7 @@
 mod demo;
 mod run;
 mod setup;
+mod sim;
 mod test;
 mod tidy;
 
@@ -14,6 +15,7 @@ cargo xtask <command>
   demo [FILE…]   build the programs and run `aurora local up` (default: examples/hello_world.aurora)
   test           install what the tests need, then run all of them, real Mesos included
   ci             what a change must pass: format, lints, docs, tidy, then `test`
+  sim            run seeds of the simulated cluster (--seeds N [--from S], --seed S [--trace])
   tidy           check the layers between crates and the sizes of files
   codegen        write the code of the Mesos messages anew (--check: only compare)
   setup          only install what the tests need
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Some("ci") => test::ci(),
         Some("tidy") => tidy::run(),
         Some("codegen") => test::codegen(&rest),
+        Some("sim") => sim::run(&rest),
         Some("setup") => setup::run(),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");

@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("aurora-api", &[]),
     ("aurora-model", &[]),
     ("scheduler-core", &["aurora-api"]),
+    ("sim", &["aurora-api", "scheduler-core"]),
     ("aurora-client", &["aurora-api"]),
     ("mesos-v1", &["aurora-api"]),
     ("aurora-config", &["aurora-api", "aurora-model"]),

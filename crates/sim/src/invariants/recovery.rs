@@ -1,0 +1,79 @@
+//! The journal gives back what memory holds, byte for byte.
+
+use std::sync::Arc;
+
+use aurora_api::amounts::Timestamp;
+use aurora_api::ids::TaskId;
+use scheduler_core::effect::Batch;
+use scheduler_core::{Core, CoreConfig, View};
+
+use super::Violation;
+use crate::mirror::Mirror;
+use crate::world::{Journal, identity};
+
+const NAME: &str = "recovery equals memory";
+
+/// Recovers another core from the journal and compares.
+///
+/// # Errors
+/// The bytes differ, or the journal cannot be read.
+pub fn same_bytes(core: &Core, journal: &Journal, config: &CoreConfig) -> Result<(), Violation> {
+    let mut batch = Batch::default();
+    let recovered = Core::recover(
+        config.clone(),
+        identity(),
+        0,
+        journal.snapshot.as_deref(),
+        &journal.records,
+        // Nothing is old enough then to be pruned on the way.
+        Timestamp::ZERO,
+        &mut batch,
+    )
+    .map_err(|error| Violation::new(NAME, format!("the journal cannot be read: {error:?}")))?;
+    if recovered.snapshot() == core.snapshot() {
+        Ok(())
+    } else {
+        Err(Violation::new(NAME, "the snapshot of the recovered core is another"))
+    }
+}
+
+/// Compares memory with what was made durable, for one task.
+///
+/// # Errors
+/// They differ.
+pub fn same_task(view: &View, mirror: &Mirror, id: &TaskId) -> Result<(), Violation> {
+    let (memory, durable) = (view.task(id), mirror.task(id));
+    let is_same = match (memory, durable) {
+        (Some(memory), Some(durable)) => Arc::ptr_eq(memory, durable) || memory == durable,
+        (None, None) => true,
+        _ => false,
+    };
+    if is_same {
+        Ok(())
+    } else {
+        Err(Violation::new(NAME, format!("in memory {memory:?}, durable {durable:?}")))
+    }
+}
+
+/// Compares all tasks, and the counts that the view's indexes give.
+///
+/// # Errors
+/// They differ.
+pub fn same_tasks(view: &View, mirror: &Mirror) -> Result<(), Violation> {
+    for (task, _) in mirror.tasks() {
+        same_task(view, mirror, &task.id)?;
+    }
+    let by_status: usize =
+        aurora_api::task::TaskStatus::ALL.into_iter().map(|status| view.count(status)).sum();
+    let by_job: usize = view.jobs().map(|(_, job)| job.active_count() + job.ended_count()).sum();
+    if (view.task_count(), by_status, by_job) == (mirror.len(), mirror.len(), mirror.len()) {
+        Ok(())
+    } else {
+        let what = format!(
+            "{} tasks in memory, {by_status} by status, {by_job} by job, {} durable",
+            view.task_count(),
+            mirror.len()
+        );
+        Err(Violation::new(NAME, what))
+    }
+}

@@ -1,0 +1,24 @@
+//! A whole cluster around the real [`scheduler_core::Core`], seeded: a Mesos master, agents, executors, users, a journal,
+//! a network, and everything that can go wrong with them, in virtual time.
+//!
+//! One run has two phases. With faults on, things happen and break, and after every step all [`invariants`] are checked
+//! over what the step touched; the whole state now and then. With faults off, the cluster must converge. The same seed
+//! gives the same run, byte for byte.
+//!
+//! Start reading at [`world`], then `world/scheduler.rs`, which is the loop of the real scheduler with crashes in it.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod chance;
+mod event;
+pub mod invariants;
+mod ledger;
+mod mirror;
+mod plan;
+mod run;
+mod timers;
+mod trace;
+mod world;
+
+pub use plan::{Faults, Plan};
+pub use run::{Failure, Report, run};

@@ -1,0 +1,132 @@
+//! What a seed stands for: how large the cluster is, how long things happen, which faults there are.
+
+use aurora_api::amounts::Millis;
+use scheduler_core::CoreConfig;
+use scheduler_core::config::OfferOrder;
+
+use crate::chance::Chance;
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Where all chance comes from.
+    pub seed: u64,
+    /// How many agents, 3 to 1,000.
+    pub agents: usize,
+    /// How many jobs users know.
+    pub jobs: usize,
+    /// How many things happen while faults are on.
+    pub happenings: u32,
+    /// Longest time between two of them.
+    pub gap_max: Millis,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// Whether Mesos tells of unreachable tasks, or calls them lost.
+    pub is_partition_aware: bool,
+    /// Settings of the scheduler.
+    pub config: CoreConfig,
+}
+
+/// How much goes wrong. Each kind is absent from some seeds, so that others show more of what they do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// Messages lost, per 1,000.
+    pub loss: u64,
+    /// Messages that come twice, per 1,000.
+    pub duplication: u64,
+    /// Longest time a message takes.
+    pub delay_max: Millis,
+    /// Executors that take minutes to start or to stop, per 1,000.
+    pub slow: u64,
+    /// Tasks that end too early, per 1,000.
+    pub failing: u64,
+    /// Launches that the agent cannot do, per 1,000.
+    pub launch_failures: u64,
+    /// Calls that the master refuses, per 1,000.
+    pub refused_calls: u64,
+    /// Weight of: the scheduler crashes.
+    pub crashes: u64,
+    /// Weight of: an agent's machine dies, or a dead one comes back.
+    pub agent_losses: u64,
+    /// Weight of: agents cannot be reached for a while.
+    pub partitions: u64,
+    /// Weight of: an offer is rescinded.
+    pub rescissions: u64,
+    /// Weight of: the session with the master breaks.
+    pub disconnections: u64,
+    /// Weight of: Mesos has a task that nobody knows.
+    pub orphans: u64,
+}
+
+impl Plan {
+    /// The plan of a seed. Of 100 seeds in a row one is of hundreds of agents, most are of a handful.
+    pub fn of_seed(seed: u64) -> Self {
+        let mut chance = Chance::new(seed ^ 0x706c_616e);
+        let (low, high) = match seed % 100 {
+            99 => (300, 1000),
+            93..=98 => (50, 200),
+            75..=92 => (10, 50),
+            _ => (3, 10),
+        };
+        let agents = usize::try_from(chance.range(low, high)).unwrap_or(3);
+        Self {
+            seed,
+            agents,
+            jobs: 2 + agents / 12,
+            happenings: u32::try_from(chance.range(30, 150)).unwrap_or(30),
+            gap_max: *chance.pick(&[Millis(500), Millis(20_000), Millis(120_000)]).unwrap_or(&Millis(20_000)),
+            faults: Faults::some(&mut chance),
+            is_partition_aware: chance.one_in(2),
+            config: config(&mut chance),
+        }
+    }
+}
+
+impl Faults {
+    fn some(chance: &mut Chance) -> Self {
+        let mut some = |most: i64| {
+            if chance.one_in(2) { chance.range(1, most).unsigned_abs() } else { 0 }
+        };
+        Self {
+            loss: some(60),
+            duplication: some(60),
+            delay_max: Millis(10 + some(4000).cast_signed()),
+            slow: some(200),
+            failing: some(300),
+            launch_failures: some(100),
+            refused_calls: some(100),
+            crashes: some(20),
+            agent_losses: some(10),
+            partitions: some(12),
+            rescissions: some(12),
+            disconnections: some(10),
+            orphans: some(3),
+        }
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn none() -> Self {
+        Self { delay_max: Millis(10), ..Self::default() }
+    }
+}
+
+fn config(chance: &mut Chance) -> CoreConfig {
+    let orders = [
+        vec![OfferOrder::Random],
+        vec![OfferOrder::Cpu],
+        vec![OfferOrder::Memory, OfferOrder::Random],
+        Vec::new(),
+    ];
+    let mut config = CoreConfig {
+        offer_order: chance.pick(&orders).cloned().unwrap_or_default(),
+        hold_offers_forever: chance.one_in(4),
+        history_max_per_job: usize::try_from(chance.range(2, 100)).unwrap_or(2),
+        history_min_retention: chance.millis(60_000, 3_600_000),
+        history_max_age: chance.millis(600_000, 48 * 3_600_000),
+        tasks_per_attempt: usize::try_from(chance.range(1, 10)).unwrap_or(1),
+        reconciliation_batch_size: usize::try_from(chance.range(1, 1000)).unwrap_or(1),
+        ..CoreConfig::default()
+    };
+    config.policy.legacy_constraints = chance.one_in(3);
+    config
+}

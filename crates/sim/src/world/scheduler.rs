@@ -1,0 +1,365 @@
+//! The scheduler's shell: the loop of the real one, with crashes in it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use aurora_api::amounts::{Millis, Timestamp};
+use aurora_api::ids::TaskId;
+use scheduler_core::effect::{Batch, Effect};
+use scheduler_core::input::{FailedCall, Request};
+use scheduler_core::{Change, Core, Identity, Input, MesosEvent, encode_operation};
+
+use super::World;
+use crate::event::{Call, Event, Link};
+use crate::invariants::{self, Violation};
+use crate::timers::Timers;
+
+/// The bytes that survive a crash.
+#[derive(Debug, Default)]
+pub struct Journal {
+    /// The last snapshot.
+    pub snapshot: Option<Vec<u8>>,
+    /// The records after it.
+    pub records: Vec<Vec<u8>>,
+}
+
+/// The scheduler's process, and its disk.
+#[derive(Debug, Default)]
+pub(super) struct Scheduler {
+    core: Option<Core>,
+    life: u64,
+    started_at: Timestamp,
+    inbox: Vec<Input>,
+    is_woken: bool,
+    timers: Timers,
+    journal: Journal,
+    session: Option<Link>,
+    crash: Option<CrashPoint>,
+    batches: u64,
+}
+
+/// Where the process ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum CrashPoint {
+    /// Memory has changed, nothing is durable.
+    BeforeCommit,
+    /// All is durable, and of the effects so many were released.
+    AfterEffects(usize),
+}
+
+pub(crate) fn identity() -> Identity {
+    Identity { host: Arc::from("scheduler-host") }
+}
+
+impl Scheduler {
+    pub(super) fn next_timer(&self) -> Option<Timestamp> {
+        self.core.as_ref().and_then(|_| self.timers.next())
+    }
+
+    pub(super) fn batches(&self) -> u64 {
+        self.batches
+    }
+
+    pub(super) fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    pub(super) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    pub(super) fn calm_down(&mut self) {
+        self.crash = None;
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.core.is_some()
+    }
+
+    /// The core and its timers, if nothing waits to be handled.
+    pub(super) fn at_rest(&self) -> Option<(&Core, &Timers)> {
+        self.core.as_ref().filter(|_| self.inbox.is_empty()).map(|core| (core, &self.timers))
+    }
+}
+
+impl World {
+    /// A new process starts from what the journal holds.
+    pub(super) fn start_scheduler(&mut self) -> Result<(), Violation> {
+        self.scheduler.life += 1;
+        let life = self.scheduler.life;
+        self.note(|| format!("scheduler starts, life {life}"));
+        self.scheduler.started_at = self.now;
+        let seed = self.chance.number();
+        let mut batch = Batch::default();
+        let core = Core::recover(
+            self.plan.config.clone(),
+            identity(),
+            seed,
+            self.scheduler.journal.snapshot.as_deref(),
+            &self.scheduler.journal.records,
+            self.now,
+            &mut batch,
+        )
+        .map_err(|error| Violation::new("recovery", format!("the journal cannot be read: {error:?}")))?;
+        self.scheduler.core = Some(core);
+        self.settle(batch)?;
+        if self.scheduler.is_up() {
+            self.check_all()?;
+            let delay = self.chance.millis(1, 3000);
+            self.plan_in(delay, Event::Subscribe { life });
+        }
+        Ok(())
+    }
+
+    /// The process is gone, with everything that was not durable.
+    pub(super) fn crash(&mut self) {
+        self.note(|| "scheduler crashes".to_owned());
+        self.crashes += 1;
+        self.scheduler.core = None;
+        self.scheduler.inbox.clear();
+        self.scheduler.timers = Timers::default();
+        self.scheduler.session = None;
+        self.scheduler.crash = None;
+        self.ledger.crashed();
+        self.mute.clear();
+        self.hang_up();
+        let longest = if self.chance.one_in(4) { 600_000 } else { 5000 };
+        let delay = self.chance.millis(10, longest);
+        self.plan_in(delay, Event::Start);
+    }
+
+    /// The next batch ends the process.
+    pub(super) fn crash_soon(&mut self) {
+        let point = if self.chance.one_in(3) {
+            CrashPoint::BeforeCommit
+        } else {
+            CrashPoint::AfterEffects(self.chance.index(12))
+        };
+        self.scheduler.crash = Some(point);
+    }
+
+    /// The session is lost from the scheduler's point of view.
+    pub(super) fn lose_session(&mut self) {
+        if self.scheduler.session.take().is_none() {
+            return;
+        }
+        self.note(|| "session breaks".to_owned());
+        self.hang_up();
+        self.enqueue(Input::Mesos(MesosEvent::Disconnected));
+        let life = self.scheduler.life;
+        let delay = self.chance.millis(100, 20_000);
+        self.plan_in(delay, Event::Subscribe { life });
+    }
+
+    pub(super) fn subscribe(&mut self, life: u64) {
+        if self.scheduler.core.is_none() || self.scheduler.life != life || self.scheduler.session.is_some() {
+            return;
+        }
+        let session = self.unique();
+        self.scheduler.session = Some(session);
+        self.pick_up(session);
+    }
+
+    /// Something comes from the master.
+    pub(super) fn hear(&mut self, session: Link, event: MesosEvent) {
+        if self.scheduler.session == Some(session) {
+            self.enqueue(Input::Mesos(event));
+        }
+    }
+
+    /// A user asks for a change; without a scheduler, there is no answer.
+    pub(super) fn ask(&mut self, change: Change) {
+        let id = self.ledger.ask(&change);
+        if self.scheduler.is_up() {
+            self.enqueue(Input::Request(Request { id, user: Arc::from("user"), change }));
+        }
+    }
+
+    fn enqueue(&mut self, input: Input) {
+        if !self.scheduler.is_up() {
+            return;
+        }
+        self.scheduler.inbox.push(input);
+        if !self.scheduler.is_woken {
+            self.scheduler.is_woken = true;
+            // What comes meanwhile joins the batch.
+            let delay = self.chance.millis(0, 3);
+            self.plan_in(delay, Event::Wake);
+        }
+    }
+
+    /// Takes all that waits, and handles it as one batch.
+    pub(super) fn wake(&mut self) -> Result<(), Violation> {
+        self.scheduler.is_woken = false;
+        let Some(mut core) = self.scheduler.core.take() else { return Ok(()) };
+        let mut inputs = std::mem::take(&mut self.scheduler.inbox);
+        for key in self.scheduler.timers.take_due(self.now) {
+            // Twice is as good as once.
+            if self.faults.duplication > 0 && self.chance.one_in(50) {
+                inputs.push(Input::Timer(key.clone()));
+            }
+            inputs.push(Input::Timer(key));
+        }
+        let mut batch = Batch::default();
+        for input in inputs {
+            if let Input::Request(request) = &input {
+                self.note_request(&core, request);
+            }
+            core.handle(input, self.now, &mut batch);
+        }
+        self.scheduler.core = Some(core);
+        self.settle(batch)
+    }
+
+    fn note_request(&mut self, core: &Core, request: &Request) {
+        self.trace.line(self.now, &format!("request {}", request.id.0));
+        let Change::KillTasks { job, instances, .. } = &request.change else { return };
+        let view = core.view();
+        let hit: BTreeSet<TaskId> = view
+            .job(job)
+            .into_iter()
+            .flat_map(|job| job.active())
+            .filter(|(instance, _)| instances.as_ref().is_none_or(|some| some.contains(instance)))
+            .map(|(_, id)| id.clone())
+            .collect();
+        self.ledger.taken(request.id, hit);
+    }
+
+    /// Makes a batch durable, then releases its effects; or crashes on the way.
+    fn settle(&mut self, batch: Batch) -> Result<(), Violation> {
+        let crash = self.scheduler.crash.take();
+        if let Some(CrashPoint::BeforeCommit) = crash {
+            self.crash();
+            return Ok(());
+        }
+        self.scheduler.batches += 1;
+        let mut touched = BTreeSet::new();
+        for operation in &batch.operations {
+            invariants::on_operation(&self.mirror, operation)?;
+            self.mirror.apply(operation);
+            match operation {
+                scheduler_core::Operation::SaveTask { task, .. } => touched.insert(task.id.clone()),
+                scheduler_core::Operation::RemoveTask(id) => touched.insert(id.clone()),
+                _ => false,
+            };
+            let record = encode_operation(operation);
+            self.trace.bytes(&record);
+            self.scheduler.journal.records.push(record);
+        }
+        if let Some(core) = &self.scheduler.core {
+            let view = core.view();
+            for id in &touched {
+                invariants::recovery::same_task(&view, &self.mirror, id)?;
+                invariants::acknowledged::stays_killed(&self.ledger, &self.mirror, id)?;
+            }
+        }
+        for (released, effect) in batch.effects.into_iter().enumerate() {
+            if let Some(CrashPoint::AfterEffects(count)) = crash
+                && released >= count
+            {
+                self.crash();
+                return Ok(());
+            }
+            self.release(effect)?;
+        }
+        if crash.is_some() {
+            self.crash();
+            return Ok(());
+        }
+        self.look_after()
+    }
+
+    /// Snapshots, and checks of the whole state: the larger it is, the rarer.
+    fn look_after(&mut self) -> Result<(), Violation> {
+        let size = self.mirror.len() as u64;
+        if self.chance.number().is_multiple_of(32 + size / 2) {
+            self.check_all()?;
+        }
+        if self.scheduler.journal.records.len() > 200 + self.mirror.len() && self.chance.one_in(20) {
+            self.take_snapshot();
+        }
+        Ok(())
+    }
+
+    pub(super) fn take_snapshot(&mut self) {
+        if let Some(core) = &self.scheduler.core {
+            self.scheduler.journal.snapshot = Some(core.snapshot());
+            self.scheduler.journal.records.clear();
+            self.note(|| "snapshot".to_owned());
+        }
+    }
+
+    fn release(&mut self, effect: Effect) -> Result<(), Violation> {
+        invariants::durability::check(&effect, &self.mirror)?;
+        match effect {
+            Effect::SetTimer { key, at } => self.scheduler.timers.set(key, at),
+            Effect::CancelTimer(key) => self.scheduler.timers.cancel(&key),
+            Effect::Reply(id, reply) => {
+                self.note(|| format!("reply {}: {reply:?}", id.0));
+                self.ledger
+                    .replied(id, &reply, &self.mirror)
+                    .map_err(|what| Violation::new("acknowledged writes survive", what))?;
+            }
+            Effect::Launch { offer, agent, tasks, refuse } => {
+                self.note(|| {
+                    let ids: Vec<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
+                    format!("launch on {agent} with {offer}: {}", ids.join(" "))
+                });
+                self.launches += tasks.len() as u64;
+                let ids: Vec<TaskId> = tasks.iter().map(|task| task.id.clone()).collect();
+                let is_refused = self.chance.permille(self.faults.refused_calls);
+                if is_refused || !self.call(Call::Accept { offer, tasks, refuse }) {
+                    let call = FailedCall::Launch(ids);
+                    let reason = Arc::from("the call was refused");
+                    self.enqueue(Input::Mesos(MesosEvent::CallFailed { call, reason }));
+                }
+            }
+            Effect::Decline { offers, refuse } => {
+                self.call(Call::Decline { offers, refuse });
+            }
+            Effect::Kill { task, agent } => {
+                self.note(|| format!("kill {task}"));
+                if !self.call(Call::Kill(task.clone(), agent)) {
+                    let (call, reason) = (FailedCall::Kill(task), Arc::from("no session"));
+                    self.enqueue(Input::Mesos(MesosEvent::CallFailed { call, reason }));
+                }
+            }
+            Effect::Acknowledge { task, agent, uuid } => {
+                self.call(Call::Acknowledge(task, agent, uuid));
+            }
+            Effect::Reconcile(tasks) => {
+                let count = tasks.len();
+                self.note(|| format!("reconcile {count}"));
+                self.call(Call::Reconcile(tasks));
+            }
+            Effect::StatusChanged { task, from } => {
+                self.note(|| format!("{} {from} -> {}", task.id, task.status));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Sends a call to the master; says whether there was a session to send it over.
+    fn call(&mut self, call: Call) -> bool {
+        let Some(session) = self.scheduler.session else { return false };
+        if self.chance.permille(self.faults.loss) {
+            return true;
+        }
+        let times = if self.chance.permille(self.faults.duplication) { 2 } else { 1 };
+        for _ in 0..times {
+            let delay = self.delay();
+            let at = self.master.call_arrives(self.now + delay);
+            self.agenda.plan(at, Event::ToMaster(session, call.clone()));
+        }
+        true
+    }
+
+    /// A scheduler without a session gets one soon.
+    pub(super) fn reconnect(&mut self) {
+        if self.scheduler.is_up() && self.scheduler.session.is_none() {
+            let life = self.scheduler.life;
+            self.plan_in(Millis(1000), Event::Subscribe { life });
+        }
+    }
+}

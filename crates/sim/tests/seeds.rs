@@ -1,0 +1,43 @@
+//! Two hundred runs hold, and a run repeats itself.
+
+use sim::{Failure, Plan, run};
+
+/// Runs seeds and names all that fail.
+fn hold(seeds: std::ops::Range<u64>) {
+    let failures: Vec<Failure> = seeds.filter_map(|seed| run(&Plan::of_seed(seed), false).err()).collect();
+    let shown: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    assert!(failures.is_empty(), "{} seeds fail:\n{}", failures.len(), shown.join("\n"));
+}
+
+#[test]
+fn the_first_hundred_seeds_hold() {
+    hold(0..100);
+}
+
+#[test]
+fn the_second_hundred_seeds_hold() {
+    hold(100..200);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    // A handful, and one of the larger clusters.
+    for seed in [3, 17, 42, 80, 95] {
+        let plan = Plan::of_seed(seed);
+        let (first, second) = (run(&plan, false), run(&plan, false));
+        assert_eq!(first, second, "seed {seed}");
+    }
+}
+
+#[test]
+fn another_seed_gives_another_run() {
+    let hash = |seed| run(&Plan::of_seed(seed), false).map(|report| report.hash);
+    assert_ne!(hash(1), hash(2));
+}
+
+#[test]
+fn clusters_are_of_3_to_1000_agents() {
+    let sizes: Vec<usize> = (0..200).map(|seed| Plan::of_seed(seed).agents).collect();
+    assert!(sizes.iter().all(|size| (3..=1000).contains(size)));
+    assert!(sizes.iter().filter(|size| **size >= 300).count() >= 2);
+}
