@@ -37,6 +37,8 @@ impl State {
             "hostname": self.config.hostname,
             "master_hostname": self.config.master,
             "resources": view_resources(&self.config.resources),
+            "capabilities": [],
+            "start_time": self.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
             "attributes": attributes,
             "flags": { "work_dir": self.paths.root().display().to_string(), "master": self.config.master },
             "frameworks": frameworks,

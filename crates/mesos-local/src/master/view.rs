@@ -1,11 +1,13 @@
 //! What the master shows, in a subset of Mesos's shapes (`spec/mesos.md` §6.3).
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use mesos_v1::messages as v1;
 use serde_json::{Value, json};
 
 use super::state::{Agent, AgentStatus, Framework, State, Task, seconds};
+use crate::resources::{Resources, UNRESERVED, resources_from_messages};
 use crate::shape::{MESOS_VERSION, view_attribute, view_resources};
 
 /// What can be looked at.
@@ -56,12 +58,17 @@ impl State {
                 "id": self.master_id, "pid": format!("master@{}", self.address),
                 "hostname": self.address.ip().to_string(), "port": self.address.port(),
             },
+            "capabilities": [],
             "start_time": seconds(self.started),
             "elected_time": seconds(self.started),
             "activated_slaves": count(|status| matches!(status, AgentStatus::Connected { .. })),
             "deactivated_slaves": count(|status| matches!(status, AgentStatus::Disconnected)),
             "unreachable_slaves": count(|status| matches!(status, AgentStatus::Unreachable { .. })),
             "flags": {
+                "authenticate_http_frameworks": self.config.credentials.is_some().to_string(),
+                "agent_reregister_timeout": crate::duration::format_duration(self.config.agent_reregister_timeout),
+                "ip": self.address.ip().to_string(),
+                "port": self.address.port().to_string(),
                 "work_dir": self.config.work_dir.display().to_string(),
                 "allocation_interval": crate::duration::format_duration(self.config.allocation_interval),
                 "agent_ping_timeout": crate::duration::format_duration(self.config.agent_ping_timeout),
@@ -107,6 +114,9 @@ impl State {
             "resources": view_resources(&agent.total),
             "used_resources": view_resources(&self.used(agent)),
             "offered_resources": view_resources(&self.offered(id)),
+            "reserved_resources": view_reserved(&agent.total),
+            "unreserved_resources": view_resources(&agent.total.usable_by(UNRESERVED)),
+            "capabilities": [],
             "active": agent.is_connected(),
             "deactivated": false,
             "version": MESOS_VERSION,
@@ -121,7 +131,14 @@ impl State {
                     tasks.map(|task| view_task(id, framework, task)).collect()
                 };
                 let info = &framework.info;
-                json!({
+                let (used, offered) = (self.used_by(id), self.offered_to(id));
+                let capabilities: Vec<&str> = info
+                    .capabilities
+                    .iter()
+                    .filter(|one| one.r#type.is_some())
+                    .map(|one| one.r#type().as_str_name())
+                    .collect();
+                let mut view = json!({
                     "id": id.value,
                     "name": info.name,
                     "user": info.user,
@@ -134,13 +151,76 @@ impl State {
                     "connected": framework.is_connected(),
                     "recovered": !framework.is_connected() && framework.epoch == 0,
                     "registered_time": seconds(framework.registered),
+                    "unregistered_time": 0.0,
+                    "capabilities": capabilities,
+                    "used_resources": view_resources(&used),
+                    "offered_resources": view_resources(&offered),
+                    "executors": self.view_executors(id),
                     "tasks": tasks(&mut framework.tasks.values()),
                     "unreachable_tasks": tasks(&mut framework.unreachable_tasks.values()),
                     "completed_tasks": tasks(&mut framework.completed_tasks.iter()),
-                    "offers": self.offers.values().filter(|offer| offer.framework_id == *id).count(),
-                })
+                    "offers": self.view_offers(id),
+                });
+                if let Some(principal) = &info.principal {
+                    view["principal"] = json!(principal);
+                }
+                view
             })
             .collect()
+    }
+
+    /// What the framework's tasks and executors use.
+    fn used_by(&self, id: &v1::FrameworkId) -> Resources {
+        let mut used = Resources::default();
+        let tasks = self.frameworks.get(id).into_iter().flat_map(|framework| framework.tasks.values());
+        for task in tasks.filter(|task| !task.latest_state.is_terminal()) {
+            used.add(&task.resources);
+        }
+        for (_, executor) in self.executors_of(id) {
+            used.add(&resources_from_messages(&executor.resources).unwrap_or_default());
+        }
+        used
+    }
+
+    fn offered_to(&self, id: &v1::FrameworkId) -> Resources {
+        let mut offered = Resources::default();
+        for offer in self.offers.values().filter(|offer| offer.framework_id == *id) {
+            offered.add(&offer.resources);
+        }
+        offered
+    }
+
+    fn executors_of(&self, id: &v1::FrameworkId) -> impl Iterator<Item = (&v1::AgentId, &v1::ExecutorInfo)> {
+        self.agents.iter().flat_map(move |(agent_id, agent)| {
+            let own = agent.executors.iter().filter(move |((of, _), _)| of == id);
+            own.map(move |(_, executor)| (agent_id, executor))
+        })
+    }
+
+    fn view_executors(&self, id: &v1::FrameworkId) -> Vec<Value> {
+        let view = |(agent_id, executor): (&v1::AgentId, &v1::ExecutorInfo)| {
+            json!({
+                "executor_id": executor.executor_id.value,
+                "framework_id": id.value,
+                "slave_id": agent_id.value,
+                "name": executor.name(),
+                "resources": view_resources(&resources_from_messages(&executor.resources).unwrap_or_default()),
+            })
+        };
+        self.executors_of(id).map(view).collect()
+    }
+
+    fn view_offers(&self, id: &v1::FrameworkId) -> Vec<Value> {
+        let own = self.offers.iter().filter(|(_, offer)| offer.framework_id == *id);
+        own.map(|(offer_id, offer)| {
+            json!({
+                "id": offer_id.value,
+                "framework_id": id.value,
+                "slave_id": offer.agent_id.value,
+                "resources": view_resources(&offer.resources),
+            })
+        })
+        .collect()
     }
 
     fn view_completed(&self) -> Vec<Value> {
@@ -161,11 +241,13 @@ impl State {
         let connected = agents(|status| matches!(status, AgentStatus::Connected { .. }));
         set("slaves_connected", json!(connected));
         set("slaves_active", json!(connected));
+        set("slaves_inactive", json!(agents(|status| matches!(status, AgentStatus::Disconnected))));
         set("slaves_disconnected", json!(agents(|status| matches!(status, AgentStatus::Disconnected))));
         set("slaves_unreachable", json!(agents(|status| matches!(status, AgentStatus::Unreachable { .. }))));
         let subscribed = self.frameworks.values().filter(|one| one.is_connected()).count();
         set("frameworks_connected", json!(subscribed));
         set("frameworks_active", json!(subscribed));
+        set("frameworks_inactive", json!(self.frameworks.len() - subscribed));
         set("frameworks_disconnected", json!(self.frameworks.len() - subscribed));
         set("outstanding_offers", json!(self.offers.len()));
         let tasks = |state| {
@@ -197,6 +279,15 @@ impl State {
         }
         Value::Object(metrics)
     }
+}
+
+/// What is set aside for each role.
+fn view_reserved(total: &Resources) -> Value {
+    let mut roles: BTreeMap<&str, Resources> = BTreeMap::new();
+    for entry in total.entries().iter().filter(|entry| entry.role != UNRESERVED) {
+        roles.entry(&entry.role).or_default().add_entry(&entry.name, &entry.role, &entry.quantity);
+    }
+    roles.into_iter().map(|(role, resources)| (role.to_owned(), view_resources(&resources))).collect()
 }
 
 fn view_task(id: &v1::FrameworkId, framework: &Framework, task: &Task) -> Value {

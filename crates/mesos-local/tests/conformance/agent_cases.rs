@@ -276,6 +276,11 @@ async fn mesos_o2_files_of_a_sandbox() {
     assert_eq!(get(format!("read?path={}", folder.display())).await.status(), 400);
 }
 
+/// The keys that an object of `spec/mesos.md` §6.3 lacks.
+fn missing<'a>(object: &serde_json::Value, keys: &'a str) -> Vec<&'a str> {
+    keys.split_whitespace().filter(|key| object.get(key).is_none()).collect()
+}
+
 #[tokio::test]
 async fn mesos_o3_state_and_metrics() {
     let cluster = Cluster::start(1).await;
@@ -285,7 +290,28 @@ async fn mesos_o3_state_and_metrics() {
     assert_eq!(state["slaves"][0]["attributes"]["rack"], "a");
     assert_eq!(state["slaves"][0]["resources"]["ports"], "[31000-32000]");
     assert_eq!(state["frameworks"][0]["tasks"][0]["state"], "TASK_RUNNING");
+    let own = &state["frameworks"][0];
+    assert_eq!(own["used_resources"]["cpus"], 0.6, "the task's and its executor's");
+    assert_eq!(own["executors"][0]["executor_id"], "executor-t");
+    assert_eq!(own["executors"][0]["slave_id"], offer.agent_id.value);
+    assert_eq!(own["offers"], serde_json::json!([]), "the rest was refused");
+    assert_eq!(state["slaves"][0]["unreserved_resources"]["cpus"], 4.0);
+    assert_eq!(state["slaves"][0]["reserved_resources"], serde_json::json!({}));
+    let keys = "version start_time elected_time id pid hostname capabilities activated_slaves deactivated_slaves \
+                unreachable_slaves leader leader_info flags slaves recovered_slaves frameworks completed_frameworks \
+                orphan_tasks unregistered_frameworks";
+    assert_eq!(missing(&state, keys), [""; 0]);
+    let keys = "id hostname port pid attributes registered_time resources used_resources offered_resources \
+                reserved_resources unreserved_resources active deactivated version capabilities";
+    assert_eq!(missing(&state["slaves"][0], keys), [""; 0]);
+    let keys = "id name user hostname webui_url role checkpoint failover_timeout active connected recovered \
+                registered_time unregistered_time capabilities used_resources offered_resources tasks \
+                unreachable_tasks completed_tasks offers executors";
+    assert_eq!(missing(own, keys), [""; 0]);
+    let keys = "id name framework_id executor_id slave_id state resources role statuses";
+    assert_eq!(missing(&own["tasks"][0], keys), [""; 0]);
     let metrics = cluster.view("/metrics/snapshot").await;
+    assert!(metrics.as_object().unwrap().values().all(serde_json::Value::is_number));
     assert_eq!(metrics["master/tasks_running"], 1);
     assert_eq!(metrics["master/slaves_active"], 1);
     let url = format!("http://{}/slave(1)/state", cluster.agent(1).address);
