@@ -15,13 +15,17 @@ pub enum Backend {
     RealMesos,
 }
 
-/// How a part of the cluster is stopped.
+/// What is done to a part of the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// A clean exit.
     Term,
     /// A crash.
     Kill,
+    /// It hangs: its process stays and does nothing.
+    Hang,
+    /// It goes on after a hang.
+    Continue,
 }
 
 impl Signal {
@@ -29,6 +33,8 @@ impl Signal {
         match self {
             Signal::Term => "TERM",
             Signal::Kill => "KILL",
+            Signal::Hang => "STOP",
+            Signal::Continue => "CONT",
         }
     }
 }
@@ -73,7 +79,7 @@ impl Cluster {
         &self.directory
     }
 
-    /// Stops `master` or an agent by its number.
+    /// Sends a signal to `master` or an agent by its number. After `Term` and `Kill` it has ended.
     ///
     /// # Panics
     /// If that fails.
