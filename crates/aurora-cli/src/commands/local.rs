@@ -22,7 +22,7 @@ use crate::local_state;
 /// What to do with the cluster on this machine.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Start it, with the jobs of config files.
+    // Described by its arguments: a text here would hide the longer one there.
     Up(up::Up),
     /// Say what runs.
     Status(status::Status),

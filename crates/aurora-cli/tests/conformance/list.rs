@@ -35,3 +35,11 @@ fn refused_credentials_have_their_own_code() {
     stub.world().http_status = Some("401 Unauthorized");
     stub.aurora(&["job", "list", "west"]).exits(30).err_has("401 Unauthorized for url: ");
 }
+
+#[test]
+fn the_first_failures_of_a_read_are_told() {
+    let stub = Stub::start();
+    stub.world().hang_ups.insert("getJobs", 2);
+    let outcome = stub.aurora(&["job", "list", "west/b*"]).exits(0);
+    assert_eq!(outcome.err.matches("retrying...").count(), 2, "{}", outcome.err);
+}
