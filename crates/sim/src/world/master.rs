@@ -386,7 +386,8 @@ impl World {
     }
 
     fn remove_agent(&mut self, id: &AgentId, reach: Reach, status: TaskStatus) {
-        let Some(known) = self.master.agents.get_mut(id).filter(|known| known.reach != reach) else { return };
+        let is_removed = |known: &Known| known.reach == reach || known.reach == Reach::Gone;
+        let Some(known) = self.master.agents.get_mut(id).filter(|known| !is_removed(known)) else { return };
         let was = std::mem::replace(&mut known.reach, reach);
         let tasks: Vec<TaskId> = known
             .tasks
