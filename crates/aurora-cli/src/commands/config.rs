@@ -1,6 +1,9 @@
 //! `aurora config`.
 
+mod lint;
 mod list;
+mod render;
+mod schema;
 
 use clap::Subcommand;
 
@@ -11,6 +14,12 @@ use crate::failure::Failure;
 pub enum Verb {
     /// Print the keys of the jobs of a config file.
     List(list::List),
+    /// Tell everything that is wrong or doubtful in a config file.
+    Lint(lint::Lint),
+    /// Print jobs as the file makes them, with everything bound.
+    Render(render::Render),
+    /// Print all types and fields of the language as JSON Schema.
+    Schema(schema::Schema),
 }
 
 impl Verb {
@@ -18,6 +27,9 @@ impl Verb {
     pub fn run(self) -> Result<(), Failure> {
         match self {
             Self::List(list) => list.run(),
+            Self::Lint(lint) => lint.run(),
+            Self::Render(render) => render.run(),
+            Self::Schema(schema) => schema.run(),
         }
     }
 }

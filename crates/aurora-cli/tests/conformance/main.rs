@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod config;
+mod config_verbs;
 mod create;
 mod inspect;
 mod kill;
