@@ -16,6 +16,7 @@ mod get_tasks_status;
 mod get_tasks_without_configs;
 mod get_tier_configs;
 mod kill_tasks;
+mod maintenance;
 mod populate_job_config;
 mod prune_tasks;
 pub mod query;
@@ -120,6 +121,10 @@ async fn dispatch(app: &App, rpc: Rpc, incoming: Incoming<'_>) -> Result<Respons
             incoming.skip_body()?;
             reconcile::implicit(app).await
         }
+        Rpc::StartMaintenance => maintenance::start(app, arguments(incoming)?).await,
+        Rpc::DrainHosts => maintenance::drain(app, arguments(incoming)?).await,
+        Rpc::EndMaintenance => maintenance::end(app, arguments(incoming)?).await,
+        Rpc::MaintenanceStatus => maintenance::status(app, arguments(incoming)?),
         Rpc::Snapshot => {
             incoming.skip_body()?;
             snapshot::answer(app).await

@@ -1,4 +1,5 @@
-//! What administrators ask for beyond jobs (`spec/api.md` §2.5). Quotas are in [`crate::quota`].
+//! What administrators ask for beyond jobs (`spec/api.md` §2.5). Quotas are in [`crate::quota`], hosts in
+//! [`crate::maintenance`].
 
 use aurora_api::ids::TaskId;
 use aurora_api::task::TaskStatus;

@@ -137,6 +137,7 @@ impl Core {
             Change::SetQuota { role, quota } => self.set_quota(&role, quota, step),
             Change::ForceStatus { task, status } => self.force_status(&task, status, &user, step),
             Change::PruneTasks(tasks) => self.prune_on_request(&tasks, step),
+            Change::Maintain { hosts, call } => self.maintain(&hosts, call, step),
             Change::ReconcileExplicit { batch_size } => {
                 self.reconcile_explicit(batch_size, step);
                 Reply::Done(Vec::new())

@@ -89,10 +89,28 @@ pub enum Change {
         /// How many tasks to ask about at once; `None` is the flag's number.
         batch_size: Option<NonZeroUsize>,
     },
+    /// `startMaintenance`, `drainHosts`, `endMaintenance`: unknown hosts are passed over.
+    Maintain {
+        /// The hosts.
+        hosts: BTreeSet<HostName>,
+        /// What to do with them.
+        call: MaintenanceCall,
+    },
     /// `triggerImplicitTaskReconciliation`.
     ReconcileImplicit,
     /// `snapshot`: answered by the shell, once a snapshot that holds all before it is durable.
     Snapshot,
+}
+
+/// What is to become of hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaintenanceCall {
+    /// They will be drained: tasks go elsewhere if they can.
+    Start,
+    /// Their tasks go elsewhere now, whatever SLAs say.
+    Drain,
+    /// They are back in service.
+    End,
 }
 
 /// What Mesos told, in the scheduler's terms.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aurora_api::thrift::rpc::*;
 use aurora_api::thrift::{
-    ExplicitReconciliationSettings, GetQuotaResult, InstanceKey, JobConfiguration, Resource,
+    ExplicitReconciliationSettings, GetQuotaResult, Hosts, InstanceKey, JobConfiguration, Resource,
     ResourceAggregate, Response, ResponseCode, Result as Payload, ScheduleStatus, TaskQuery,
 };
 use tempfile::TempDir;
@@ -199,4 +199,23 @@ async fn a_snapshot_and_a_forced_status_are_answered() {
     let blank = daemon.call(&force(" ", Some(ScheduleStatus::Lost))).await;
     assert_refused(&blank, ResponseCode::Error, "Argument cannot be blank");
     assert_eq!(daemon.call(&force("unknown", None)).await.response_code, Some(ResponseCode::Error));
+}
+
+#[tokio::test]
+async fn api_76_unknown_hosts_are_left_out() {
+    let (daemon, _folder) = daemon().await;
+    let hosts = || Some(Hosts { host_names: Some(vec!["unknown".to_owned()]) });
+    let response = daemon.call(&MaintenanceStatus { hosts: hosts() }).await;
+    assert_ok(&response);
+    let Some(Payload::MaintenanceStatusResult(result)) = response.result else { panic!("no result") };
+    assert_eq!(result.statuses, Some(Vec::new()));
+    for response in [
+        daemon.call(&StartMaintenance { hosts: hosts() }).await,
+        daemon.call(&DrainHosts { hosts: hosts() }).await,
+        daemon.call(&EndMaintenance { hosts: hosts() }).await,
+    ] {
+        assert_ok(&response);
+    }
+    let response = daemon.call(&DrainHosts { hosts: None }).await;
+    assert_eq!(response.response_code, Some(ResponseCode::Error));
 }

@@ -264,6 +264,9 @@ impl Core {
     fn publish(&mut self, task: &Arc<Task>, from: TaskStatus, step: &mut Step<'_>) {
         step.batch.effects.push(Effect::StatusChanged { task: Arc::clone(task), from });
         self.on_left(task, from, step);
+        if task.status.is_terminal() {
+            self.on_ended_on_host(task, step);
+        }
         // A nested change may have moved it on already.
         if self.state.task(&task.id).is_some_and(|stored| stored.status == task.status) {
             self.on_entered(task, step);
