@@ -5,7 +5,7 @@
 //! over what the step touched; the whole state now and then. With faults off, the cluster must converge. The same seed
 //! gives the same run, byte for byte.
 //!
-//! Start reading at [`world`], then `world/scheduler.rs`, which is the loop of the real scheduler with crashes in it.
+//! Start reading at `world.rs`, then `world/scheduler.rs`, which is the loop of the real scheduler with crashes in it.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
