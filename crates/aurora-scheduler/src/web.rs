@@ -22,12 +22,15 @@ pub use frame::Frame;
 
 const STYLE: &str = include_str!("web/style.css");
 
+const REFRESH: &str = include_str!("web/job/refresh.js");
+
 /// The routes of all pages.
 pub fn router() -> Router<AppState> {
     Router::new()
         .route("/", get(|| async { Redirect::to("/scheduler") }))
         .route("/index.html", get(|| async { Redirect::to("/scheduler") }))
         .route("/assets/style.css", get(style))
+        .route("/assets/refresh.js", get(refresh))
         .route("/scheduler", get(roles::page))
         .route("/scheduler/", get(|| async { Redirect::to("/scheduler") }))
         .route("/scheduler/{role}", get(role::page))
@@ -75,3 +78,13 @@ async fn style() -> Response {
         [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")];
     (headers, STYLE).into_response()
 }
+
+async fn refresh() -> Response {
+    let headers =
+        [(header::CONTENT_TYPE, "text/javascript; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")];
+    (headers, REFRESH).into_response()
+}
+
+#[cfg(test)]
+#[path = "web/tests.rs"]
+mod tests;
