@@ -1,0 +1,50 @@
+//! Files such as users write (`configs/*.aurora`), and what becomes of each: what linting says, then the jobs as JSON
+//! (`configs/*.golden`). `AURORA_WRITE_GOLDEN=1` writes the latter anew.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::path::Path;
+
+use common::options;
+
+fn outcome(path: &Path) -> String {
+    let file = match aurora_config::load(path, &options()) {
+        Ok(file) => file,
+        Err(problems) => return problems.lines().join("\n"),
+    };
+    let mut out = file.lint().lines().join("\n");
+    for (index, key) in file.jobs().iter().enumerate() {
+        let shown = match file.translate_at(index) {
+            Ok(job) => {
+                let json: serde_json::Value = serde_json::from_str(&job.json).unwrap();
+                serde_json::to_string_pretty(&json).unwrap()
+            }
+            Err(_) => "cannot be submitted".to_owned(),
+        };
+        out.push_str(&format!("\n{key}\n{shown}"));
+    }
+    out
+}
+
+#[test]
+fn every_config_becomes_what_it_should() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configs");
+    let writes = std::env::var_os("AURORA_WRITE_GOLDEN").is_some();
+    let mut count = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "aurora") {
+            continue;
+        }
+        count += 1;
+        let golden = path.with_extension("golden");
+        let shown = outcome(&path).replace(&format!("{}/", folder.display()), "") + "\n";
+        if writes {
+            std::fs::write(&golden, &shown).unwrap();
+        } else {
+            assert_eq!(std::fs::read_to_string(&golden).unwrap(), shown, "{}", path.display());
+        }
+    }
+    assert!(count >= 10, "only {count} configs");
+}
