@@ -7,18 +7,14 @@ use anyhow::{Context, Result};
 
 use crate::run;
 
+/// The crates of the programs that `aurora local` starts, and of `aurora` itself.
+const PROGRAMS: [&str; 4] = ["aurora-cli", "aurora-scheduler", "mesos-local", "thermos-executor"];
+
 /// Builds the programs and becomes `aurora local up` with the files, or with the first example.
 pub fn run(files: &[String]) -> Result<()> {
-    run::checked(run::cargo(&[
-        "build",
-        "--release",
-        "--workspace",
-        "--bins",
-        "--exclude",
-        "xtask",
-        "--exclude",
-        "codegen",
-    ]))?;
+    let mut build = run::cargo(&["build", "--release", "--bins"]);
+    build.args(PROGRAMS.iter().flat_map(|name| ["--package", name]));
+    run::checked(build)?;
     let aurora = run::programs("release")?.join("aurora");
     let mut command = Command::new(&aurora);
     command.args(["local", "up"]);
