@@ -27,6 +27,8 @@ enum Open {
     },
     /// The tasks it was about when the scheduler took it.
     Kill(BTreeSet<TaskId>),
+    /// It promises nothing that other invariants do not.
+    Other,
 }
 
 impl Ledger {
@@ -47,7 +49,9 @@ impl Ledger {
                 self.last_kill.insert(job.clone(), id);
                 self.open.insert(id, Open::Kill(BTreeSet::new()));
             }
-            _ => {}
+            _ => {
+                self.open.insert(id, Open::Other);
+            }
         }
         id
     }
@@ -60,7 +64,7 @@ impl Ledger {
     /// The scheduler replied; says what is wrong with that.
     pub(crate) fn replied(&mut self, id: RequestId, reply: &Reply, mirror: &Mirror) -> Result<(), String> {
         let Some(open) = self.open.remove(&id) else {
-            return Err(format!("request {} is answered twice", id.0));
+            return Err(format!("request {} is not open, and is answered", id.0));
         };
         if !matches!(reply, Reply::Done(_)) {
             return Ok(());
@@ -81,6 +85,7 @@ impl Ledger {
                 }
             }
             Open::Kill(tasks) => self.killed.extend(tasks),
+            Open::Other => {}
         }
         Ok(())
     }

@@ -20,6 +20,7 @@ use crate::event::Event;
 enum Happening {
     Create,
     Kill,
+    Restart,
     Crash,
     Loss,
     Return,
@@ -45,6 +46,7 @@ impl World {
         match happening {
             Happening::Create => self.create(),
             Happening::Kill => self.kill_some(),
+            Happening::Restart => self.restart_some(),
             Happening::Crash => self.crash_soon(),
             Happening::Loss => {
                 if let Some(id) = self.some_machine(true) {
@@ -74,6 +76,7 @@ impl World {
         let weights = [
             (Happening::Create, 20),
             (Happening::Kill, 8),
+            (Happening::Restart, 4),
             (Happening::Crash, faults.crashes),
             (Happening::Loss, faults.agent_losses),
             (Happening::Return, faults.agent_losses),
@@ -200,6 +203,12 @@ impl World {
             (0..count).map(|_| u32::try_from(self.chance.range(0, 7)).unwrap_or(0)).collect()
         });
         self.ask(Change::KillTasks { job, instances, message: None });
+    }
+
+    fn restart_some(&mut self) {
+        let job = self.some_job();
+        let instance = u32::try_from(self.chance.range(0, 3)).unwrap_or(0);
+        self.ask(Change::RestartInstances { job, instances: BTreeSet::from([instance]) });
     }
 
     /// A task of another time: the scheduler was restored from an old backup, say.
