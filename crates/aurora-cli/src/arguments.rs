@@ -7,6 +7,6 @@ mod numbers;
 mod shared;
 
 pub use instances::{InstanceSpec, instance_spec};
-pub use keys::{ClusterJobKey, JobPattern, job_key, job_pattern};
-pub use numbers::{int, port};
+pub use keys::{ClusterJobKey, ClusterRole, JobPattern, cluster_role, job_key, job_pattern};
+pub use numbers::{cores, int, megabytes, port};
 pub use shared::{ConfigOptions, HookConfig, Verbosity, WaitOptions, WaitUntil, wait_until};

@@ -8,6 +8,7 @@ use tracing::{debug, error, info};
 use crate::commands::Noun;
 use crate::context::Context;
 use crate::exit_code::ExitCode;
+use crate::failure::Failure;
 use crate::output;
 
 /// The client of the Aurora scheduler.
@@ -51,6 +52,19 @@ pub fn run(arguments: &[String]) -> ExitCode {
     let verbose = arguments.iter().any(|argument| matches!(argument.as_str(), "-v" | "--verbose"));
     output::start_log(verbose);
     debug!("Command=({arguments:?})");
+    let handles_interrupts = cli.noun.handles_interrupts();
+    let verb = cli.noun.run(Context::default());
+    let code = if handles_interrupts { run_to_end(verb) } else { run_to_end(interruptible(verb)) };
+    match code {
+        ExitCode::Ok => debug!("Command terminated successfully"),
+        ExitCode::Interrupted => {}
+        _ => info!("Command terminated with error code {}", code.number()),
+    }
+    code
+}
+
+/// Runs a command and prints why it failed, if it did.
+pub fn run_to_end(command: impl Future<Output = Result<(), Failure>>) -> ExitCode {
     // The Err of a second installation is that there is a provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -60,38 +74,28 @@ pub fn run(arguments: &[String]) -> ExitCode {
             return ExitCode::UnknownError;
         }
     };
-    let result = runtime.block_on(run_interruptibly(cli.noun));
+    let result = runtime.block_on(command);
     // A name look-up or a file read that is still going on must not hold the exit up.
     runtime.shutdown_background();
     match result {
-        Ok(()) => {
-            debug!("Command terminated successfully");
-            ExitCode::Ok
-        }
+        Ok(()) => ExitCode::Ok,
         Err(failure) => {
             if !failure.text.is_empty() {
                 output::print_error(&failure.text);
-            }
-            if failure.code != ExitCode::Interrupted {
-                info!("Command terminated with error code {}", failure.code.number());
             }
             failure.code
         }
     }
 }
 
-async fn run_interruptibly(noun: Noun) -> Result<(), crate::failure::Failure> {
-    let handles_interrupts = noun.handles_interrupts();
-    let verb = noun.run(Context::default());
-    if handles_interrupts {
-        return verb.await;
-    }
+/// A command that Ctrl-C ends.
+pub async fn interruptible(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     tokio::select! {
         biased;
-        result = verb => result,
+        result = command => result,
         _ = tokio::signal::ctrl_c() => {
             error!("Command interrupted by user");
-            Err(crate::failure::Failure::new(ExitCode::Interrupted, ""))
+            Err(Failure::new(ExitCode::Interrupted, ""))
         }
     }
 }

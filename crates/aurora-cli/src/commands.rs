@@ -3,6 +3,7 @@
 mod config;
 mod job;
 mod local;
+mod quota;
 
 use clap::Subcommand;
 
@@ -21,6 +22,9 @@ pub enum Noun {
     /// A whole cluster on this machine.
     #[command(subcommand)]
     Local(local::Verb),
+    /// See what a role may use.
+    #[command(subcommand)]
+    Quota(quota::Verb),
 }
 
 impl Noun {
@@ -35,6 +39,7 @@ impl Noun {
             Self::Job(verb) => verb.run(context).await,
             Self::Config(verb) => verb.run(),
             Self::Local(verb) => verb.run(context).await,
+            Self::Quota(verb) => verb.run(context).await,
         }
     }
 }

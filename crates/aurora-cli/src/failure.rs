@@ -32,6 +32,13 @@ impl Failure {
                  \n\t      Run 'aurora update abort' or wait for the active update to finish.",
             );
         }
+        if text.contains("Insufficient resource quota") {
+            text.push_str(
+                "\n\tProduction jobs run within the quota of their role:\
+                 \n\t  see it with 'aurora quota get CLUSTER/ROLE',\
+                 \n\t  set it with 'aurora_admin set_quota CLUSTER ROLE CPU RAM DISK', such as 4 8g 20g.",
+            );
+        }
         Self { code, text }
     }
 }

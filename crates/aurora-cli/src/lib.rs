@@ -2,9 +2,11 @@
 //! machine (`aurora local`).
 //!
 //! [`run`] is the program. One verb is one file below `commands`; texts and exit codes are those of `spec/cli.md`.
+//! [`run_admin`] is `aurora_admin`, for those who run a cluster: one command is one file below `admin`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod admin;
 mod arguments;
 mod cli;
 mod commands;
@@ -14,8 +16,10 @@ mod exit_code;
 mod failure;
 mod local_state;
 mod output;
+mod quota;
 mod tasks;
 mod wait;
 
+pub use admin::run as run_admin;
 pub use cli::run;
 pub use exit_code::ExitCode;

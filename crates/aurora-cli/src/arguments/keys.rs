@@ -85,6 +85,28 @@ pub fn job_key(text: &str) -> Result<ClusterJobKey, String> {
     ClusterJobKey::from_parts(&parts).ok_or_else(|| format!("invalid jobkeytype value: '{text}'"))
 }
 
+/// `CLUSTER/ROLE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterRole {
+    /// The cluster.
+    pub cluster: String,
+    /// The role.
+    pub role: String,
+}
+
+/// Reads a cluster with a role.
+///
+/// # Errors
+/// If the text is none.
+pub fn cluster_role(text: &str) -> Result<ClusterRole, String> {
+    match text.split('/').collect::<Vec<_>>()[..] {
+        [cluster, role] if !cluster.is_empty() && !role.is_empty() => {
+            Ok(ClusterRole { cluster: cluster.to_owned(), role: role.to_owned() })
+        }
+        _ => Err("Role argument must be a CLUSTER/NAME pair".to_owned()),
+    }
+}
+
 /// `CLUSTER[/ROLE[/ENV[/NAME]]]` with shell-style globs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobPattern {

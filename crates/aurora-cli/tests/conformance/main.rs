@@ -9,5 +9,6 @@ mod kill;
 mod list;
 mod local;
 mod parsing;
+mod quota;
 mod status;
 mod stub;

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aurora_api::thrift::rpc::{CreateJob, GetJobs, GetPendingReason, GetTasksWithoutConfigs, KillTasks};
+use aurora_api::thrift::rpc::{
+    CreateJob, GetJobs, GetPendingReason, GetTasksWithoutConfigs, KillTasks, SetQuota,
+};
 use aurora_api::thrift::*;
 use tempfile::TempDir;
 
@@ -58,6 +60,7 @@ pub struct World {
     pub kills: Vec<KillTasks>,
     pub created: Vec<JobConfiguration>,
     pub asked_roles: Vec<Option<String>>,
+    pub quotas: Vec<SetQuota>,
 }
 
 /// A running stub with a home directory for `aurora`.
@@ -152,7 +155,11 @@ impl Stub {
     }
 
     pub fn spawn(&self, arguments: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_aurora"))
+        self.spawn_program(env!("CARGO_BIN_EXE_aurora"), arguments)
+    }
+
+    fn spawn_program(&self, program: &str, arguments: &[&str]) -> Child {
+        Command::new(program)
             .args(arguments)
             .current_dir(self.home.path())
             .env_clear()
@@ -169,6 +176,11 @@ impl Stub {
     /// Runs a command to its end.
     pub fn aurora(&self, arguments: &[&str]) -> Outcome {
         Outcome::of(self.spawn(arguments))
+    }
+
+    /// Runs a command of `aurora_admin` to its end.
+    pub fn admin(&self, arguments: &[&str]) -> Outcome {
+        Outcome::of(self.spawn_program(env!("CARGO_BIN_EXE_aurora_admin"), arguments))
     }
 
     /// Waits until a method was called.
@@ -322,6 +334,16 @@ impl World {
                 self.kills.push(call);
                 ok(None)
             }
+            Rpc::GetQuota => ok(Some(Result::GetQuotaResult(GetQuotaResult {
+                quota: Some(aggregate(5.0, 20_480, 40_960)),
+                prod_shared_consumption: Some(aggregate(1.0, 1_024, 2_048)),
+                non_prod_shared_consumption: Some(aggregate(0.5, 16, 32)),
+                ..GetQuotaResult::default()
+            }))),
+            Rpc::SetQuota => {
+                self.quotas.push(call.body().unwrap());
+                ok(None)
+            }
             other => panic!("the stub does not know {other:?}"),
         }
     }
@@ -341,6 +363,11 @@ impl World {
         };
         self.tasks.iter().filter(fits).cloned().collect()
     }
+}
+
+pub fn aggregate(cpus: f64, ram_mb: i64, disk_mb: i64) -> ResourceAggregate {
+    let resources = vec![Resource::NumCpus(cpus), Resource::RamMb(ram_mb), Resource::DiskMb(disk_mb)];
+    ResourceAggregate { resources: Some(resources) }
 }
 
 fn tiers() -> GetTierConfigResult {
