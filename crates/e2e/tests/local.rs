@@ -205,6 +205,22 @@ fn a_second_start_runs_the_jobs_again_without_news_of_the_first() {
     local.assert_nothing_runs();
 }
 
+#[test]
+fn a_production_service_runs_within_a_quota_of_its_own() {
+    let local = Local::new();
+    let tier = "environment = 'devel', tier = 'preferred'";
+    let file = local.file("prod.aurora", &service("prod", 1).replace("environment = 'devel'", tier));
+    let quota = "role www given a quota for its production jobs";
+    local.up(&["--detach", &file]).exits(0).says(quota).says("prod/0 RUNNING");
+    local.aurora(&["quota", "get", "local/www"]).exits(0).says("CPU: 10000 core(s)");
+    local.aurora(&["local", "down"]).exits(0);
+
+    let second = local.up(&["--detach", &file]).exits(0).says("prod/0 RUNNING");
+    assert!(!second.text.contains(quota), "{}", second.text);
+    local.aurora(&["local", "down"]).exits(0);
+    local.assert_nothing_runs();
+}
+
 /// A running `aurora local up`, ended when dropped: a test that fails must not leave it.
 struct Foreground(Child);
 

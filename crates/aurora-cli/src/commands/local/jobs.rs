@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use aurora_api::thrift::rpc::{CreateJob, ScheduleCronJob};
+use aurora_api::thrift::rpc::{CreateJob, ScheduleCronJob, SetQuota};
 use aurora_api::thrift::{JobConfiguration, Response, ResponseCode};
 use aurora_client::Client;
 use aurora_config::TranslatedJob;
@@ -12,8 +12,12 @@ use super::watch::JobName;
 use crate::arguments::{ClusterJobKey, ConfigOptions};
 use crate::configuration::{self, Configuration, invalid};
 use crate::exit_code::ExitCode;
-use crate::failure::{Failure, messages};
+use crate::failure::{Failure, accepted, messages};
 use crate::local_state::CLUSTER;
+use crate::quota::{self, Amounts};
+
+/// More than any machine has. Production jobs need a quota, and here there is nobody to share with.
+const QUOTA: Amounts = Amounts { cpus: 10_000.0, ram_mb: 10 << 20, disk_mb: 10 << 20 };
 
 /// A job that is to run, from its file.
 #[derive(Debug)]
@@ -51,6 +55,9 @@ pub async fn create(client: &Client, jobs: Vec<LocalJob>, screen: &Screen) -> Re
     let mut names = Vec::new();
     for LocalJob { key, mut job } in jobs {
         configuration::backfill_tier(client, &mut job).await?;
+        if job.task_config.as_ref().is_some_and(|task| task.production == Some(true)) {
+            ensure_quota(client, &key.role, screen).await?;
+        }
         let name = format!("{}/{}/{}", key.role, key.environment, key.name);
         let count = job.instance_count.unwrap_or_default();
         let is_cron = job.cron_schedule.is_some();
@@ -85,6 +92,21 @@ pub async fn create(client: &Client, jobs: Vec<LocalJob>, screen: &Screen) -> Re
         }
     }
     Ok(names)
+}
+
+/// Gives a role a quota, unless it has one.
+async fn ensure_quota(client: &Client, role: &str, screen: &Screen) -> Result<(), Failure> {
+    let present = quota::fetch(client, role).await?.quota;
+    if present.as_ref().map(Amounts::of).unwrap_or_default() != Amounts::default() {
+        return Ok(());
+    }
+    let call = SetQuota { owner_role: Some(role.to_owned()), quota: Some(QUOTA.to_thrift()) };
+    let header = format!("Error setting a quota for role {role}:");
+    accepted(client.call(&call).await?, ExitCode::CommandFailure, &header)?;
+    screen.step(&format!(
+        "role {role} given a quota for its production jobs: 10000 cores, 10 TB RAM, 10 TB disk"
+    ));
+    Ok(())
 }
 
 fn exists_already(response: &Response) -> bool {
