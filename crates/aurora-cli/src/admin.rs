@@ -109,7 +109,10 @@ fn explain(arguments: &[String], error: &clap::Error) -> u8 {
             1
         }
         ErrorKind::MissingRequiredArgument => {
-            output::print_error(&format!("{}\n\nsee the help subcommand for more details.", text.trim_end()));
+            // One pointer to the help is enough: upstream's.
+            let complaint = text.replace("For more information, try '--help'.", "");
+            let complaint = complaint.trim_end();
+            output::print_error(&format!("{complaint}\n\nsee the help subcommand for more details."));
             1
         }
         ErrorKind::UnknownArgument => {
