@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use mesos_v1::messages as v1;
 use mesos_v1::messages::scheduler::event::Type as Event;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
 use crate::harness::*;
@@ -54,6 +54,11 @@ async fn the_agent_holds_no_file_that_is_being_fetched() {
     let (release, released) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
+        // An answer that comes before the request would be refused.
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.push(stream.read_u8().await.unwrap());
+        }
         let (first, rest) = ("#!/bin/sh\n", "exit 0\n");
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", first.len() + rest.len());
         stream.write_all(format!("{head}{first}").as_bytes()).await.unwrap();
