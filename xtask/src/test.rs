@@ -11,7 +11,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     setup::run()?;
     // With tests and programs together, every library is built once, with one set of features.
     run::checked(run::cargo(&["build", "--workspace", "--all-targets"]))?;
-    let mut tests = run::cargo(&["test", "--workspace"]);
+    let mut tests = run::cargo(&["test", "--workspace", "--no-fail-fast"]);
     if !arguments.is_empty() {
         tests.args(["--all-targets", "--"]).args(arguments);
     }
