@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use mesos_v1::messages as v1;
 use mesos_v1::messages::scheduler::event::Type as Event;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::harness::*;
