@@ -8,7 +8,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod agent;
-pub mod causes;
 pub mod checkpoint;
 pub mod cli;
 pub mod container;

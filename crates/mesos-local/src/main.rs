@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use mesos_local::causes::chain;
 use mesos_local::cli::{Cli, normalise};
 use mesos_local::container::fetch_process::{self, FETCH_COMMAND};
 use mesos_local::container::launcher::{self, LAUNCH_COMMAND};
+use mesos_v1::chain;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();

@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod causes;
 pub mod detect;
 pub mod executor;
 #[cfg(test)]
@@ -14,6 +15,7 @@ pub mod recordio;
 pub mod scheduler;
 mod transport;
 
+pub use causes::chain;
 pub use detect::{Masters, MastersError};
 pub use executor::{ExecutorEnvironment, ExecutorEvent, ExecutorHandle, ExecutorSession, StatusUpdate};
 pub use scheduler::{SchedulerConfig, SchedulerEvent, SchedulerHandle, SchedulerSession};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use aurora_api::ids::{AgentId, FrameworkId, OfferId};
+use mesos_v1::chain;
 use mesos_v1::messages::scheduler::Call;
 use mesos_v1::scheduler::{SchedulerEvent, SessionError};
 use scheduler_core::input::{Input, MesosEvent};
@@ -180,17 +181,6 @@ fn remedy(error: &SessionError) -> String {
         }
         other => other.remedy().to_owned(),
     }
-}
-
-/// An error with its causes.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

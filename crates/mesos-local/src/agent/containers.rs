@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use super::actor::Input;
 use super::paths::RunPaths;
 use super::state::ExecutorKey;
-use crate::causes::chain;
 use crate::checkpoint::{self, Durability};
 use crate::container::fetch_process::fetch_apart;
 use crate::container::launcher::{LAUNCH_COMMAND, LaunchSpec, read_pid, read_status};
 use crate::container::process::{ProcessId, kill_container};
 use crate::container::users::User;
+use mesos_v1::chain;
 
 /// How often a helper that is nobody's child is looked at. Owner: this file.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);

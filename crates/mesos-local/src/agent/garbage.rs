@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use super::actor::Input;
 use super::state::{State, Timer};
-use crate::causes::chain;
+use mesos_v1::chain;
 
 /// A run this young may have begun after the list of those that live was made. Owner: this file.
 const FRESH: Duration = Duration::from_secs(1);

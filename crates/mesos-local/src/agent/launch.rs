@@ -44,7 +44,7 @@ impl State {
         let is_new = status.is_none();
         if is_new && let Err(problem) = self.add_executor(&key, &info) {
             let state = self.state_for(&framework_id, v1::TaskState::TaskDropped);
-            let message = format!("cannot prepare executor '{}': {}", key.1, crate::causes::chain(&problem));
+            let message = format!("cannot prepare executor '{}': {}", key.1, mesos_v1::chain(&problem));
             self.add_stray_update(&framework_id, run.task, state, Reason::ExecutorTerminated, message);
             return;
         }

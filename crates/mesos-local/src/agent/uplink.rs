@@ -88,7 +88,7 @@ async fn attend(
         .body(uplink.register.encode_to_vec());
     let response = match tokio::time::timeout(ANSWER_TIMEOUT, request.send()).await {
         Err(_) => return format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()),
-        Ok(Err(error)) => return crate::causes::chain(&error),
+        Ok(Err(error)) => return mesos_v1::chain(&error),
         Ok(Ok(response)) => response,
     };
     if !response.status().is_success() {
@@ -119,7 +119,7 @@ async fn read(
         let chunk = match tokio::time::timeout(patience, body.next()).await {
             Err(_) => return "the master is silent".to_owned(),
             Ok(None) => return "the master closed the stream".to_owned(),
-            Ok(Some(Err(error))) => return crate::causes::chain(&error),
+            Ok(Some(Err(error))) => return mesos_v1::chain(&error),
             Ok(Some(Ok(chunk))) => chunk,
         };
         decoder.push(&chunk);
@@ -127,12 +127,12 @@ async fn read(
             let bytes = match decoder.next_record() {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) => break,
-                Err(error) => return crate::causes::chain(&error),
+                Err(error) => return mesos_v1::chain(&error),
             };
             let body = match ToAgent::decode(bytes) {
                 Ok(ToAgent { body: Some(body) }) => body,
                 Ok(ToAgent { body: None }) => continue,
-                Err(error) => return crate::causes::chain(&error),
+                Err(error) => return mesos_v1::chain(&error),
             };
             match &body {
                 to_agent::Body::Ping(_) => {
@@ -181,7 +181,7 @@ async fn send(
             .body(ToMaster::from(body).encode_to_vec());
         match tokio::time::timeout(ANSWER_TIMEOUT, request.send()).await {
             Err(_) => return format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()),
-            Ok(Err(error)) => return crate::causes::chain(&error),
+            Ok(Err(error)) => return mesos_v1::chain(&error),
             Ok(Ok(response)) if !response.status().is_success() => {
                 return format!("the master answered {}", response.status());
             }

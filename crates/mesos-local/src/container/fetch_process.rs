@@ -79,7 +79,7 @@ pub async fn fetch_apart(
     }
     let command = v1::CommandInfo { uris, ..v1::CommandInfo::default() };
     checkpoint::write(list, &command.encode_to_vec(), Durability::Process)
-        .map_err(|error| crate::causes::chain(&error))?;
+        .map_err(|error| mesos_v1::chain(&error))?;
     let cannot =
         |error: std::io::Error| format!("cannot run the fetch helper {}: {error}", program.display());
     let mut child = tokio::process::Command::new(program)

@@ -11,9 +11,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{ExecutorEnvironment, ExecutorError, ExecutorEvent, Request, StatusUpdate};
+use crate::chain;
 use crate::messages::executor::{Call, Event, call, event};
 use crate::messages::{TaskInfo, TaskStatus, task_status};
-use crate::transport::{self, Authorization, ClientError, Endpoint, MessageStream, Refusal, chain};
+use crate::transport::{self, Authorization, ClientError, Endpoint, MessageStream, Refusal};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an agent may take to answer a call or to begin its stream.

@@ -11,10 +11,11 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{CallError, SchedulerConfig, SchedulerEvent, SchedulerTiming, SessionError, StartError};
+use crate::chain;
 use crate::detect;
 use crate::messages::scheduler::{Call, Event, call, event};
 use crate::messages::{Credential, FrameworkId};
-use crate::transport::{self, Authorization, Endpoint, MessageStream, Refusal, STREAM_ID_HEADER, chain};
+use crate::transport::{self, Authorization, Endpoint, MessageStream, Refusal, STREAM_ID_HEADER};
 
 /// After so many redirects in a row the masters point at each other.
 const REDIRECTS_MAX: u32 = 5;
