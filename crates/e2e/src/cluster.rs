@@ -45,6 +45,8 @@ pub struct Cluster {
     backend: Backend,
     directory: PathBuf,
     master_port: u16,
+    /// Flags of Mesos beside those that all tests want, as names of environment variables and values.
+    flags: Vec<(&'static str, String)>,
 }
 
 impl Cluster {
@@ -59,10 +61,26 @@ impl Cluster {
         agents: u32,
         resources: &str,
     ) -> Cluster {
+        Cluster::start_with_flags(backend, directory, ports, agents, resources, Vec::new())
+    }
+
+    /// Like [`Cluster::start`], with flags of Mesos as `MESOS_NAME` and value, which restarted parts get too.
+    ///
+    /// # Panics
+    /// As [`Cluster::start`].
+    pub fn start_with_flags(
+        backend: Backend,
+        directory: &Path,
+        ports: &PortBlock,
+        agents: u32,
+        resources: &str,
+        flags: Vec<(&'static str, String)>,
+    ) -> Cluster {
         if backend == Backend::RealMesos {
             assert_installed();
         }
-        let cluster = Cluster { backend, directory: directory.to_owned(), master_port: ports.master() };
+        let cluster =
+            Cluster { backend, directory: directory.to_owned(), master_port: ports.master(), flags };
         let agents = agents.to_string();
         let port = ports.master().to_string();
         cluster.run(&["up"], &["--agents", &agents, "--port", &port, "--resources", resources]);
@@ -120,6 +138,7 @@ impl Cluster {
         // Room for executors to come back on a busy machine.
         command.env("MESOS_EXECUTOR_REREGISTRATION_TIMEOUT", "8secs");
         command.env("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "3secs");
+        command.envs(self.flags.iter().map(|(name, value)| (name, value)));
         command
     }
 }

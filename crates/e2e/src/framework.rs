@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use mesos_v1::messages::scheduler::Call;
 use mesos_v1::messages::{
-    CommandInfo, ExecutorInfo, FrameworkId, FrameworkInfo, Offer, Resource, TaskInfo, TaskState, TaskStatus,
-    task_status,
+    CommandInfo, Credential, ExecutorInfo, FrameworkId, FrameworkInfo, Offer, Resource, TaskInfo, TaskState,
+    TaskStatus, task_status,
 };
 use mesos_v1::scheduler::SchedulerTiming;
 use mesos_v1::{SchedulerConfig, SchedulerEvent, SchedulerHandle, SchedulerSession};
@@ -16,6 +16,9 @@ use crate::{Backend, Cluster, PortBlock, current_user};
 
 /// How long anything may take that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the one agent has.
+const RESOURCES: &str = "cpus:4;mem:4096;disk:20000;ports:[31000-32000]";
 
 /// A cluster of one agent, for frameworks.
 pub struct FrameworkBed {
@@ -30,9 +33,47 @@ impl FrameworkBed {
     pub fn start(backend: Backend) -> FrameworkBed {
         let directory = tempfile::Builder::new().prefix("aurora-e2e-").tempdir().unwrap();
         let ports = PortBlock::take();
-        let resources = "cpus:4;mem:4096;disk:20000;ports:[31000-32000]";
-        let cluster = Cluster::start(backend, directory.path(), &ports, 1, resources);
+        let cluster = Cluster::start(backend, directory.path(), &ports, 1, RESOURCES);
         FrameworkBed { cluster, _directory: directory, _ports: ports }
+    }
+
+    /// Starts a master that lets only this principal in, and one agent.
+    ///
+    /// # Panics
+    /// If they do not start.
+    pub fn start_guarded(backend: Backend, principal: &str, secret: &str) -> FrameworkBed {
+        let directory = tempfile::Builder::new().prefix("aurora-e2e-").tempdir().unwrap();
+        let ports = PortBlock::take();
+        let credentials = directory.path().join("credentials.json");
+        let known = serde_json::json!({ "credentials": [{ "principal": principal, "secret": secret }] });
+        std::fs::write(&credentials, known.to_string()).unwrap();
+        let mut flags = vec![
+            ("MESOS_AUTHENTICATE_HTTP_FRAMEWORKS", "true".to_owned()),
+            ("MESOS_CREDENTIALS", credentials.display().to_string()),
+        ];
+        // The embedded master has no other kind to choose from.
+        if backend == Backend::RealMesos {
+            flags.push(("MESOS_HTTP_FRAMEWORK_AUTHENTICATORS", "basic".to_owned()));
+        }
+        let cluster = Cluster::start_with_flags(backend, directory.path(), &ports, 1, RESOURCES, flags);
+        FrameworkBed { cluster, _directory: directory, _ports: ports }
+    }
+
+    /// Starts a session with a credential, or none, without waiting for what becomes of it.
+    ///
+    /// # Panics
+    /// If the credential cannot work.
+    pub fn session_with(
+        &self,
+        credential: Option<Credential>,
+    ) -> (SchedulerHandle, mpsc::Receiver<SchedulerEvent>) {
+        let config = SchedulerConfig {
+            masters: self.cluster.master().parse().unwrap(),
+            framework_info: framework_info(),
+            credential,
+            timing: SchedulerTiming::default(),
+        };
+        SchedulerSession::start(config).unwrap()
     }
 
     /// Subscribes a framework; with an id it continues as that one.
