@@ -141,6 +141,7 @@ impl Daemon {
             revocable,
             stats: stats.clone(),
             connection: Arc::clone(&connection),
+            credential_file: flags.mesos.framework_authentication_file.clone(),
         };
         supervisor.spawn(TaskKind::MesosEvents, pump.run(events, supervisor.stopping().clone()));
         let app = Arc::new(App {

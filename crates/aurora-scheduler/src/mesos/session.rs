@@ -1,5 +1,6 @@
 //! The session with the Mesos master: its events become inputs, in their order.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -17,6 +18,7 @@ use super::calls::{CallSender, failed_call};
 use super::held::HeldOffers;
 use super::offer::{Revocable, core_offer};
 use super::status::core_status;
+use super::{PRINCIPAL, SECRET};
 use crate::queue::{InputSender, QueueClosed};
 use crate::stats::Stats;
 
@@ -57,6 +59,8 @@ pub struct EventPump<S> {
     pub stats: Stats,
     /// How we stand.
     pub connection: ConnectionCell,
+    /// `-framework_authentication_file`, to be named if Mesos refuses what it holds.
+    pub credential_file: Option<PathBuf>,
 }
 
 impl<S: CallSender + Sync> EventPump<S> {
@@ -79,7 +83,7 @@ impl<S: CallSender + Sync> EventPump<S> {
             };
             if let SchedulerEvent::Ended { error } = event {
                 self.stats.gauge("framework_registered", 0);
-                let remedy = remedy(&error);
+                let remedy = remedy(&error, self.credential_file.as_deref());
                 return Err(anyhow::Error::new(error).context(remedy));
             }
             if self.on_event(event).await.is_err() {
@@ -169,17 +173,25 @@ impl<S: CallSender + Sync> EventPump<S> {
 }
 
 /// What an operator can do about the end of a session.
-fn remedy(error: &SessionError) -> String {
-    match error {
+fn remedy(error: &SessionError, credential_file: Option<&Path>) -> String {
+    match (error, credential_file) {
+        (SessionError::Unauthorized { .. }, Some(file)) => format!(
+            "compare the principal and the secret in {} (-framework_authentication_file) with the master's --credentials",
+            file.display()
+        ),
+        (SessionError::Unauthorized { .. }, None) => format!(
+            "the master demands authentication: give -framework_authentication_file a file with the lines \
+             `{PRINCIPAL}=…` and `{SECRET}=…`"
+        ),
         // Compat: the id is never forgotten by itself (`spec/scheduler.md` §8.3): a wrong master would make us orphan all
         // tasks.
-        SessionError::Refused { message, .. } if message.contains("removed") => {
+        (SessionError::Refused { message, .. }, _) if message.contains("removed") => {
             "Mesos has removed this framework and ended all its tasks, because the scheduler was away for longer than \
              -framework_failover_timeout or the framework was torn down; start once with -register_anew to subscribe as \
              a new framework: jobs are kept, and their services start again"
                 .to_owned()
         }
-        other => other.remedy().to_owned(),
+        (other, _) => other.remedy().to_owned(),
     }
 }
 
@@ -193,11 +205,22 @@ mod tests {
             master: "m:5050".to_owned(),
             message: "Framework has been removed".to_owned(),
         };
-        assert!(remedy(&removed).contains("-register_anew"));
+        assert!(remedy(&removed, None).contains("-register_anew"));
         let replaced = SessionError::Refused {
             master: "m:5050".to_owned(),
             message: "Framework failed over".to_owned(),
         };
-        assert!(remedy(&replaced).contains("only one of them runs"));
+        assert!(remedy(&replaced, None).contains("only one of them runs"));
+    }
+    #[test]
+    fn refused_credentials_are_named_with_their_file() {
+        let refused = SessionError::Unauthorized {
+            master: "m:5050".to_owned(),
+            who: "principal \"aurora\"".to_owned(),
+        };
+        let text = remedy(&refused, Some(Path::new("/etc/aurora/mesos.properties")));
+        assert!(text.contains("/etc/aurora/mesos.properties") && text.contains("--credentials"), "{text}");
+        let text = remedy(&refused, None);
+        assert!(text.contains("-framework_authentication_file") && text.contains(SECRET), "{text}");
     }
 }
