@@ -59,8 +59,23 @@ pub struct CoreConfig {
     pub offer_filter: Millis,
     /// `-offer_order`.
     pub offer_order: Vec<OfferOrder>,
+    /// `-offer_reservation_duration`.
+    pub offer_reservation: Millis,
     /// `-unavailability_threshold`.
     pub unavailability_threshold: Millis,
+
+    /// `-enable_preemptor`.
+    pub enable_preemptor: bool,
+    /// `-preemption_delay`.
+    pub preemption_delay: Millis,
+    /// `-preemption_slot_hold_time`.
+    pub preemption_slot_hold: Millis,
+    /// `-preemption_slot_search_initial_delay`.
+    pub preemption_search_initial_delay: Millis,
+    /// `-preemption_slot_search_interval`.
+    pub preemption_search_interval: Millis,
+    /// `-preemption_reservation_max_batch_size`.
+    pub preemption_batch_size: usize,
 
     /// `-transient_task_state_timeout`.
     pub transient_timeout: Millis,
@@ -113,7 +128,14 @@ impl Default for CoreConfig {
             offer_hold_jitter: Millis::from_secs(MINUTE),
             offer_filter: Millis::from_secs(5),
             offer_order: vec![OfferOrder::Random],
+            offer_reservation: Millis::from_secs(3 * MINUTE),
             unavailability_threshold: Millis::from_secs(6 * MINUTE),
+            enable_preemptor: true,
+            preemption_delay: Millis::from_secs(3 * MINUTE),
+            preemption_slot_hold: Millis::from_secs(5 * MINUTE),
+            preemption_search_initial_delay: Millis::from_secs(3 * MINUTE),
+            preemption_search_interval: Millis::from_secs(MINUTE),
+            preemption_batch_size: 5,
             transient_timeout: Millis::from_secs(5 * MINUTE),
             kill_retry_min: Millis::from_secs(15),
             reconciliation_initial_delay: Millis::from_secs(MINUTE),
@@ -172,9 +194,15 @@ impl CoreConfig {
         not_below("reconciliation_explicit_interval", self.reconciliation_explicit_interval, one)?;
         not_below("reconciliation_implicit_interval", self.reconciliation_implicit_interval, one)?;
         not_below("reconciliation_explicit_batch_interval", self.reconciliation_batch_interval, one)?;
+        not_below("offer_reservation_duration", self.offer_reservation, one)?;
+        not_below("preemption_delay", self.preemption_delay, one)?;
+        not_below("preemption_slot_hold_time", self.preemption_slot_hold, one)?;
+        not_below("preemption_slot_search_initial_delay", self.preemption_search_initial_delay, one)?;
+        not_below("preemption_slot_search_interval", self.preemption_search_interval, one)?;
         let not_zero = |flag, is_zero: bool| if is_zero { Err(ConfigError::Zero(flag)) } else { Ok(()) };
         not_zero("max_tasks_per_schedule_attempt", self.tasks_per_attempt == 0)?;
         not_zero("max_schedule_attempts_per_sec", self.schedule_attempts_per_1000_s == 0)?;
+        not_zero("preemption_reservation_max_batch_size", self.preemption_batch_size == 0)?;
         not_zero("reconciliation_explicit_batch_size", self.reconciliation_batch_size == 0)
     }
 

@@ -125,4 +125,6 @@ pub enum TimerKey {
     ReconcileBatch,
     /// Forget old ended tasks.
     Prune,
+    /// Look for tasks that could make room for others.
+    PreemptionSearch,
 }

@@ -16,7 +16,7 @@ use crate::operation::{ConfigId, Operation};
 use crate::prune::PruneQueue;
 use crate::reconcile::Reconciliation;
 use crate::rng::CoreRng;
-use crate::schedule::{Groups, RateLimiter};
+use crate::schedule::{Groups, Preemption, RateLimiter};
 use crate::state::State;
 use crate::timeouts::KillRetry;
 use crate::view::View;
@@ -33,6 +33,7 @@ pub struct Core {
     pub(crate) offers: Offers,
     pub(crate) groups: Groups,
     pub(crate) limiter: RateLimiter,
+    pub(crate) preemption: Preemption,
     pub(crate) explanations: OrdMap<ConfigId, Arc<Explanation>>,
     pub(crate) session: Session,
     pub(crate) reconciliation: Reconciliation,
@@ -91,6 +92,7 @@ impl Core {
             state: State::default(),
             offers: Offers::default(),
             groups: Groups::default(),
+            preemption: Preemption::default(),
             explanations: OrdMap::new(),
             session: Session::default(),
             reconciliation: Reconciliation::default(),
@@ -174,6 +176,7 @@ impl Core {
             TimerKey::ReconcileImplicit => self.on_reconcile_implicit(step),
             TimerKey::ReconcileBatch => self.send_reconciliation_batch(step),
             TimerKey::Prune => self.on_prune(step),
+            TimerKey::PreemptionSearch => self.on_preemption_search(step),
         }
     }
 

@@ -15,13 +15,19 @@ use crate::task::StatusChange;
 const BEING_KILLED: [TaskStatus; 4] =
     [TaskStatus::Killing, TaskStatus::Restarting, TaskStatus::Draining, TaskStatus::Preempting];
 
+/// The reason of updates that Mesos makes up as an answer; their words are not the executor's.
+const RECONCILIATION: &str = "REASON_RECONCILIATION";
+
 impl Core {
     pub(crate) fn on_subscribed(&mut self, framework: FrameworkId, step: &mut Step<'_>) {
         if self.state.tables().framework() != Some(&framework) {
             self.commit(Operation::SaveFramework(framework), step);
         }
         match std::mem::replace(&mut self.session, Session::Open) {
-            Session::Never => self.start_reconciliation(step),
+            Session::Never => {
+                self.start_reconciliation(step);
+                self.start_preemption(step);
+            }
             Session::Open | Session::Broken => step.count("scheduler_framework_reregisters", 1),
         }
         // Updates and kills may have been lost while nobody listened.
@@ -51,6 +57,9 @@ impl Core {
     /// Takes a status from Mesos (`spec/scheduler.md` §1.9). It is acknowledged whatever came of it: what was refused
     /// now would be refused again.
     pub(crate) fn on_status(&mut self, update: StatusUpdate, step: &mut Step<'_>) {
+        if update.status == TaskStatus::Starting && update.reason != Some(RECONCILIATION) {
+            self.keep_progress(&update.task, update.message.as_ref(), step);
+        }
         let result = self.change_status(
             &StatusChange {
                 message: update.message,

@@ -80,3 +80,31 @@ fn an_update_of_a_task_that_was_never_launched_is_refused_without_a_kill() {
     let effects = bench.status(&TaskId::new("unknown"), Lost);
     assert!(matches!(&effects[..], [Effect::Acknowledge { .. }]));
 }
+
+#[test]
+fn a_starting_task_keeps_the_newest_words_of_its_executor() {
+    let mut bench = Bench::subscribed(quiet_config());
+    let id = bench.task_in(service("r/prod/j"), &[Assigned, Starting]);
+    let entered = bench.task(&id).unwrap().last_event().unwrap().at;
+    let says = |text: &str, reason| {
+        MesosEvent::Status(StatusUpdate { message: Some(Arc::from(text)), reason, ..update(&id, Starting) })
+    };
+    let words = |bench: &Bench| {
+        bench.task(&id).unwrap().last_event().unwrap().message.clone().map(|text| text.to_string())
+    };
+    bench.tick(aurora_api::amounts::Millis(1000));
+    let effects = bench.mesos(says("fetching the image", None));
+    assert!(matches!(&effects[..], [Effect::Acknowledge { .. }]), "no transition, but acknowledged");
+    bench.mesos(says("waiting for health checks", None));
+    let before = bench.operations.len();
+    bench.mesos(says("waiting for health checks", None));
+    bench.mesos(says("Reconciliation: Latest task state", Some("REASON_RECONCILIATION")));
+    bench.status(&id, Starting);
+    assert_eq!(bench.operations.len(), before, "what says nothing new is not journaled");
+    assert_eq!(words(&bench).as_deref(), Some("waiting for health checks"));
+    let task = bench.task(&id).unwrap();
+    assert_eq!(task.last_event().unwrap().at, entered);
+    assert_eq!(history(&task), [Pending, Assigned, Starting]);
+    bench.restart();
+    assert_eq!(words(&bench).as_deref(), Some("waiting for health checks"));
+}

@@ -6,13 +6,14 @@ mod assign;
 mod counts;
 pub mod filter;
 mod groups;
+mod preempt;
 mod rate;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aurora_api::amounts::Millis;
-use aurora_api::ids::{OfferId, TaskId};
+use aurora_api::ids::{AgentId, OfferId, TaskId};
 use aurora_api::task::{Assignment, TaskConfig, TaskStatus};
 
 use crate::backoff::backoff;
@@ -25,6 +26,7 @@ use assign::{Attempt, Placement, first_fit};
 use counts::{AttributeCounts, HostWithoutAttributes};
 use filter::{Request, Veto};
 pub(crate) use groups::Groups;
+pub(crate) use preempt::Preemption;
 pub(crate) use rate::RateLimiter;
 
 /// Most pairs of group and new offer looked at to wake groups early. Groups beyond it wait for their own time.
@@ -48,6 +50,7 @@ impl Core {
         if let Some((config, is_empty)) = self.groups.leave(task) {
             self.explanations.remove(&config);
             if is_empty {
+                self.preemption.forget(config);
                 step.cancel_timer(TimerKey::ScheduleGroup(config.0));
             }
         }
@@ -70,7 +73,8 @@ impl Core {
             let Ok((request, counts)) = self.request(config) else { continue };
             let suits = |offer: &OfferId| {
                 self.offers.usable(offer).is_some_and(|held| {
-                    filter::vetoes(held, &held.offer_space(), &request, &counts, step.now).is_empty()
+                    !self.preemption.is_reserved_for_others(&held.offer.agent, id, step.now)
+                        && filter::vetoes(held, &held.offer_space(), &request, &counts, step.now).is_empty()
                 })
             };
             if offers.iter().any(suits) {
@@ -135,19 +139,27 @@ impl Core {
         let (request, counts) = self.request(&config)?;
         step.count("schedule_attempts_fired", count(tasks.len()));
         let mut bans = self.groups.take_bans(group);
-        let mut attempt = Attempt { request: &request, counts, bans: &mut bans, now: step.now };
+        let preemption = &self.preemption;
+        let is_reserved = |agent: &AgentId| preemption.is_reserved_for_others(agent, group, step.now);
+        let mut attempt =
+            Attempt { request: &request, counts, bans: &mut bans, is_reserved: &is_reserved, now: step.now };
         let (placements, findings) =
             first_fit(&self.offers, &self.config, &mut attempt, tasks, &mut self.rng);
 
         let placed = placements.iter().map(|placement| placement.tasks.len()).sum();
         findings.count(step);
         for placement in placements {
-            self.launch(placement, step);
+            self.launch(group, placement, step);
         }
         if placed < tasks.len() {
             step.count("schedule_attempts_no_match", count(tasks.len() - placed));
             self.groups.give_bans(group, bans);
             self.explain(group, findings, step);
+            let is_pending =
+                |id: &&TaskId| self.state.task(id).is_some_and(|task| task.status == TaskStatus::Pending);
+            if let Some(task) = tasks.iter().find(is_pending) {
+                self.preempt_for(group, task, step);
+            }
         }
         Ok(placed)
     }
@@ -168,9 +180,10 @@ impl Core {
     }
 
     /// Assigns tasks to the offer that was found for them, and uses it up.
-    fn launch(&mut self, placement: Placement, step: &mut Step<'_>) {
+    fn launch(&mut self, group: ConfigId, placement: Placement, step: &mut Step<'_>) {
         let held = self.take_offer(&placement.offer, step).expect("a placement is on a held offer");
         let offer = &held.offer;
+        self.preemption.release(&offer.agent, group);
         let mut tasks = Vec::with_capacity(placement.tasks.len());
         for (id, ports) in placement.tasks {
             let assignment = Assignment { agent: offer.agent.clone(), host: offer.host.clone(), ports };

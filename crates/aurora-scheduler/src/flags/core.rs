@@ -62,6 +62,27 @@ pub struct CoreFlags {
     /// In which order offers are tried: CPU, MEMORY, DISK, REVOCABLE_CPU, RANDOM, separated by commas.
     #[arg(long = "offer_order", value_delimiter = ',', default_value = "RANDOM")]
     pub offer_order: Vec<OrderName>,
+    /// How long an agent on which tasks made room is kept for those they made room for.
+    #[arg(long = "offer_reservation_duration", default_value = "3mins")]
+    pub offer_reservation_duration: TimeAmount,
+    /// Let tasks of preemptible tiers and of lower priority make room for others.
+    #[arg(long = "enable_preemptor", num_args = 0..=1, default_value_t = true, default_missing_value = "true", action = ArgAction::Set)]
+    pub enable_preemptor: bool,
+    /// How long a task must be pending before others make room for it.
+    #[arg(long = "preemption_delay", default_value = "3mins")]
+    pub preemption_delay: TimeAmount,
+    /// How long it is remembered where room could be made.
+    #[arg(long = "preemption_slot_hold_time", default_value = "5mins")]
+    pub preemption_slot_hold_time: TimeAmount,
+    /// When it is first searched where room could be made.
+    #[arg(long = "preemption_slot_search_initial_delay", default_value = "3mins")]
+    pub preemption_slot_search_initial_delay: TimeAmount,
+    /// How often it is searched where room could be made.
+    #[arg(long = "preemption_slot_search_interval", default_value = "1mins")]
+    pub preemption_slot_search_interval: TimeAmount,
+    /// How many tasks of one group are searched room for before it is another group's turn.
+    #[arg(long = "preemption_reservation_max_batch_size", default_value_t = 5)]
+    pub preemption_reservation_max_batch_size: usize,
     /// How long before its maintenance an agent gets no more tasks.
     #[arg(long = "unavailability_threshold", default_value = "6mins")]
     pub unavailability_threshold: TimeAmount,
@@ -384,6 +405,13 @@ impl CoreFlags {
             offer_filter: self.offer_filter_duration.millis(),
             offer_order: self.offer_order.iter().map(|order| order.0).collect(),
             unavailability_threshold: self.unavailability_threshold.millis(),
+            offer_reservation: self.offer_reservation_duration.millis(),
+            enable_preemptor: self.enable_preemptor,
+            preemption_delay: self.preemption_delay.millis(),
+            preemption_slot_hold: self.preemption_slot_hold_time.millis(),
+            preemption_search_initial_delay: self.preemption_slot_search_initial_delay.millis(),
+            preemption_search_interval: self.preemption_slot_search_interval.millis(),
+            preemption_batch_size: self.preemption_reservation_max_batch_size,
             transient_timeout: self.transient_task_state_timeout.millis(),
             kill_retry_min: self.initial_task_kill_retry_interval.millis(),
             reconciliation_initial_delay: self.reconciliation_initial_delay.millis(),

@@ -31,11 +31,13 @@ pub struct ExecutorFlags {
     /// Flags for the executor.
     #[arg(long = "thermos_executor_flags", allow_hyphen_values = true)]
     pub thermos_executor_flags: Option<String>,
-    /// Processors that each executor needs besides its task.
-    #[arg(long = "thermos_executor_cpu", default_value_t = 0.25)]
+    /// Processors that each executor needs besides its task. The default is what our executor was measured to use, doubled;
+    /// upstream's, for an executor in Python, is 0.25.
+    #[arg(long = "thermos_executor_cpu", default_value_t = 0.01)]
     pub thermos_executor_cpu: f64,
-    /// Memory that each executor needs besides its task.
-    #[arg(long = "thermos_executor_ram", default_value = "128MB")]
+    /// Memory that each executor needs besides its task. The default is what our executor was measured to use, doubled;
+    /// upstream's, for an executor in Python, is 128MB.
+    #[arg(long = "thermos_executor_ram", default_value = "16MB")]
     pub thermos_executor_ram: DataAmount,
     /// Let executors have their sandbox as home directory.
     #[arg(long = "thermos_home_in_sandbox", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use aurora_api::amounts::{Resources, Timestamp};
-use aurora_api::ids::{OfferId, TaskId};
+use aurora_api::ids::{AgentId, OfferId, TaskId};
 
 use super::StaticBans;
 use super::counts::AttributeCounts;
@@ -33,6 +33,8 @@ pub(super) struct Attempt<'a> {
     pub(super) counts: AttributeCounts,
     /// Offers that cannot suit this group; grows.
     pub(super) bans: &'a mut StaticBans,
+    /// Whether room was made on an agent for another group.
+    pub(super) is_reserved: &'a dyn Fn(&AgentId) -> bool,
     pub(super) now: Timestamp,
 }
 
@@ -54,6 +56,9 @@ pub(super) fn first_fit(
             break;
         }
         let id = &held.offer.id;
+        if (attempt.is_reserved)(&held.offer.agent) {
+            continue;
+        }
         if !held.is_worth_trying() {
             // Never tried, but told: a full cluster must say that it is full.
             let space = held.offer_space();

@@ -106,6 +106,27 @@ impl Core {
         }
     }
 
+    /// A task that is STARTING already tells how far it is: its event keeps the newest words (`spec/thermos.md` §7.3).
+    ///
+    /// It is no transition: nobody is told of a change of status, and the event keeps its time.
+    pub(crate) fn keep_progress(&mut self, id: &TaskId, message: Option<&Arc<str>>, step: &mut Step<'_>) {
+        let Some(message) = message else { return };
+        let Some(task) = self.state.task(id).filter(|task| task.status == TaskStatus::Starting) else {
+            return;
+        };
+        let mut task = Task::clone(task);
+        let Some(event) = task
+            .events
+            .last_mut()
+            .filter(|event| event.status == TaskStatus::Starting && event.message.as_ref() != Some(message))
+        else {
+            return;
+        };
+        event.message = Some(Arc::clone(message));
+        let config = self.config_of(id);
+        self.commit(Operation::SaveTask { task: Arc::new(task), config }, step);
+    }
+
     /// Stores a new task as PENDING or THROTTLED.
     pub(crate) fn admit(
         &mut self,
