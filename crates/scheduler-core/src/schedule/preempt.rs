@@ -1,0 +1,201 @@
+//! Room for tasks that wait: less important ones go (`spec/scheduler.md` §3).
+//!
+//! A search, now and then, finds slots: agents where a group could run if some tasks there went. Only when an attempt to
+//! place the group fails, and the slot still holds, do they go; the agent is then reserved for the group.
+
+mod slots;
+mod victims;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use aurora_api::ids::{AgentId, TaskId};
+use aurora_api::task::{Task, TaskConfig, TaskStatus};
+
+use super::counts::AttributeCounts;
+use super::filter::Request;
+use crate::effect::TimerKey;
+use crate::handle::{Core, Step};
+use crate::operation::{ConfigId, HostAttributes};
+use crate::task::{ChangeResult, StatusChange};
+pub(crate) use slots::Preemption;
+use slots::{Slot, sequence};
+use victims::{Applicant, Seat};
+
+/// What a task of the group asks of an agent, and where its siblings are.
+type Wish<'a> = (Request<'a>, AttributeCounts);
+
+impl Core {
+    /// The first search; the scheduler has just begun to lead.
+    pub(crate) fn start_preemption(&self, step: &mut Step<'_>) {
+        if self.config.enable_preemptor {
+            step.set_timer_in(TimerKey::PreemptionSearch, self.config.preemption_search_initial_delay);
+        }
+    }
+
+    /// Looks for slots for groups that have waited long enough, and comes again.
+    pub(crate) fn on_preemption_search(&mut self, step: &mut Step<'_>) {
+        if !self.config.enable_preemptor {
+            return;
+        }
+        step.set_timer_in(TimerKey::PreemptionSearch, self.config.preemption_search_interval);
+        step.count("preemptor_task_processor_runs", 1);
+        self.preemption.expire(step.now);
+        let groups = self.groups_waiting_for_room(step);
+        if groups.is_empty() {
+            return;
+        }
+        let agents: Vec<Arc<HostAttributes>> = self
+            .state
+            .tables()
+            .hosts()
+            .filter(|host| self.state.tables().on_host(&host.host).next().is_some())
+            .cloned()
+            .collect();
+        if !agents.is_empty() {
+            self.search(&groups, &agents, step);
+        }
+    }
+
+    /// Groups with tasks that have been pending for long and have no slot yet, with the number of such tasks.
+    fn groups_waiting_for_room(&self, step: &Step<'_>) -> Vec<(ConfigId, usize)> {
+        let tables = self.state.tables();
+        let mut groups: BTreeMap<ConfigId, usize> = BTreeMap::new();
+        for id in tables.with_status(TaskStatus::Pending) {
+            let Some(task) = self.state.task(id) else { continue };
+            let waited = task.last_event().map(|event| step.now.since(event.at));
+            if waited.is_none_or(|waited| waited < self.config.preemption_delay) {
+                continue;
+            }
+            if let Some(group) = tables.config_id(id).filter(|group| !self.preemption.has_slot(*group)) {
+                *groups.entry(group).or_default() += 1;
+            }
+        }
+        groups.into_iter().collect()
+    }
+
+    fn search(&mut self, groups: &[(ConfigId, usize)], agents: &[Arc<HostAttributes>], step: &mut Step<'_>) {
+        let mut taken: BTreeSet<usize> = BTreeSet::new();
+        // How far each group has looked: what did not do for one of its tasks does not do for the next.
+        let mut looked_at: BTreeMap<ConfigId, usize> = BTreeMap::new();
+        let mut hopeless: BTreeSet<ConfigId> = BTreeSet::new();
+        for group in sequence(groups, self.config.preemption_batch_size) {
+            let Some(config) = self.state.configs().get(group).cloned() else { continue };
+            if hopeless.contains(&group) {
+                continue;
+            }
+            let kind = kind_of(&config);
+            step.count(format!("preemptor_slot_search_attempts_for_{kind}"), 1);
+            step.count(format!("preemption_slot_search_attempts_for_{}", config.job), 1);
+            let from = looked_at.get(&group).copied().unwrap_or(0);
+            // A host of the job without attributes: nothing can be said about limits, so nothing goes.
+            let Ok(wish) = self.request(&config) else { continue };
+            let mut failed = 0;
+            let mut found = None;
+            for (index, host) in agents.iter().enumerate().skip(from) {
+                if taken.contains(&index) {
+                    continue;
+                }
+                if let Some(victims) = self.victims(group, &wish, host, None, step) {
+                    found = Some((index, victims));
+                    break;
+                }
+                failed += 1;
+            }
+            step.count(format!("preemptor_slot_search_failed_for_{kind}"), failed);
+            step.count(format!("preemptor_slot_search_failed_for_{}", config.job), failed);
+            let Some((index, victims)) = found else {
+                step.count("preemptor_unmatched_tasks", 1);
+                hopeless.insert(group);
+                continue;
+            };
+            step.count(format!("preemptor_slot_search_successful_for_{kind}"), 1);
+            step.count(format!("preemptor_slot_search_successful_for_{}", config.job), 1);
+            let slot = Slot { victims, until: step.now + self.config.preemption_slot_hold };
+            self.preemption.add_slot(group, &agents[index], slot);
+            taken.insert(index);
+            looked_at.insert(group, index + 1);
+        }
+    }
+
+    /// Makes room for a task that could not be placed, if a slot of its group still holds (`spec/scheduler.md` §3.4).
+    pub(super) fn preempt_for(&mut self, group: ConfigId, pending: &TaskId, step: &mut Step<'_>) {
+        self.preemption.expire(step.now);
+        if !self.config.enable_preemptor || self.preemption.has_reservation(group) {
+            return;
+        }
+        let Some(config) = self.state.configs().get(group).cloned() else { return };
+        let Ok(wish) = self.request(&config) else { return };
+        while let Some((host, slot)) = self.preemption.take_slot(group) {
+            let stored = self.state.tables().host(&host).cloned();
+            let victims =
+                stored.as_ref().and_then(|host| self.victims(group, &wish, host, Some(&slot.victims), step));
+            let (Some(host), Some(victims)) = (stored, victims) else {
+                step.count("preemptor_slot_validation_failed", 1);
+                step.count(format!("preemptor_slot_validation_failed_for_{}", config.job), 1);
+                continue;
+            };
+            step.count("preemptor_slot_validation_successful", 1);
+            step.count(format!("preemptor_slot_validation_successful_for_{}", config.job), 1);
+            // Before anything ends and is offered to others.
+            let until = step.now + self.config.offer_reservation;
+            self.preemption.reserve(host.agent.clone(), group, until);
+            self.preempt(&victims, pending, &config, step);
+            return;
+        }
+    }
+
+    fn preempt(&mut self, victims: &[TaskId], pending: &TaskId, config: &TaskConfig, step: &mut Step<'_>) {
+        for victim in victims {
+            let Some(task) = self.state.task(victim).cloned() else { continue };
+            let preempt = StatusChange::to(victim, TaskStatus::Preempting)
+                .because(format!("Preempting in favor of {pending}"));
+            if self.change_status(&preempt, step) == ChangeResult::Success {
+                step.count(format!("preemptor_tasks_preempted_{}", kind_of(&task.config)), 1);
+                step.count(format!("preemptor_tasks_preempted_{}", task.config.job), 1);
+                step.count(format!("preemptor_task_preemptor_{}", config.job), 1);
+            }
+        }
+    }
+
+    /// The tasks that must leave this agent for one of the group; `None` if it would not fit, or others may not use it.
+    fn victims(
+        &self,
+        group: ConfigId,
+        wish: &Wish<'_>,
+        host: &HostAttributes,
+        of: Option<&[TaskId]>,
+        step: &Step<'_>,
+    ) -> Option<Vec<TaskId>> {
+        if self.preemption.is_reserved_for_others(&host.agent, group, step.now) {
+            return None;
+        }
+        let tables = self.state.tables();
+        let is_asked = |id: &&TaskId| of.is_none_or(|of| of.contains(id));
+        let tasks = tables.on_host(&host.host).filter(is_asked).filter_map(|id| self.state.task(id));
+        let seat = Seat {
+            host,
+            offer: self
+                .offers
+                .of_agent(&host.agent)
+                .filter(|held| self.offers.usable(&held.offer.id).is_some()),
+            tasks: tasks.map(|task| &**task).filter(|task| frees_room(task, &host.agent)).collect(),
+        };
+        Applicant { config: &self.config, request: &wish.0, counts: &wish.1 }.victims(&seat, step.now)
+    }
+}
+
+/// Whether room is won on this agent if the task is killed: one that is ending wins it anyway, an agent out of reach none.
+fn frees_room(task: &Task, agent: &AgentId) -> bool {
+    matches!(task.status, TaskStatus::Assigned | TaskStatus::Starting | TaskStatus::Running)
+        && task.assignment.as_ref().is_some_and(|place| place.agent == *agent)
+}
+
+/// As counters call the `production` flag.
+const fn kind_of(config: &TaskConfig) -> &'static str {
+    if config.production { "prod" } else { "non_prod" }
+}
+
+#[cfg(test)]
+#[path = "preempt_tests.rs"]
+mod tests;

@@ -1,0 +1,138 @@
+//! Which tasks of an agent make room for another (`spec/scheduler.md` §3.1, §3.3).
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use aurora_api::amounts::{Megabytes, MilliCpus, Resources, Timestamp};
+use aurora_api::ids::{AgentId, OfferId, TaskId};
+use aurora_api::task::{Task, TaskConfig};
+
+use crate::config::CoreConfig;
+use crate::input::Offer;
+use crate::offers::HeldOffer;
+use crate::operation::HostAttributes;
+use crate::schedule::counts::AttributeCounts;
+use crate::schedule::filter::{Request, ResourceKind, Space, VetoGroup, vetoes};
+
+/// An agent on which room could be made.
+pub(super) struct Seat<'a> {
+    pub(super) host: &'a HostAttributes,
+    /// What the agent offers at the moment.
+    pub(super) offer: Option<&'a HeldOffer>,
+    /// The tasks on it.
+    pub(super) tasks: Vec<&'a Task>,
+}
+
+/// Who asks for room.
+pub(super) struct Applicant<'a> {
+    pub(super) config: &'a CoreConfig,
+    pub(super) request: &'a Request<'a>,
+    pub(super) counts: &'a AttributeCounts,
+}
+
+impl Applicant<'_> {
+    /// The tasks that must go, the largest first; `None` if even all that may go do not make room.
+    ///
+    /// The largest go first, as upstream has it; but those that turn out not to be needed stay.
+    pub(super) fn victims(&self, seat: &Seat<'_>, now: Timestamp) -> Option<Vec<TaskId>> {
+        let held = without_resources(seat);
+        if self.is_vetoed(&held, plenty(), now) {
+            return None;
+        }
+        let mut candidates: Vec<(Resources, &Task)> = seat
+            .tasks
+            .iter()
+            .filter(|task| may_preempt(self.config, self.request.config, &task.config))
+            .map(|task| (self.freed(&task.config), *task))
+            .collect();
+        candidates.sort_by_key(|(freed, task)| (Reverse(size(freed)), &task.id));
+        let mut total = seat.offer.map(|offer| self.slack(offer)).unwrap_or_default();
+        let mut chosen = Vec::new();
+        for (freed, task) in candidates {
+            total += freed;
+            chosen.push((freed, task));
+            if !self.is_vetoed(&held, total, now) {
+                chosen.retain(|(freed, _)| {
+                    let is_needed = self.is_vetoed(&held, total - *freed, now);
+                    if !is_needed {
+                        total = total - *freed;
+                    }
+                    is_needed
+                });
+                // Slack alone is never a reason to kill.
+                return (!chosen.is_empty())
+                    .then(|| chosen.into_iter().map(|(_, task)| task.id.clone()).collect());
+            }
+        }
+        None
+    }
+
+    fn is_vetoed(&self, held: &HeldOffer, room: Resources, now: Timestamp) -> bool {
+        let space = Space { regular: room, revocable: room };
+        VetoGroup::of(&vetoes(held, &space, self.request, self.counts, now)) != VetoGroup::Empty
+    }
+
+    /// What the applicant can use of an offer.
+    fn slack(&self, offer: &HeldOffer) -> Resources {
+        let Space { regular, revocable } = offer.offer_space();
+        if self.request.is_revocable { revocable } else { regular }
+    }
+
+    /// What the applicant can use of what a task leaves: revocable resources are another kind than ordinary ones.
+    fn freed(&self, task: &TaskConfig) -> Resources {
+        let mut freed = self.config.footprint(task);
+        if self.config.tiers.is_revocable(&task.tier) != self.request.is_revocable {
+            if self.config.revocable_cpus {
+                freed.cpus = MilliCpus::ZERO;
+            }
+            if self.config.revocable_ram {
+                freed.ram = Megabytes(0);
+            }
+        }
+        freed
+    }
+}
+
+/// Whether the tiers, roles and priorities allow it (`spec/scheduler.md` §3.1).
+pub(super) fn may_preempt(config: &CoreConfig, pending: &TaskConfig, victim: &TaskConfig) -> bool {
+    let is_preemptible =
+        |task: &TaskConfig| config.tiers.tiers.get(&task.tier).is_some_and(|tier| tier.preemptible);
+    match (is_preemptible(pending), is_preemptible(victim)) {
+        (false, true) => true,
+        (true, false) => false,
+        (true, true) | (false, false) => {
+            pending.job.role() == victim.job.role() && pending.priority > victim.priority
+        }
+    }
+}
+
+/// What tasks are compared by, the first difference deciding.
+fn size(resources: &Resources) -> [i64; 5] {
+    ResourceKind::ALL.map(|kind| kind.of(resources))
+}
+
+/// More than anything asks for.
+const fn plenty() -> Resources {
+    const MOST: i64 = i64::MAX;
+    Resources { cpus: MilliCpus(MOST), ram: Megabytes(MOST), disk: Megabytes(MOST), gpus: MOST, ports: MOST }
+}
+
+/// The agent as an offer: its attributes and mode, when it goes away, and nothing else.
+fn without_resources(seat: &Seat<'_>) -> HeldOffer {
+    let host = seat.host;
+    let offer = Offer {
+        id: OfferId::new(""),
+        agent: AgentId::clone(&host.agent),
+        host: host.host.clone(),
+        attributes: host.attributes.clone(),
+        resources: Resources::default(),
+        revocable: Resources::default(),
+        ports: Vec::new(),
+        unavailable_from: seat.offer.and_then(|held| held.offer.unavailable_from),
+    };
+    HeldOffer { offer: Arc::new(offer), mode: host.mode, until: None, chance: 0 }
+}
+
+#[cfg(test)]
+#[path = "victims_tests.rs"]
+mod tests;

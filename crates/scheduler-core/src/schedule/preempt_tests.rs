@@ -1,0 +1,232 @@
+use aurora_api::amounts::Millis;
+use aurora_api::task::TaskStatus::{Killed, Pending, Preempting, Running};
+
+use super::*;
+use crate::CoreConfig;
+use crate::bench::*;
+use crate::input::Offer;
+
+const DELAY: Millis = Millis::from_secs(30);
+
+fn quick() -> CoreConfig {
+    CoreConfig {
+        preemption_delay: DELAY,
+        preemption_search_initial_delay: Millis::from_secs(1000),
+        schedule_penalty_max: Millis::from_secs(1),
+        history_min_retention: Millis::from_secs(1_000_000),
+        ..quiet_config()
+    }
+}
+
+fn room(name: &str) -> Offer {
+    offer(name, resources(1.0, 1024, 1024), &[("host", &[name])])
+}
+
+/// A cluster whose agents are each full with one preemptible task.
+fn full(config: CoreConfig, agents: &[&str]) -> (Bench, Vec<TaskId>) {
+    let mut bench = Bench::subscribed(config);
+    bench.grant_quota("r");
+    bench.create(service("v/prod/victim"), u32::try_from(agents.len()).unwrap());
+    for name in agents {
+        bench.offer(room(name));
+    }
+    let tasks: Vec<TaskId> =
+        launched(&bench.tick(Millis(5000))).into_iter().flat_map(|(_, tasks)| tasks).collect();
+    assert_eq!(tasks.len(), agents.len());
+    for task in &tasks {
+        bench.change(task, Running);
+    }
+    (bench, tasks)
+}
+
+fn important(key: &str) -> TaskConfig {
+    TaskConfig { tier: Arc::from("preferred"), production: true, ..service(key) }
+}
+
+fn search(bench: &mut Bench) -> Vec<crate::Effect> {
+    bench.input(crate::Input::Timer(TimerKey::PreemptionSearch))
+}
+
+fn group_of(bench: &Bench, key: &str) -> ConfigId {
+    let id = bench.active(&job_key(key), 0).unwrap().id.clone();
+    bench.core.state.tables().config_id(&id).unwrap()
+}
+
+#[test]
+fn sched_105_groups_take_turns() {
+    let sizes = |sizes: &[usize], batch| {
+        let groups: Vec<_> = (1..).map(ConfigId).zip(sizes.iter().copied()).collect();
+        sequence(&groups, batch).into_iter().map(|group| group.0).collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(&[], 2), [] as [u64; 0]);
+    assert_eq!(sizes(&[3], 2), [1, 1, 1]);
+    assert_eq!(sizes(&[3, 2], 1), [1, 2, 1, 2, 1]);
+    assert_eq!(sizes(&[3, 2], 2), [1, 1, 2, 2, 1]);
+    assert_eq!(sizes(&[3, 2], 3), [1, 1, 1, 2, 2]);
+    assert_eq!(sizes(&[5, 2], 2), [1, 1, 2, 2, 1, 1, 1]);
+    assert_eq!(sizes(&[1, 2, 2], 1), [1, 2, 3, 2, 3]);
+    assert!(CoreConfig { preemption_batch_size: 0, ..quick() }.check().is_err());
+}
+
+#[test]
+fn sched_106_a_search_finds_slots_for_what_waited_long_enough() {
+    let (mut bench, _) = full(quick(), &["a1", "a2"]);
+    bench.create(important("r/prod/x"), 1);
+    bench.create(TaskConfig { priority: 1, ..important("r/prod/y") }, 1);
+    let created = bench.now;
+    bench.tick(Millis(29_999));
+    search(&mut bench);
+    assert_eq!(bench.counter("preemptor_slot_search_attempts_for_prod"), 0, "29.999 s are too short");
+    bench.now = created + DELAY;
+    search(&mut bench);
+    assert_eq!(bench.core.preemption.slot_count(), 2);
+    assert_eq!(bench.counter("preemptor_slot_search_attempts_for_prod"), 2);
+    assert_eq!(bench.counter("preemptor_slot_search_successful_for_prod"), 2);
+    assert_eq!(bench.counter("preemptor_unmatched_tasks"), 0);
+    search(&mut bench);
+    assert_eq!(bench.counter("preemptor_slot_search_attempts_for_prod"), 2, "both have a slot");
+    assert_eq!(bench.counter("preemptor_task_processor_runs"), 3);
+
+    let (mut bench, _) = full(quick(), &["a1", "a2"]);
+    let huge = |key: &str| TaskConfig { resources: resources(64.0, 1, 1), ..important(key) };
+    bench.create(huge("r/prod/x"), 1);
+    bench.create(huge("r/prod/y"), 1);
+    bench.tick(DELAY);
+    search(&mut bench);
+    assert_eq!(bench.counter("preemptor_slot_search_attempts_for_prod"), 2);
+    assert_eq!(bench.counter("preemptor_slot_search_failed_for_prod"), 4);
+    assert_eq!(bench.counter("preemptor_unmatched_tasks"), 2);
+
+    let mut nobody = Bench::subscribed(quick());
+    nobody.grant_quota("r");
+    nobody.create(important("r/prod/x"), 1);
+    nobody.tick(DELAY);
+    search(&mut nobody);
+    assert_eq!(nobody.counter("preemptor_slot_search_attempts_for_prod"), 0);
+}
+
+#[test]
+fn sched_107_a_hopeless_group_does_not_stop_others() {
+    let (mut bench, _) = full(quick(), &["a1", "a2"]);
+    bench.create(TaskConfig { resources: resources(64.0, 1, 1), ..important("r/prod/a") }, 3);
+    bench.create(important("r/prod/b"), 2);
+    bench.tick(DELAY);
+    search(&mut bench);
+    assert_eq!(bench.core.preemption.slot_count(), 2);
+    assert_eq!(bench.counter("preemption_slot_search_attempts_for_r/prod/a"), 1);
+    assert_eq!(bench.counter("preemption_slot_search_attempts_for_r/prod/b"), 2);
+    assert_eq!(bench.counter("preemptor_unmatched_tasks"), 1);
+}
+
+#[test]
+fn sched_108_a_slot_that_holds_is_used_and_one_that_does_not_is_dropped() {
+    let (mut bench, victims) = full(quick(), &["a1", "a2"]);
+    bench.create(important("r/prod/x"), 2);
+    bench.tick(DELAY);
+    search(&mut bench);
+    assert_eq!(bench.core.preemption.slot_count(), 2);
+    // The first slot's victim ends by itself, and another uses its room.
+    let first = victims
+        .iter()
+        .find(|id| &*bench.task(id).unwrap().assignment.as_ref().unwrap().host.to_string() == "a1");
+    bench.change(first.unwrap(), Killed);
+    let effects = bench.tick(Millis(3000));
+    assert_eq!(bench.counter("preemptor_slot_validation_failed"), 1);
+    assert_eq!(bench.counter("preemptor_slot_validation_successful"), 1);
+    assert_eq!(bench.core.preemption.slot_count(), 0);
+    assert_eq!(bench.counter("preemptor_tasks_preempted_non_prod"), 1);
+    let killed = kills(&effects);
+    assert_eq!(killed.len(), 1);
+    let victim = bench.task(&killed[0]).unwrap();
+    assert_eq!(victim.status, Preempting);
+    let message = victim.last_event().unwrap().message.clone().unwrap();
+    assert!(message.starts_with("Preempting in favor of r-prod-x-"), "{message}");
+}
+
+#[test]
+fn sched_92_the_room_goes_to_those_it_was_made_for() {
+    let (mut bench, victims) = full(quick(), &["a1"]);
+    bench.create(important("r/prod/x"), 1);
+    bench.tick(DELAY);
+    search(&mut bench);
+    bench.tick(Millis(3000));
+    assert_eq!(bench.task(&victims[0]).unwrap().status, Preempting);
+    bench.change(&victims[0], Killed);
+    // Its replacement waits as well; it must not take the room, and one room is enough.
+    assert_eq!(bench.tasks(Pending).len(), 2);
+    bench.offer(again(room("a1"), "freed"));
+    let placed = launched(&bench.tick(Millis(5000)));
+    assert_eq!(placed.len(), 1);
+    assert_eq!(bench.task(&placed[0].1[0]).unwrap().config.job, job_key("r/prod/x"));
+    let group = group_of(&bench, "v/prod/victim");
+    let agent = AgentId::new("a1");
+    assert!(
+        !bench.core.preemption.is_reserved_for_others(&agent, group, bench.now),
+        "the reservation has served"
+    );
+}
+
+#[test]
+fn sched_84_a_reservation_blocks_others_until_it_ends_and_forces_nobody() {
+    let mut bench = Bench::subscribed(quick());
+    bench.create(service("r/prod/x"), 1);
+    let group = group_of(&bench, "r/prod/x");
+    let agent = AgentId::new("a1");
+    let until = bench.now + Millis::from_secs(180);
+    bench.core.preemption.reserve(agent.clone(), ConfigId(group.0 + 1), until);
+    bench.offer(room("a1"));
+    assert!(launched(&bench.tick(Millis::from_secs(179))).is_empty(), "reserved for another group");
+    assert_eq!(launched(&bench.tick(Millis::from_secs(3))).len(), 1, "not any more");
+
+    let mut bench = Bench::subscribed(quick());
+    bench.create(service("r/prod/x"), 1);
+    let group = group_of(&bench, "r/prod/x");
+    bench.core.preemption.reserve(AgentId::new("a1"), group, bench.now + Millis::from_secs(180));
+    bench.offer(room("a2"));
+    assert_eq!(launched(&bench.tick(Millis(5000)))[0].0, "a2");
+}
+
+#[test]
+fn sched_91_preemption_is_tried_when_nothing_fits_and_once_a_group() {
+    let (mut bench, _) = full(quick(), &["a1", "a2"]);
+    bench.create(important("r/prod/x"), 2);
+    bench.tick(DELAY);
+    assert_eq!(bench.tasks(Preempting).len(), 0, "no slot is known: it is tried again later");
+    search(&mut bench);
+    bench.tick(Millis(10_000));
+    assert_eq!(bench.tasks(Preempting).len(), 1, "an agent is reserved already: nobody else has to go");
+    let group = group_of(&bench, "r/prod/x");
+    assert!(bench.core.preemption.has_reservation(group));
+    bench.kill_job(&job_key("r/prod/x"));
+    assert!(!bench.core.preemption.has_reservation(group), "nobody waits any more");
+}
+
+#[test]
+fn sched_110_slots_and_reservations_end_to_the_millisecond() {
+    let mut memory = Preemption::default();
+    let (agent, group, other) = (AgentId::new("a"), ConfigId(1), ConfigId(2));
+    memory.reserve(agent.clone(), group, START + Millis(90_000));
+    assert!(memory.is_reserved_for_others(&agent, other, START + Millis(89_999)));
+    assert!(!memory.is_reserved_for_others(&agent, group, START));
+    assert!(!memory.is_reserved_for_others(&agent, other, START + Millis(90_000)));
+    memory.expire(START + Millis(89_999));
+    assert!(memory.has_reservation(group));
+    memory.expire(START + Millis(90_000));
+    assert!(!memory.has_reservation(group));
+}
+
+#[test]
+fn sched_111_only_its_owner_releases_a_reservation() {
+    let mut memory = Preemption::default();
+    let (a, b, until) = (AgentId::new("a"), AgentId::new("b"), START + Millis(1));
+    memory.reserve(a.clone(), ConfigId(1), until);
+    memory.reserve(b.clone(), ConfigId(1), until);
+    memory.release(&a, ConfigId(2));
+    assert!(memory.is_reserved_for_others(&a, ConfigId(2), START));
+    memory.release(&a, ConfigId(1));
+    assert!(!memory.is_reserved_for_others(&a, ConfigId(2), START));
+    assert!(memory.has_reservation(ConfigId(1)), "the other one stands");
+    // A newer one replaces the older.
+    memory.reserve(b.clone(), ConfigId(2), until);
+    assert!(!memory.has_reservation(ConfigId(1)) && memory.has_reservation(ConfigId(2)));
+}
