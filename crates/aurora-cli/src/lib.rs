@@ -16,6 +16,7 @@ mod exit_code;
 mod failure;
 mod local_state;
 mod output;
+mod pending;
 mod quota;
 mod tasks;
 mod wait;

@@ -95,6 +95,12 @@ impl Explanation {
         Self { at: now, agents, silent_agents: known_hosts.saturating_sub(agents), reasons, nearest, latest }
     }
 
+    /// The same reasons, but no nearest fit: it ends when a task of the group stops being pending (`spec/scheduler.md`
+    /// §2.11).
+    pub(crate) fn without_nearest_fit(&self) -> Self {
+        Self { nearest: None, latest: None, reasons: self.reasons.clone(), ..*self }
+    }
+
     pub(crate) fn nearest_fit(&self, now: Timestamp) -> Option<&NearestFit> {
         self.nearest.as_ref().filter(|nearest| now.since(nearest.since) <= NEAREST_FIT_LIFETIME)
     }

@@ -73,6 +73,20 @@ fn sched_149_a_reason_lasts_until_it_is_too_old_or_the_group_moves() {
 }
 
 #[test]
+fn what_stays_pending_keeps_its_reasons_when_a_sibling_leaves() {
+    let mut bench = Bench::subscribed(quiet_config());
+    bench.create(service("r/prod/j"), 2);
+    bench.offer(offer("a", resources(0.5, 512, 4096), &[]));
+    bench.tick(Millis(1));
+    let (left, stays) = (bench.tasks(Pending)[0].id.clone(), bench.tasks(Pending)[1].id.clone());
+    let before = bench.core.view().explanation(&stays).unwrap().lines();
+    bench.change_all(&left, &[Killing]);
+    let view = bench.core.view();
+    assert_eq!(view.explanation(&stays).unwrap().lines(), before);
+    assert_eq!(view.pending_reason(&stays, bench.now), "", "the nearest fit has ended");
+}
+
+#[test]
 fn every_reason_is_told_with_the_number_of_agents() {
     let mut bench = Bench::subscribed(quiet_config());
     let config = TaskConfig {

@@ -47,12 +47,14 @@ impl Core {
 
     /// A task is not pending any more.
     pub(crate) fn leave_group(&mut self, task: &TaskId, step: &mut Step<'_>) {
-        if let Some((config, is_empty)) = self.groups.leave(task) {
+        let Some((config, is_empty)) = self.groups.leave(task) else { return };
+        if is_empty {
             self.explanations.remove(&config);
-            if is_empty {
-                self.preemption.forget(config);
-                step.cancel_timer(TimerKey::ScheduleGroup(config.0));
-            }
+            self.preemption.forget(config);
+            step.cancel_timer(TimerKey::ScheduleGroup(config.0));
+        } else if let Some(explanation) = self.explanations.get_mut(&config) {
+            // What stays pending keeps its reasons until the next attempt, up to a minute away.
+            *explanation = Arc::new(explanation.without_nearest_fit());
         }
     }
 

@@ -19,6 +19,14 @@ fn the_second_hundred_seeds_hold() {
     hold(100..200);
 }
 
+/// Seeds that once failed: a task that was killed while pending took the reasons of its siblings with it.
+#[test]
+fn seeds_that_once_failed_hold() {
+    for seed in [4754, 5452] {
+        hold(seed..seed + 1);
+    }
+}
+
 #[test]
 fn the_same_seed_gives_the_same_run() {
     // A handful, and one of the larger clusters.

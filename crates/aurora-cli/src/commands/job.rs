@@ -1,6 +1,7 @@
 //! `aurora job`.
 
 mod create;
+mod explain;
 mod inspect;
 mod kill;
 mod killall;
@@ -19,6 +20,9 @@ use crate::failure::Failure;
 pub enum Verb {
     /// Create a service or a one-off job.
     Create(create::Create),
+    /// Say why instances do not run.
+    #[command(visible_alias = "why")]
+    Explain(explain::Explain),
     /// Print what a config file makes of a job.
     Inspect(inspect::Inspect),
     /// Kill some instances of a job.
@@ -36,6 +40,7 @@ impl Verb {
     pub async fn run(self, context: Context) -> Result<(), Failure> {
         match self {
             Self::Create(create) => create.run(context).await,
+            Self::Explain(explain) => explain.run(context).await,
             Self::Inspect(inspect) => inspect.run(context).await,
             Self::Kill(kill) => kill.run(context).await,
             Self::Killall(killall) => killall.run(context).await,

@@ -4,6 +4,7 @@
 mod config;
 mod config_verbs;
 mod create;
+mod explain;
 mod inspect;
 mod kill;
 mod list;

@@ -76,6 +76,10 @@ fn pending_tasks_say_why_on_stderr() {
     stub.world().tasks = vec![task(0, ScheduleStatus::Pending)];
     stub.world().pending_reason = Some("Insufficient: CPU");
     stub.aurora(&["job", "status", K]).exits(0).err_has(&format!("{K}/0 is PENDING: Insufficient: CPU"));
+
+    stub.world().pending_reason = Some("Insufficient: CPU\n2 of 2 agents: not enough CPU");
+    let all = format!("{K}/0 is PENDING: Insufficient: CPU; 2 of 2 agents: not enough CPU");
+    stub.aurora(&["job", "status", K]).exits(0).err_has(&all);
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! `getPendingReason`: why tasks wait for an offer.
 
+use aurora_api::amounts::Timestamp;
+use aurora_api::ids::TaskId;
 use aurora_api::thrift::rpc::GetPendingReason;
 use aurora_api::thrift::{self, GetPendingReasonResult, PendingReason, Response, ScheduleStatus, TaskQuery};
+use scheduler_core::View;
 
 use super::{envelope, query};
 use crate::app::App;
@@ -20,11 +23,22 @@ pub fn answer(app: &App, call: &GetPendingReason) -> Response {
         Ok(tasks) => {
             let reason = |task: &std::sync::Arc<aurora_api::task::Task>| PendingReason {
                 task_id: Some(task.id.to_string()),
-                reason: Some(view.pending_reason(&task.id, now)),
+                reason: Some(reason_text(&view, &task.id, now)),
             };
             let reasons = Some(tasks.into_iter().map(reason).collect());
             envelope::ok(thrift::Result::GetPendingReasonResult(GetPendingReasonResult { reasons }))
         }
         Err(error) => envelope::error(error.to_string()),
     }
+}
+
+/// Upstream's text is the first line, for its clients; then every reason with the number of agents it holds for.
+fn reason_text(view: &View, id: &TaskId, now: Timestamp) -> String {
+    let lines = view.explanation(id).map(|explanation| explanation.lines()).unwrap_or_default();
+    std::iter::once(view.pending_reason(id, now))
+        .chain(lines)
+        .collect::<Vec<_>>()
+        .join("\n")
+        .trim_end()
+        .to_owned()
 }

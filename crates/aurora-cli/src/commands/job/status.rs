@@ -3,8 +3,7 @@
 mod json;
 mod text;
 
-use aurora_api::thrift::rpc::GetPendingReason;
-use aurora_api::thrift::{Result as Payload, ScheduleStatus, ScheduledTask};
+use aurora_api::thrift::{ScheduleStatus, ScheduledTask};
 use aurora_client::Client;
 use tracing::{debug, info};
 
@@ -14,6 +13,7 @@ use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::output;
+use crate::pending::PendingReasons;
 use crate::tasks::{self, instance_id, is_active};
 
 /// Prints the tasks of jobs.
@@ -73,22 +73,12 @@ async fn print_pending_reasons(client: &Client, job: &JobTasks) {
     if !job.active.iter().any(|task| is_pending(&task)) {
         return;
     }
-    let call = GetPendingReason { query: Some(job.key.query()) };
-    let reasons = match client.try_once(&call).await {
-        Ok(response) => match response.result {
-            Some(Payload::GetPendingReasonResult(result)) => result.reasons.unwrap_or_default(),
-            _ => return debug!("no pending reasons: {}", crate::failure::messages(&response)),
-        },
+    let reasons = match PendingReasons::try_fetch(client, job.key.query()).await {
+        Ok(reasons) => reasons,
         Err(error) => return debug!("no pending reasons: {error}"),
     };
     for task in job.active.iter().filter(is_pending) {
-        let id = task.assigned_task.as_ref().and_then(|task| task.task_id.as_ref());
-        let reason = reasons
-            .iter()
-            .find(|reason| reason.task_id.as_ref() == id)
-            .and_then(|reason| reason.reason.as_deref())
-            .filter(|reason| !reason.is_empty())
-            .unwrap_or("no offer was looked at yet");
+        let reason = reasons.of_task(task).sentence();
         output::print_error(&format!("{}/{} is PENDING: {reason}", job.key, instance_id(task)));
     }
 }

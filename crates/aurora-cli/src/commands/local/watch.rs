@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use aurora_api::thrift::rpc::{GetPendingReason, GetTasksWithoutConfigs};
-use aurora_api::thrift::{ResponseCode, Result as Payload, ScheduleStatus, ScheduledTask, TaskQuery};
+use aurora_api::thrift::rpc::GetTasksWithoutConfigs;
+use aurora_api::thrift::{ResponseCode, ScheduleStatus, ScheduledTask, TaskQuery};
 use aurora_client::Client;
 use tokio::time::Instant;
 
 use super::supervise::Screen;
 use crate::failure::messages;
+use crate::pending::{PendingReasons, Reasons};
 use crate::tasks::{has_run, instance_id, is_terminal, latest_tasks, tasks_in};
 
 /// How long a task may be pending before its reason is shown.
@@ -127,21 +128,13 @@ impl Watch {
         if !unexplained {
             return;
         }
-        let call = GetPendingReason { query: Some(TaskQuery::default()) };
-        let Ok(response) = client.try_once(&call).await else {
+        let Ok(reasons) = PendingReasons::try_fetch(client, TaskQuery::default()).await else {
             return;
         };
-        let Some(Payload::GetPendingReasonResult(result)) = response.result else {
-            return;
-        };
-        for reason in result.reasons.unwrap_or_default() {
-            let (Some(id), Some(text)) = (reason.task_id, reason.reason) else {
-                continue;
-            };
-            let Some(task) = tasks.iter().find(|task| task_id(task) == id) else {
-                continue;
-            };
-            if !text.is_empty() && self.explained.insert(id) {
+        for task in tasks.iter().filter(|task| task.status == Some(ScheduleStatus::Pending)) {
+            let reason = reasons.of_task(task);
+            if reason != Reasons::default() && self.explained.insert(task_id(task)) {
+                let text = reason.sentence();
                 screen.step(&format!("{}/{} stays PENDING: {text}", job_name(task), instance_id(task)));
             }
         }

@@ -1,0 +1,148 @@
+//! `aurora job explain` (`spec/cli.md` §14.2).
+
+use std::collections::BTreeMap;
+
+use aurora_api::thrift::{ScheduleStatus, ScheduledTask, TaskEvent};
+use serde_json::json;
+
+use crate::arguments::{InstanceSpec, Verbosity, instance_spec};
+use crate::context::Context;
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::output;
+use crate::pending::{PendingReasons, Reasons};
+use crate::tasks::{self, instance_id, is_active};
+
+/// Says why instances of a job do not run.
+#[derive(clap::Args, Debug)]
+pub struct Explain {
+    /// The job, or some of its instances, such as west/www/prod/web/0-2,5.
+    #[arg(value_name = "CLUSTER/ROLE/ENV/NAME[/INSTANCES]", value_parser = instance_spec)]
+    spec: InstanceSpec,
+
+    /// How it is printed.
+    #[arg(long, short = 'o', value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    output: String,
+
+    #[command(flatten)]
+    _verbosity: Verbosity,
+}
+
+/// What is to be said of one instance that does not run.
+struct Finding {
+    instance: i32,
+    status: ScheduleStatus,
+    /// The text of the event that brought it there.
+    message: Option<String>,
+    /// Of a pending one.
+    reasons: Option<Reasons>,
+    /// How its last run ended, if that was not well.
+    last_failure: Option<String>,
+}
+
+impl Explain {
+    /// Runs the verb.
+    pub async fn run(self, mut context: Context) -> Result<(), Failure> {
+        let key = &self.spec.key;
+        let code = ExitCode::InvalidParameter;
+        let client = context.client(&key.cluster)?;
+        let mut found = tasks::fetch(&client, key.query(), code).await?;
+        if let Some(instances) = &self.spec.instances {
+            found.retain(|task| instances.contains(&instance_id(task)));
+        }
+        let (active, ended): (Vec<_>, Vec<_>) = found.into_iter().partition(is_active);
+        if active.is_empty() && ended.is_empty() {
+            return Err(Failure::new(code, format!("Found no jobs matching {key}")));
+        }
+        let failures = last_failures(&ended);
+        let is_pending = |task: &ScheduledTask| task.status == Some(ScheduleStatus::Pending);
+        let reasons = if active.iter().any(is_pending) {
+            PendingReasons::fetch(&client, key.query(), code).await?
+        } else {
+            PendingReasons::default()
+        };
+        let findings: Vec<Finding> = active
+            .iter()
+            .filter(|task| task.status != Some(ScheduleStatus::Running))
+            .map(|task| Finding {
+                instance: instance_id(task),
+                status: task.status.unwrap_or(ScheduleStatus::Init),
+                message: latest_event(task).and_then(|event| event.message.clone()),
+                reasons: is_pending(task).then(|| reasons.of_task(task)),
+                last_failure: failures.get(&instance_id(task)).cloned(),
+            })
+            .collect();
+        if self.output == "json" {
+            let instances: Vec<serde_json::Value> = findings.iter().map(Finding::as_json).collect();
+            let report = json!({
+                "job": key.to_string(),
+                "active": active.len(),
+                "running": active.len() - findings.len(),
+                "instances": instances,
+            });
+            output::print(&format!("{report:#}"));
+        } else {
+            output::print(&text(&key.to_string(), active.len(), &findings, &failures));
+        }
+        Ok(())
+    }
+}
+
+fn text(key: &str, active: usize, findings: &[Finding], failures: &BTreeMap<i32, String>) -> String {
+    let mut lines =
+        vec![format!("{key}: {} of {active} active instances are RUNNING", active - findings.len())];
+    for finding in findings {
+        let message = finding.message.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+        lines.push(format!("{}/{} is {}{message}", key, finding.instance, finding.status));
+        if let Some(reasons) = &finding.reasons {
+            let nearest = Some(&reasons.nearest_fit).filter(|text| !text.is_empty());
+            lines.extend(nearest.map(|text| format!("  nearest fit: {text}")));
+            lines.extend(reasons.lines.iter().map(|line| format!("  {line}")));
+            if nearest.is_none() && reasons.lines.is_empty() {
+                lines.push(format!("  {}", reasons.sentence()));
+            }
+        }
+        lines.extend(finding.last_failure.as_ref().map(|text| format!("  last run {text}")));
+    }
+    if active == 0 {
+        // Nothing waits or runs: how the instances ended is all there is to say.
+        lines.extend(failures.iter().map(|(instance, text)| format!("{key}/{instance} {text}")));
+    }
+    lines.join("\n")
+}
+
+impl Finding {
+    fn as_json(&self) -> serde_json::Value {
+        json!({
+            "instance": self.instance,
+            "status": self.status.to_string(),
+            "message": self.message,
+            "nearestFit": self.reasons.as_ref().map(|reasons| &reasons.nearest_fit),
+            "reasons": self.reasons.as_ref().map(|reasons| &reasons.lines),
+            "lastFailure": self.last_failure,
+        })
+    }
+}
+
+/// The newest failed or lost run of each instance, as text.
+fn last_failures(ended: &[ScheduledTask]) -> BTreeMap<i32, String> {
+    let mut newest: BTreeMap<i32, (i64, String)> = BTreeMap::new();
+    for task in ended {
+        let Some(status @ (ScheduleStatus::Failed | ScheduleStatus::Lost)) = task.status else { continue };
+        let event = latest_event(task);
+        let at = event.and_then(|event| event.timestamp).unwrap_or_default();
+        let message = event.and_then(|event| event.message.as_deref()).unwrap_or("no message");
+        let host = task.assigned_task.as_ref().and_then(|assigned| assigned.slave_host.as_deref());
+        let place = host.map(|host| format!(" on {host}")).unwrap_or_default();
+        let text = format!("{status}{place}: {message}");
+        let known = newest.entry(instance_id(task)).or_insert_with(|| (at, text.clone()));
+        if known.0 < at {
+            *known = (at, text);
+        }
+    }
+    newest.into_iter().map(|(instance, (_, text))| (instance, text)).collect()
+}
+
+fn latest_event(task: &ScheduledTask) -> Option<&TaskEvent> {
+    task.task_events.iter().flatten().max_by_key(|event| event.timestamp)
+}

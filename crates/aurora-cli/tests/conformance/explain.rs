@@ -1,0 +1,71 @@
+use aurora_api::thrift::{ScheduleStatus, TaskEvent};
+use serde_json::{Value, json};
+
+use crate::stub::{K, Stub, task};
+
+/// An instance that runs, one that waits, one that is held back, and a failed run of the one that waits.
+fn mixed() -> Stub {
+    let stub = Stub::start();
+    let mut throttled = task(2, ScheduleStatus::Throttled);
+    throttled.task_events = Some(vec![TaskEvent {
+        timestamp: Some(1_500),
+        status: Some(ScheduleStatus::Throttled),
+        message: Some("Rescheduled, penalized for 5000 ms for flapping".to_owned()),
+        ..TaskEvent::default()
+    }]);
+    let mut waiting = task(1, ScheduleStatus::Pending);
+    waiting.task_events.as_mut().unwrap()[0].message = None;
+    let mut failed = task(1, ScheduleStatus::Failed);
+    failed.task_events.as_mut().unwrap()[0].message = Some("1 failure: exit 3".to_owned());
+    stub.world().tasks = vec![task(0, ScheduleStatus::Running), waiting, throttled, failed];
+    stub.world().pending_reason = Some("Insufficient: CPU\n2 of 2 agents: not enough CPU");
+    stub
+}
+
+#[test]
+fn what_does_not_run_is_explained() {
+    let outcome = mixed().aurora(&["job", "explain", K]).exits(0);
+    assert_eq!(
+        outcome.out,
+        format!(
+            "{K}: 1 of 3 active instances are RUNNING
+{K}/1 is PENDING
+  nearest fit: Insufficient: CPU
+  2 of 2 agents: not enough CPU
+  last run FAILED: 1 failure: exit 3
+{K}/2 is THROTTLED: Rescheduled, penalized for 5000 ms for flapping
+"
+        )
+    );
+}
+
+#[test]
+fn one_instance_is_explained_in_json() {
+    let outcome = mixed().aurora(&["job", "why", &format!("{K}/1"), "-o", "json"]).exits(0);
+    let report: Value = serde_json::from_str(&outcome.out).unwrap();
+    assert_eq!((&report["active"], &report["running"]), (&json!(1), &json!(0)));
+    assert_eq!(
+        report["instances"],
+        json!([{
+            "instance": 1,
+            "status": "PENDING",
+            "message": null,
+            "nearestFit": "Insufficient: CPU",
+            "reasons": ["2 of 2 agents: not enough CPU"],
+            "lastFailure": "FAILED: 1 failure: exit 3",
+        }])
+    );
+}
+
+#[test]
+fn a_job_that_has_ended_says_how() {
+    let stub = Stub::start();
+    stub.world().tasks = vec![task(0, ScheduleStatus::Lost)];
+    let outcome = stub.aurora(&["job", "explain", K]).exits(0);
+    assert_eq!(outcome.out, format!("{K}: 0 of 0 active instances are RUNNING\n{K}/0 LOST: Hi there\n"));
+}
+
+#[test]
+fn nothing_to_explain() {
+    Stub::start().aurora(&["job", "explain", K]).exits(6).err_has(&format!("Found no jobs matching {K}"));
+}
