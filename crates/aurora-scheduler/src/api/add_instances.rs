@@ -18,7 +18,7 @@ pub async fn answer(app: &App, call: AddInstances) -> Response {
     };
     let job = match JobKey::try_from(key) {
         Ok(job) => job,
-        Err(error) => return envelope::error(error.to_string()),
+        Err(error) => return envelope::invalid([error.to_string()]),
     };
     let count = call.count.and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
     if count == 0 {

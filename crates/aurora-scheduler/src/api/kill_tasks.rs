@@ -14,7 +14,7 @@ pub async fn answer(app: &App, call: KillTasks) -> Response {
     let Some(key) = &call.job else { return envelope::error("The job's key is not set.") };
     let job = match JobKey::try_from(key) {
         Ok(job) => job,
-        Err(error) => return envelope::error(error.to_string()),
+        Err(error) => return envelope::invalid([error.to_string()]),
     };
     // Compat: naming no instance means all (`spec/api.md` §2.4). Numbers that no instance can have match nothing.
     let instances = call.instances.filter(|instances| !instances.is_empty());

@@ -15,7 +15,7 @@ pub async fn answer(app: &App, call: RestartShards) -> Response {
     let Some(key) = &call.job else { return envelope::error("The job's key is not set.") };
     let job = match JobKey::try_from(key) {
         Ok(job) => job,
-        Err(error) => return envelope::error(error.to_string()),
+        Err(error) => return envelope::invalid([error.to_string()]),
     };
     let Some(ids) = call.shard_ids.filter(|ids| !ids.is_empty()) else {
         return envelope::error("Argument cannot be blank");

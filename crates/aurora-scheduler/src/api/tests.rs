@@ -488,6 +488,15 @@ async fn api_54_killing_needs_a_job() {
     assert_eq!(response.response_code, Some(ResponseCode::Error));
 }
 
+// Its other parts belong to the calls they name. No key at all stays an ERROR (`spec/api.md` case 54).
+#[tokio::test]
+async fn sched_358_an_invalid_job_key_is_an_invalid_request() {
+    let (daemon, _folder) = daemon().await;
+    let response = daemon.call(&KillTasks { job: Some(key("no/name")), ..KillTasks::default() }).await;
+    assert_eq!(response.response_code, Some(ResponseCode::InvalidRequest));
+    assert!(!messages(&response).is_empty(), "it says what is wrong");
+}
+
 #[tokio::test]
 async fn killed_instances_are_those_named() {
     let (daemon, _folder) = daemon().await;
