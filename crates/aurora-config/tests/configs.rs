@@ -46,5 +46,5 @@ fn every_config_becomes_what_it_should() {
             assert_eq!(std::fs::read_to_string(&golden).unwrap(), shown, "{}", path.display());
         }
     }
-    assert!(count >= 10, "only {count} configs");
+    assert!(count >= 15, "only {count} configs");
 }
