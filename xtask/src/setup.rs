@@ -7,8 +7,14 @@ use anyhow::{Context, Result};
 use crate::run;
 
 /// Debian packages of programs that the tests start, each with a command that is there once it is installed.
-const PACKAGES: &[(&str, &str)] =
-    &[("python3", "python3"), ("busybox-static", "busybox"), ("procps", "ps"), ("util-linux", "unshare")];
+const PACKAGES: &[(&str, &str)] = &[
+    ("python3", "python3"),
+    ("busybox-static", "busybox"),
+    ("bash-static", "bash-static"),
+    ("docker.io", "dockerd"),
+    ("procps", "ps"),
+    ("util-linux", "unshare"),
+];
 
 /// Installs the packages, then a real Mesos. Says what it does; does nothing where all is there.
 pub fn run() -> Result<()> {

@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cluster;
+mod docker;
 pub mod framework;
 mod ports;
 pub mod processes;
@@ -18,6 +19,7 @@ mod testbed;
 mod wait;
 
 pub use cluster::{Backend, Cluster, Signal};
+pub use docker::Dockerd;
 pub use ports::PortBlock;
 pub use programs::program;
 pub use scheduler::Scheduler;

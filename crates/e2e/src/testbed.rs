@@ -29,6 +29,8 @@ pub struct TestbedOptions {
     pub resources: &'static str,
     /// Further flags of the scheduler.
     pub scheduler_flags: Vec<String>,
+    /// Further flags of Mesos, as `MESOS_NAME` and value.
+    pub mesos_flags: Vec<(&'static str, String)>,
 }
 
 impl Default for TestbedOptions {
@@ -37,6 +39,7 @@ impl Default for TestbedOptions {
             agents: 1,
             resources: "cpus:4;mem:4096;disk:20000;ports:[31000-32000]",
             scheduler_flags: Vec::new(),
+            mesos_flags: Vec::new(),
         }
     }
 }
@@ -88,7 +91,14 @@ impl Testbed {
         let ports = PortBlock::take();
         let mesos = directory.path().join("mesos");
         std::fs::create_dir(&mesos).unwrap();
-        let cluster = Cluster::start(backend, &mesos, &ports, options.agents, options.resources);
+        let cluster = Cluster::start_with_flags(
+            backend,
+            &mesos,
+            &ports,
+            options.agents,
+            options.resources,
+            options.mesos_flags,
+        );
         let scheduler = Scheduler::start(
             directory.path(),
             ports.scheduler(),
