@@ -1,12 +1,13 @@
 //! `cargo xtask setup`: installs what the tests need and the machine lacks.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
 use crate::run;
 
-/// Debian packages of programs that the tests start, each with a command that is there once it is installed.
+/// Debian packages of programs that the tests start, each with a command or a file that is there once it is installed.
 const PACKAGES: &[(&str, &str)] = &[
     ("python3", "python3"),
     ("busybox-static", "busybox"),
@@ -14,6 +15,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("docker.io", "dockerd"),
     ("procps", "ps"),
     ("util-linux", "unshare"),
+    ("default-jre-headless", "java"),
+    ("libzookeeper-java", "/usr/share/java/zookeeper.jar"),
 ];
 
 /// Installs the packages, then a real Mesos. Says what it does; does nothing where all is there.
@@ -38,6 +41,9 @@ pub fn run() -> Result<()> {
 }
 
 fn is_there(program: &str) -> bool {
+    if program.starts_with('/') {
+        return Path::new(program).is_file();
+    }
     let folders = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
 }

@@ -1,0 +1,13 @@
+//! ZooKeeper, as far as several of our programs need it: the address of an ensemble, and sessions with it.
+//!
+//! The protocol is the library's ([`zookeeper_client`]); here are what it lacks: addresses as Mesos and Aurora write
+//! them, and names that are looked up without the C library, which a static program must not ask.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod connect;
+mod ensemble;
+
+pub use connect::{ConnectError, connect};
+pub use ensemble::{Credential, Ensemble, EnsembleError};
+pub use zookeeper_client as client;
