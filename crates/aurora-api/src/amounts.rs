@@ -113,6 +113,14 @@ impl Add<Millis> for Timestamp {
 }
 
 impl Timestamp {
+    /// For people who compare logs: `2023-11-14 22:13:20 UTC`.
+    pub fn utc(self) -> String {
+        jiff::Timestamp::from_millisecond(self.0).map_or_else(
+            |_| format!("{} ms since 1970", self.0),
+            |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        )
+    }
+
     /// How long after `earlier` this is; negative if it is before.
     pub fn since(self, earlier: Self) -> Millis {
         Millis(self.0.saturating_sub(earlier.0))

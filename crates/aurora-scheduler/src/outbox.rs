@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aurora_api::task::{Task, TaskStatus};
 use scheduler_core::effect::Effect;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::mesos::calls::{CallSender, MesosCalls};
 use crate::requests::Requests;
@@ -41,6 +41,7 @@ impl<S: CallSender> Outbox for World<S> {
                     debug!(task = %task.id, "task forgotten");
                 }
             }
+            Effect::Notice(notice) => warn!("{notice}"),
             Effect::Count { name, by } => self.stats.count(name, by),
             // The driver keeps timers and makes snapshots itself.
             Effect::SetTimer { .. } | Effect::CancelTimer(_) | Effect::Snapshot(_) => {}

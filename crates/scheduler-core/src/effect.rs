@@ -6,6 +6,7 @@ use aurora_api::amounts::{Millis, Timestamp};
 use aurora_api::ids::{AgentId, OfferId, TaskId};
 use aurora_api::task::{Task, TaskStatus};
 
+use crate::away::{MissingHost, RenewedHost};
 use crate::input::RequestId;
 use crate::operation::Operation;
 
@@ -79,6 +80,8 @@ pub enum Effect {
     TasksRemoved(Vec<Arc<Task>>),
     /// Make a snapshot of the state as it is with this batch, then answer the request.
     Snapshot(RequestId),
+    /// Something for the operator's log.
+    Notice(Notice),
     /// A counter of `/vars` grows (`spec/scheduler.md` §10.3).
     Count {
         /// Its name.
@@ -86,6 +89,55 @@ pub enum Effect {
         /// By how much.
         by: u64,
     },
+}
+
+/// What an operator should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Mesos has given an agent up.
+    AgentGone(Arc<MissingHost>),
+    /// It is back.
+    AgentBack {
+        /// What was said of it.
+        missing: Arc<MissingHost>,
+        /// The id it came back with.
+        agent: AgentId,
+        /// When.
+        at: Timestamp,
+    },
+    /// An agent came back under another id.
+    AgentRenewed {
+        /// Which.
+        host: Arc<RenewedHost>,
+        /// How many tasks we still count to the old id; Mesos is asked about them.
+        orphans: usize,
+    },
+}
+
+impl std::fmt::Display for Notice {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AgentGone(missing) => missing.fmt(formatter),
+            Self::AgentBack { missing, agent, at } => {
+                let MissingHost { host, since, .. } = &**missing;
+                let seconds = at.since(*since).0 / 1000;
+                write!(formatter, "host {host} is back after {seconds} s, as agent {agent}")
+            }
+            Self::AgentRenewed { host, orphans } => {
+                let RenewedHost { host, old, new, .. } = &**host;
+                write!(
+                    formatter,
+                    "the agent of host {host} came back under a new id, {new} after {old}: what ran there before has ended, \
+                     or is reported lost and starts again"
+                )?;
+                match orphans {
+                    0 => Ok(()),
+                    1 => write!(formatter, "; Mesos is asked about 1 task of the old id"),
+                    many => write!(formatter, "; Mesos is asked about {many} tasks of the old id"),
+                }
+            }
+        }
+    }
 }
 
 /// A counter's name: most are fixed, a few carry a status or a job.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use aurora_api::amounts::{Megabytes, MilliCpus, Millis, Timestamp};
 
+use crate::away::{self, MissingHost};
 use crate::handle::Step;
 use crate::schedule::filter::{ResourceKind, Veto, VetoGroup};
 
@@ -23,6 +24,8 @@ pub struct Explanation {
     pub silent_agents: usize,
     /// Every reason, the most frequent first.
     pub reasons: Vec<Reason>,
+    /// Hosts whose agents are gone, the latest first.
+    pub missing: Vec<Arc<MissingHost>>,
     nearest: Option<NearestFit>,
     /// The nearest of the last attempt alone: it takes over when the nearest of all is too old.
     latest: Option<Arc<[Veto]>>,
@@ -79,6 +82,7 @@ impl Explanation {
         findings: Findings,
         before: Option<&NearestFit>,
         known_hosts: usize,
+        missing: Vec<Arc<MissingHost>>,
         now: Timestamp,
     ) -> Self {
         let latest = findings.nearest.as_ref().map(|(_, vetoes)| Arc::clone(vetoes));
@@ -92,13 +96,20 @@ impl Explanation {
             findings.causes.into_values().map(|(cause, agents)| Reason { cause, agents }).collect();
         reasons.sort_by(|a, b| b.agents.cmp(&a.agents).then_with(|| a.cause.cmp(&b.cause)));
         let agents = findings.agents;
-        Self { at: now, agents, silent_agents: known_hosts.saturating_sub(agents), reasons, nearest, latest }
+        let silent_agents = known_hosts.saturating_sub(agents).saturating_sub(missing.len());
+        Self { at: now, agents, silent_agents, reasons, missing, nearest, latest }
     }
 
     /// The same reasons, but no nearest fit: it ends when a task of the group stops being pending (`spec/scheduler.md`
     /// §2.11).
     pub(crate) fn without_nearest_fit(&self) -> Self {
-        Self { nearest: None, latest: None, reasons: self.reasons.clone(), ..*self }
+        Self {
+            nearest: None,
+            latest: None,
+            reasons: self.reasons.clone(),
+            missing: self.missing.clone(),
+            ..*self
+        }
     }
 
     pub(crate) fn nearest_fit(&self, now: Timestamp) -> Option<&NearestFit> {
@@ -124,7 +135,8 @@ impl Explanation {
             .iter()
             .map(|reason| format!("{} of {} agents: {}", reason.agents, self.agents, reason.cause))
             .collect();
-        if self.agents == 0 && self.silent_agents == 0 {
+        lines.extend(away::lines(&self.missing));
+        if self.agents == 0 && self.silent_agents == 0 && self.missing.is_empty() {
             lines.push(
                 "no agent has offered anything yet: check that agents are connected to the master".to_owned(),
             );

@@ -30,13 +30,13 @@ fn sched_148_the_nearest_fit_is_kept() {
     let mut kept: Option<Explanation> = None;
     for step in &steps {
         let before = kept.as_ref().and_then(|kept| kept.nearest_fit(NOW));
-        let next = Explanation::new(found(step), before, 1, NOW);
+        let next = Explanation::new(found(step), before, 1, Vec::new(), NOW);
         assert_eq!(next.nearest_vetoes(NOW), step);
         kept = Some(next);
     }
     let best = kept.unwrap();
     for later in [vec![short(Ram), short(Cpus), short(Disk), short(Ports)], vec![Veto::Dedicated]] {
-        let next = Explanation::new(found(&later), best.nearest_fit(NOW), 1, NOW);
+        let next = Explanation::new(found(&later), best.nearest_fit(NOW), 1, Vec::new(), NOW);
         assert_eq!(next.nearest_vetoes(NOW), steps[3]);
     }
 }

@@ -7,6 +7,7 @@ use aurora_api::amounts::{Millis, Timestamp};
 use aurora_api::ids::TaskId;
 use imbl::OrdMap;
 
+use crate::away::Away;
 use crate::config::{CoreConfig, Identity};
 use crate::effect::{Batch, CounterName, Effect, Reply, TimerKey};
 use crate::explain::Explanation;
@@ -39,6 +40,7 @@ pub struct Core {
     pub(crate) reconciliation: Reconciliation,
     pub(crate) prune: PruneQueue,
     pub(crate) kill_retries: BTreeMap<TaskId, KillRetry>,
+    pub(crate) away: Away,
 }
 
 /// How we stand with Mesos.
@@ -98,6 +100,7 @@ impl Core {
             reconciliation: Reconciliation::default(),
             prune: PruneQueue::default(),
             kill_retries: BTreeMap::new(),
+            away: Away::default(),
         }
     }
 
@@ -119,6 +122,7 @@ impl Core {
             tables: self.state.tables().clone(),
             offers: self.offers.all().clone(),
             explanations: self.explanations.clone(),
+            away: self.away.clone(),
         }
     }
 

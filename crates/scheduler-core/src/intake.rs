@@ -57,6 +57,7 @@ impl Core {
     /// Takes a status from Mesos (`spec/scheduler.md` §1.9). It is acknowledged whatever came of it: what was refused
     /// now would be refused again.
     pub(crate) fn on_status(&mut self, update: StatusUpdate, step: &mut Step<'_>) {
+        self.note_agent_of(&update, step);
         if update.status == TaskStatus::Starting && update.reason != Some(RECONCILIATION) {
             self.keep_progress(&update.task, update.message.as_ref(), step);
         }
@@ -79,6 +80,7 @@ impl Core {
     /// The statuses of its tasks come as updates.
     pub(crate) fn on_agent_lost(&mut self, agent: &AgentId, step: &mut Step<'_>) {
         step.count("slaves_lost", 1);
+        self.note_lost(agent, step);
         if let Some(offer) = self.offers.of_agent(agent).map(|held| held.offer.id.clone()) {
             self.drop_offer(&offer, step);
         }

@@ -16,6 +16,7 @@ extern crate self as scheduler_core;
 mod bench;
 
 mod admin;
+pub mod away;
 mod backoff;
 pub mod codec;
 pub mod config;
@@ -42,7 +43,7 @@ pub mod view;
 
 pub use codec::{Frozen, encode_operation};
 pub use config::{CoreConfig, Identity};
-pub use effect::{Batch, Effect, Reply, TimerKey};
+pub use effect::{Batch, Effect, Notice, Reply, TimerKey};
 pub use handle::Core;
 pub use input::{Change, Input, MaintenanceCall, MesosEvent, Request, RequestId};
 pub use operation::Operation;

@@ -22,6 +22,7 @@ impl Core {
         for offer in offers {
             let offer = Arc::new(without_empty_attributes(offer));
             step.count("scheduler_resource_offers", 1);
+            self.note_offer(&offer, step);
             self.save_host(&offer, step);
             if self.hold_offer(&offer, step) {
                 added.insert(offer.id.clone());

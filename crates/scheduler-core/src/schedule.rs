@@ -204,11 +204,12 @@ impl Core {
     /// Remembers why the rest of a group is pending.
     fn explain(&mut self, group: ConfigId, findings: Findings, step: &Step<'_>) {
         let before = self.explanations.get(&group);
-        let hosts = self.state.tables().host_count();
+        let (hosts, missing) = (self.state.tables().host_count(), self.away.news(step.now));
         let explanation = Explanation::new(
             findings,
             before.and_then(|before| before.nearest_fit(step.now)),
             hosts,
+            missing,
             step.now,
         );
         self.explanations.insert(group, Arc::new(explanation));

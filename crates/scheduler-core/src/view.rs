@@ -7,6 +7,7 @@ use aurora_api::ids::{FrameworkId, HostName, JobKey, OfferId, TaskId};
 use aurora_api::task::{Task, TaskStatus};
 use imbl::OrdMap;
 
+use crate::away::{Away, MissingHost, RenewedHost};
 use crate::explain::Explanation;
 use crate::input::Offer;
 use crate::operation::{ConfigId, HostAttributes};
@@ -20,6 +21,7 @@ pub struct View {
     pub(crate) tables: Tables,
     pub(crate) offers: OrdMap<OfferId, Arc<Offer>>,
     pub(crate) explanations: OrdMap<ConfigId, Arc<Explanation>>,
+    pub(crate) away: Away,
 }
 
 impl View {
@@ -112,6 +114,21 @@ impl View {
     /// The offers held at the moment.
     pub fn offers(&self) -> impl Iterator<Item = &Arc<Offer>> {
         self.offers.values()
+    }
+
+    /// The hosts whose agents Mesos has given up since the start, and that are not back, by name.
+    pub fn missing_hosts(&self) -> impl Iterator<Item = &Arc<MissingHost>> {
+        self.away.missing.values()
+    }
+
+    /// Whether a host's agent is gone.
+    pub fn missing_host(&self, host: &HostName) -> Option<&Arc<MissingHost>> {
+        self.away.missing.get(host)
+    }
+
+    /// How a host's agent last changed its id since the start.
+    pub fn renewed_host(&self, host: &HostName) -> Option<&Arc<RenewedHost>> {
+        self.away.renewed.get(host)
     }
 
     /// Why a pending task is pending, once it was tried.

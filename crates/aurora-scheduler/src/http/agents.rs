@@ -1,10 +1,12 @@
 //! `/agents` and `/maintenance`: the hosts that ever offered something.
 
 use askama::Template;
+use aurora_api::ids::HostName;
 use aurora_api::task::TaskStatus;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use scheduler_core::View;
 use scheduler_core::operation::MaintenanceMode;
 use serde_json::{Map, Value, json};
 
@@ -22,6 +24,8 @@ struct AgentRow {
     host: String,
     id: String,
     mode: &'static str,
+    /// What happened to the agent itself, if that is known.
+    news: Vec<String>,
     attributes: String,
     tasks: usize,
 }
@@ -42,6 +46,7 @@ pub async fn agents(State(app): State<AppState>) -> Response {
         host: host.host.to_string(),
         id: host.agent.to_string(),
         mode: mode_name(host.mode),
+        news: news(&view, &host.host),
         attributes: host
             .attributes
             .iter()
@@ -54,6 +59,21 @@ pub async fn agents(State(app): State<AppState>) -> Response {
         tasks: view.tasks_on_host(&host.host).filter(|task| task.status.is_assigned()).count(),
     };
     page(&AgentsPage { frame: Frame::now(&app), agents: view.hosts().map(row).collect() })
+}
+
+/// Whether the agent is gone, and whether it is another than before.
+fn news(view: &View, host: &HostName) -> Vec<String> {
+    let missing = view.missing_host(host).map(|missing| {
+        let ran = missing.ran_text();
+        format!(
+            "gone since {} ({ran} ran there): see the page “An agent does not come back”",
+            missing.since.utc()
+        )
+    });
+    let renewed = view
+        .renewed_host(host)
+        .map(|renewed| format!("under a new id since {}, before {}", renewed.at.utc(), renewed.old));
+    missing.into_iter().chain(renewed).collect()
 }
 
 /// Hosts in maintenance, and what still runs on those being drained.

@@ -48,6 +48,7 @@ fn all(app: &App) -> BTreeMap<String, StatValue> {
         gauge(format!("task_store_{status}"), view.count(status));
     }
     gauge("outstanding_offers".to_owned(), view.offers().count());
+    gauge("agents_missing".to_owned(), view.missing_hosts().count());
     gauge("mem_storage_attribute_size".to_owned(), view.hosts().count());
     if let Ok(load) = std::fs::read_to_string("/proc/loadavg")
         && let Some(load) = load.split(' ').next().and_then(|first| first.parse().ok())

@@ -13,10 +13,7 @@ pub struct Moment {
 impl Moment {
     /// `at`, seen from `now`.
     pub fn new(at: Timestamp, now: Timestamp) -> Self {
-        let utc = jiff::Timestamp::from_millisecond(at.0)
-            .map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
-            .unwrap_or_else(|_| format!("{} ms", at.0));
-        Self { utc, ago: ago(now.since(at).0 / 1000) }
+        Self { utc: at.utc(), ago: ago(now.since(at).0 / 1000) }
     }
 }
 

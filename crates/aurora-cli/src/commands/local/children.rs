@@ -32,6 +32,8 @@ pub struct Plan {
     pub http_port: u16,
     /// Port of the master; agents have those after it.
     pub mesos_port: u16,
+    /// Whether agents may come back with other settings than they had.
+    pub accept_agent_changes: bool,
     /// Whether services are spread over hosts and racks by default, as upstream does.
     pub legacy_constraints: bool,
 }
@@ -91,9 +93,10 @@ pub fn spawn_mesos(programs: &Programs, plan: &Plan) -> Result<Running, Failure>
         .arg(format!("--port={}", plan.mesos_port))
         // Whoever starts the cluster runs its tasks, root too.
         .arg("--switch-user=false")
-        // Other ports or another machine than the last time: its agents start afresh.
-        .arg("--accept-agent-changes")
         .stdout(Stdio::piped());
+    if plan.accept_agent_changes {
+        command.arg("--accept-agent-changes");
+    }
     spawn(MESOS, &mut command, &plan.dir)
 }
 

@@ -29,6 +29,10 @@ const UP_LOG: &str = "up.log";
 /// Tells each step and what becomes of each instance, stays until Ctrl-C, and then stops everything it started. What it
 /// leaves is its state directory, from which the next start takes the jobs up again. It needs no root: tasks run as the
 /// person who starts it, whatever their role.
+///
+/// One machine has not what a cluster of Mesos has: tasks are not kept from each other's CPU, memory, files and processes,
+/// nothing divides the machine among several frameworks, and a machine that goes takes everything with it. For those, run
+/// the scheduler on a real Mesos.
 #[derive(clap::Args, Debug)]
 pub struct Up {
     /// Config files; all their jobs for cluster `local` are created, those that exist already are left alone.
@@ -53,6 +57,10 @@ pub struct Up {
     /// Port of the Mesos master; agents have those after it. By default 15050, or the next that are free.
     #[arg(long, value_name = "PORT", value_parser = port)]
     mesos_port: Option<u16>,
+
+    /// Start agents whose attributes, resources or ports are not those of before, and lose what still runs there.
+    #[arg(long)]
+    accept_agent_changes: bool,
 
     /// Give tasks upstream's default constraints, one instance per host and so on; a machine is one host.
     #[arg(long)]
@@ -95,13 +103,14 @@ impl Up {
         if let Some(before) = &before {
             stop_leftovers(before, &screen).await;
         }
+        let former_port = before.map(|before| before.mesos_port);
+        let mesos_port = ports::mesos_port(self.mesos_port, former_port, self.agents)?;
         let plan = Plan {
             http_port: ports::http_port(self.http_port)?,
-            mesos_port: ports::mesos_port(
-                self.mesos_port,
-                before.map(|before| before.mesos_port),
-                self.agents,
-            )?,
+            mesos_port,
+            // After a clean end nothing runs that could be lost, and executors find no agent at another port than before.
+            accept_agent_changes: self.accept_agent_changes
+                || former_port.is_none_or(|port| port != mesos_port),
             agents: self.agents,
             legacy_constraints: self.legacy_constraints,
             dir,
