@@ -116,7 +116,7 @@ mod tests {
             "-serverset_path",
             "/aurora",
             "-native_log_quorum_size=1",
-            "-enable_update_affinity=false",
+            "-cron_timezone=GMT",
         ])
         .unwrap();
         assert_eq!(parsed.warnings.len(), 4);

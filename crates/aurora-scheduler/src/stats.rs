@@ -53,6 +53,11 @@ impl Stats {
         *self.lock().counters.entry(name.into()).or_default() += by;
     }
 
+    /// A counter's present value; 0 before it first grew.
+    pub fn counter(&self, name: &str) -> u64 {
+        self.lock().counters.get(name).copied().unwrap_or(0)
+    }
+
     /// Something took this long.
     pub fn time(&self, name: impl Into<Cow<'static, str>>, took: Duration) {
         let mut registry = self.lock();

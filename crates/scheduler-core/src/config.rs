@@ -77,6 +77,11 @@ pub struct CoreConfig {
     /// `-preemption_reservation_max_batch_size`.
     pub preemption_batch_size: usize,
 
+    /// `-enable_update_affinity`.
+    pub enable_update_affinity: bool,
+    /// `-update_affinity_reservation_hold_time`.
+    pub update_affinity_hold: Millis,
+
     /// `-transient_task_state_timeout`.
     pub transient_timeout: Millis,
     /// `-initial_task_kill_retry_interval`.
@@ -136,6 +141,8 @@ impl Default for CoreConfig {
             preemption_search_initial_delay: Millis::from_secs(3 * MINUTE),
             preemption_search_interval: Millis::from_secs(MINUTE),
             preemption_batch_size: 5,
+            enable_update_affinity: false,
+            update_affinity_hold: Millis::from_secs(3 * MINUTE),
             transient_timeout: Millis::from_secs(5 * MINUTE),
             kill_retry_min: Millis::from_secs(15),
             reconciliation_initial_delay: Millis::from_secs(MINUTE),
@@ -199,6 +206,7 @@ impl CoreConfig {
         not_below("preemption_slot_hold_time", self.preemption_slot_hold, one)?;
         not_below("preemption_slot_search_initial_delay", self.preemption_search_initial_delay, one)?;
         not_below("preemption_slot_search_interval", self.preemption_search_interval, one)?;
+        not_below("update_affinity_reservation_hold_time", self.update_affinity_hold, one)?;
         let not_zero = |flag, is_zero: bool| if is_zero { Err(ConfigError::Zero(flag)) } else { Ok(()) };
         not_zero("max_tasks_per_schedule_attempt", self.tasks_per_attempt == 0)?;
         not_zero("max_schedule_attempts_per_sec", self.schedule_attempts_per_1000_s == 0)?;

@@ -13,6 +13,11 @@ use crate::schedule::filter::{ResourceKind, Veto, VetoGroup};
 /// How long a nearest fit is believed (`spec/scheduler.md` §2.11).
 const NEAREST_FIT_LIFETIME: Millis = Millis::from_secs(600);
 
+const KEEPS_ITS_PLACE: &str =
+    "waits for the agent it ran on before the update, for at most -update_affinity_reservation_hold_time";
+const KEEP_THEIR_PLACES: &str =
+    "wait for the agents they ran on before the update, for at most -update_affinity_reservation_hold_time";
+
 /// Why the pending tasks of one configuration could not be placed, as of the last attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
@@ -22,6 +27,8 @@ pub struct Explanation {
     pub agents: usize,
     /// How many more agents are known that offer nothing: in use, or away.
     pub silent_agents: usize,
+    /// How many of the tasks wait for the agent that they ran on before an update.
+    pub keeping_places: usize,
     /// Every reason, the most frequent first.
     pub reasons: Vec<Reason>,
     /// Hosts whose agents are gone, the latest first.
@@ -67,6 +74,17 @@ pub enum Cause {
     Dedicated,
     /// They are in maintenance.
     InMaintenance,
+    /// They are kept for tasks of others for a while.
+    Kept(KeptFor),
+}
+
+/// Whom an agent is kept for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeptFor {
+    /// Tasks of another configuration, for which others made room there.
+    Preemption,
+    /// An instance that ran there before its update.
+    Update,
 }
 
 /// The fewest vetoes an offer has had, until a better one comes or it is too old.
@@ -95,9 +113,9 @@ impl Explanation {
         let mut reasons: Vec<Reason> =
             findings.causes.into_values().map(|(cause, agents)| Reason { cause, agents }).collect();
         reasons.sort_by(|a, b| b.agents.cmp(&a.agents).then_with(|| a.cause.cmp(&b.cause)));
-        let agents = findings.agents;
+        let Findings { agents, keeping_places, .. } = findings;
         let silent_agents = known_hosts.saturating_sub(agents).saturating_sub(missing.len());
-        Self { at: now, agents, silent_agents, reasons, missing, nearest, latest }
+        Self { at: now, agents, silent_agents, keeping_places, reasons, missing, nearest, latest }
     }
 
     /// The same reasons, but no nearest fit: it ends when a task of the group stops being pending (`spec/scheduler.md`
@@ -136,7 +154,12 @@ impl Explanation {
             .map(|reason| format!("{} of {} agents: {}", reason.agents, self.agents, reason.cause))
             .collect();
         lines.extend(away::lines(&self.missing));
-        if self.agents == 0 && self.silent_agents == 0 && self.missing.is_empty() {
+        match self.keeping_places {
+            0 => {}
+            1 => lines.push(format!("1 instance {KEEPS_ITS_PLACE}")),
+            many => lines.push(format!("{many} instances {KEEP_THEIR_PLACES}")),
+        }
+        if self.agents == 0 && self.silent_agents == 0 && lines.is_empty() {
             lines.push(
                 "no agent has offered anything yet: check that agents are connected to the master".to_owned(),
             );
@@ -172,6 +195,14 @@ impl fmt::Display for Cause {
             Self::WrongValue(name) => write!(formatter, "constraint on '{name}' not satisfied"),
             Self::Dedicated => write!(formatter, "dedicated to other jobs"),
             Self::InMaintenance => write!(formatter, "in maintenance"),
+            Self::Kept(KeptFor::Preemption) => write!(
+                formatter,
+                "reserved for other tasks, for which room was made there (-offer_reservation_duration)"
+            ),
+            Self::Kept(KeptFor::Update) => write!(
+                formatter,
+                "kept for an instance that is being updated (-update_affinity_reservation_hold_time)"
+            ),
         }
     }
 }
@@ -194,7 +225,9 @@ impl fmt::Display for Amount {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
     agents: usize,
+    keeping_places: usize,
     evaluated: u64,
+    banned: u64,
     causes: BTreeMap<Kind, (Cause, usize)>,
     nearest: Option<(i64, Arc<[Veto]>)>,
     counters: BTreeMap<&'static str, u64>,
@@ -209,9 +242,31 @@ enum Kind {
     Wrong(Arc<str>),
     Dedicated,
     Maintenance,
+    Kept(KeptFor),
 }
 
 impl Findings {
+    /// An agent is kept for others.
+    pub(crate) fn pass_over(&mut self, kept_for: KeptFor) {
+        self.agents += 1;
+        self.causes.entry(Kind::Kept(kept_for)).or_insert((Cause::Kept(kept_for), 0)).1 += 1;
+    }
+
+    /// A task does not get the agent that it keeps: it offers nothing, or is vetoed.
+    pub(crate) fn wait_for_place(&mut self, vetoes: &[Veto]) {
+        self.keeping_places += 1;
+        if !vetoes.is_empty() {
+            self.look();
+            self.add(vetoes);
+        }
+    }
+
+    /// An offer was banned in an earlier attempt.
+    pub(crate) fn remember_banned(&mut self, vetoes: &[Veto]) {
+        self.banned += 1;
+        self.remember(vetoes);
+    }
+
     /// An offer is looked at.
     pub(crate) fn look(&mut self) {
         self.evaluated += 1;
@@ -245,6 +300,7 @@ impl Findings {
     /// Tells the counters.
     pub(crate) fn count(&self, step: &mut Step<'_>) {
         step.count("veto_evaluated_offers", self.evaluated);
+        step.count("statically_banned_offers_hits", self.banned);
         for (name, by) in &self.counters {
             step.count(*name, *by);
         }

@@ -17,10 +17,10 @@ use crate::operation::{ConfigId, Operation};
 use crate::prune::PruneQueue;
 use crate::reconcile::Reconciliation;
 use crate::rng::CoreRng;
-use crate::schedule::{Groups, Preemption, RateLimiter};
+use crate::schedule::{Affinity, Groups, Preemption, RateLimiter};
 use crate::state::State;
 use crate::timeouts::KillRetry;
-use crate::view::View;
+use crate::view::{Sizes, View};
 
 /// The scheduler's mind: its durable state, and what it remembers for the moment.
 ///
@@ -35,6 +35,7 @@ pub struct Core {
     pub(crate) groups: Groups,
     pub(crate) limiter: RateLimiter,
     pub(crate) preemption: Preemption,
+    pub(crate) affinity: Affinity,
     pub(crate) explanations: OrdMap<ConfigId, Arc<Explanation>>,
     pub(crate) session: Session,
     pub(crate) reconciliation: Reconciliation,
@@ -95,6 +96,7 @@ impl Core {
             offers: Offers::default(),
             groups: Groups::default(),
             preemption: Preemption::default(),
+            affinity: Affinity::default(),
             explanations: OrdMap::new(),
             session: Session::default(),
             reconciliation: Reconciliation::default(),
@@ -114,6 +116,8 @@ impl Core {
             Input::Mesos(event) => self.on_mesos(event, step),
             Input::Timer(key) => self.on_timer(key, step),
         }
+        self.preemption.count_removals(step);
+        self.affinity.count_removals(step);
     }
 
     /// The state for those who only look. Cheap: it shares everything with the core.
@@ -123,6 +127,14 @@ impl Core {
             offers: self.offers.all().clone(),
             explanations: self.explanations.clone(),
             away: self.away.clone(),
+            sizes: Sizes {
+                offers: self.offers.len(),
+                globally_banned_offers: self.offers.banned_len(),
+                statically_banned_offers: self.groups.ban_count(),
+                reservations: self.preemption.reservation_count(),
+                preemption_slots: self.preemption.slot_count(),
+                update_affinities: self.affinity.count(),
+            },
         }
     }
 

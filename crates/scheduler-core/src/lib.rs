@@ -48,4 +48,4 @@ pub use handle::Core;
 pub use input::{Change, Input, MaintenanceCall, MesosEvent, Request, RequestId};
 pub use operation::Operation;
 pub use recover::RecoverError;
-pub use view::View;
+pub use view::{Sizes, View};

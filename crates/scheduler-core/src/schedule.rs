@@ -2,26 +2,29 @@
 //!
 //! Every stage is a plain function over borrowed data; this file strings them together.
 
+pub mod affinity;
 mod assign;
 mod counts;
 pub mod filter;
 mod groups;
 mod preempt;
 mod rate;
+mod reservations;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aurora_api::amounts::Millis;
+use aurora_api::amounts::{Millis, Timestamp};
 use aurora_api::ids::{AgentId, OfferId, TaskId};
-use aurora_api::task::{Assignment, TaskConfig, TaskStatus};
+use aurora_api::task::{Assignment, Task, TaskConfig, TaskStatus};
 
 use crate::backoff::backoff;
 use crate::effect::{Effect, TimerKey};
-use crate::explain::{Explanation, Findings};
+use crate::explain::{Explanation, Findings, KeptFor};
 use crate::handle::{Core, Step};
 use crate::operation::ConfigId;
 use crate::task::{ChangeResult, StatusChange};
+pub(crate) use affinity::Affinity;
 use assign::{Attempt, Placement, first_fit};
 use counts::{AttributeCounts, HostWithoutAttributes};
 use filter::{Request, Veto};
@@ -46,8 +49,9 @@ impl Core {
     }
 
     /// A task is not pending any more.
-    pub(crate) fn leave_group(&mut self, task: &TaskId, step: &mut Step<'_>) {
-        let Some((config, is_empty)) = self.groups.leave(task) else { return };
+    pub(crate) fn leave_group(&mut self, task: &Task, step: &mut Step<'_>) {
+        self.affinity.release(&task.config.job.instance(task.instance), step.now);
+        let Some((config, is_empty)) = self.groups.leave(&task.id) else { return };
         if is_empty {
             self.explanations.remove(&config);
             self.preemption.forget(config);
@@ -75,7 +79,7 @@ impl Core {
             let Ok((request, counts)) = self.request(config) else { continue };
             let suits = |offer: &OfferId| {
                 self.offers.usable(offer).is_some_and(|held| {
-                    !self.preemption.is_reserved_for_others(&held.offer.agent, id, step.now)
+                    self.kept_for(&held.offer.agent, id, step.now).is_none()
                         && filter::vetoes(held, &held.offer_space(), &request, &counts, step.now).is_empty()
                 })
             };
@@ -83,8 +87,12 @@ impl Core {
                 woken.push(id);
             }
         }
+        // An instance that keeps its agent waits for nothing else.
+        let agents =
+            offers.iter().filter_map(|offer| self.offers.usable(offer)).map(|held| &held.offer.agent);
+        woken.extend(agents.flat_map(|agent| self.groups_kept_on(agent, step.now)));
         for id in woken {
-            if let Some(group) = self.groups.get_mut(id) {
+            if let Some(group) = self.groups.get_mut(id).filter(|group| group.can_be_woken(soon)) {
                 group.due = soon;
                 step.set_timer(TimerKey::ScheduleGroup(id.0), soon);
             }
@@ -140,11 +148,20 @@ impl Core {
             Arc::clone(self.state.configs().get(group).expect("a group is of a stored configuration"));
         let (request, counts) = self.request(&config)?;
         step.count("schedule_attempts_fired", count(tasks.len()));
+        self.affinity.expire(step.now);
         let mut bans = self.groups.take_bans(group);
-        let preemption = &self.preemption;
-        let is_reserved = |agent: &AgentId| preemption.is_reserved_for_others(agent, group, step.now);
-        let mut attempt =
-            Attempt { request: &request, counts, bans: &mut bans, is_reserved: &is_reserved, now: step.now };
+        let (affinity, preemption) = (&self.affinity, &self.preemption);
+        let kept_for = |agent: &AgentId| kept_for(affinity, preemption, agent, group, step.now);
+        let places = self.kept_places(tasks, step.now);
+        let keeping: Vec<TaskId> = places.keys().cloned().collect();
+        let mut attempt = Attempt {
+            request: &request,
+            counts,
+            bans: &mut bans,
+            kept_for: &kept_for,
+            places,
+            now: step.now,
+        };
         let (placements, findings) =
             first_fit(&self.offers, &self.config, &mut attempt, tasks, &mut self.rng);
 
@@ -157,13 +174,21 @@ impl Core {
             step.count("schedule_attempts_no_match", count(tasks.len() - placed));
             self.groups.give_bans(group, bans);
             self.explain(group, findings, step);
-            let is_pending =
-                |id: &&TaskId| self.state.task(id).is_some_and(|task| task.status == TaskStatus::Pending);
-            if let Some(task) = tasks.iter().find(is_pending) {
+            // Nobody makes room for an instance that waits for the room it left itself.
+            let needs_room = |id: &&TaskId| {
+                !keeping.contains(id)
+                    && self.state.task(id).is_some_and(|task| task.status == TaskStatus::Pending)
+            };
+            if let Some(task) = tasks.iter().find(needs_room) {
                 self.preempt_for(group, task, step);
             }
         }
         Ok(placed)
+    }
+
+    /// Whom an agent is kept for, if not for this group.
+    fn kept_for(&self, agent: &AgentId, group: ConfigId, now: Timestamp) -> Option<KeptFor> {
+        kept_for(&self.affinity, &self.preemption, agent, group, now)
     }
 
     /// What a task of this configuration asks of an offer, and where its siblings are.
@@ -213,6 +238,20 @@ impl Core {
             step.now,
         );
         self.explanations.insert(group, Arc::new(explanation));
+    }
+}
+
+fn kept_for(
+    affinity: &Affinity,
+    preemption: &Preemption,
+    agent: &AgentId,
+    group: ConfigId,
+    now: Timestamp,
+) -> Option<KeptFor> {
+    if affinity.is_kept(agent, now) {
+        Some(KeptFor::Update)
+    } else {
+        preemption.is_reserved_for_others(agent, group, now).then_some(KeptFor::Preemption)
     }
 }
 

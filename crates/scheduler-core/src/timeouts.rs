@@ -41,7 +41,7 @@ impl Core {
             step.cancel_timer(TimerKey::TransientTimeout(task.id.clone(), from));
         }
         match from {
-            TaskStatus::Pending => self.leave_group(&task.id, step),
+            TaskStatus::Pending => self.leave_group(task, step),
             TaskStatus::Throttled => step.cancel_timer(TimerKey::Throttle(task.id.clone())),
             TaskStatus::Partitioned => step.cancel_timer(TimerKey::Partition(task.id.clone())),
             TaskStatus::Killing if self.kill_retries.remove(&task.id).is_some() => {

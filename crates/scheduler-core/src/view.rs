@@ -22,6 +22,24 @@ pub struct View {
     pub(crate) offers: OrdMap<OfferId, Arc<Offer>>,
     pub(crate) explanations: OrdMap<ConfigId, Arc<Explanation>>,
     pub(crate) away: Away,
+    pub(crate) sizes: Sizes,
+}
+
+/// How much is remembered for the moment: gauges of `spec/scheduler.md` §2.5 and §2.7.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// `outstanding_offers`: offers we hold, usable or not.
+    pub offers: usize,
+    /// `globally_banned_offers_size`: offers that were withdrawn before they came.
+    pub globally_banned_offers: usize,
+    /// `statically_banned_offers_size`: pairs of an offer and a group that it cannot suit.
+    pub statically_banned_offers: usize,
+    /// `reservation_cache_size`: agents kept for tasks for which others made room.
+    pub reservations: usize,
+    /// `preemption_slot_cache_size`: places where room could be made.
+    pub preemption_slots: usize,
+    /// `update_affinity_cache_size`: updated instances that keep their agent.
+    pub update_affinities: usize,
 }
 
 impl View {
@@ -109,6 +127,11 @@ impl View {
     /// What a role's active tasks take.
     pub fn consumption(&self, role: &str) -> Consumption {
         Consumption::of_role(&self.tables, role)
+    }
+
+    /// How much is remembered for the moment.
+    pub fn sizes(&self) -> Sizes {
+        self.sizes
     }
 
     /// The offers held at the moment.

@@ -83,6 +83,12 @@ pub struct CoreFlags {
     /// How many tasks of one group are searched room for before it is another group's turn.
     #[arg(long = "preemption_reservation_max_batch_size", default_value_t = 5)]
     pub preemption_reservation_max_batch_size: usize,
+    /// Let instances of job updates keep their agent if they still fit there. Job updates come in a later version.
+    #[arg(long = "enable_update_affinity", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    pub enable_update_affinity: bool,
+    /// How long an updated instance keeps its agent.
+    #[arg(long = "update_affinity_reservation_hold_time", default_value = "3mins")]
+    pub update_affinity_reservation_hold_time: TimeAmount,
     /// How long before its maintenance an agent gets no more tasks.
     #[arg(long = "unavailability_threshold", default_value = "6mins")]
     pub unavailability_threshold: TimeAmount,
@@ -412,6 +418,8 @@ impl CoreFlags {
             preemption_search_initial_delay: self.preemption_slot_search_initial_delay.millis(),
             preemption_search_interval: self.preemption_slot_search_interval.millis(),
             preemption_batch_size: self.preemption_reservation_max_batch_size,
+            enable_update_affinity: self.enable_update_affinity,
+            update_affinity_hold: self.update_affinity_reservation_hold_time.millis(),
             transient_timeout: self.transient_task_state_timeout.millis(),
             kill_retry_min: self.initial_task_kill_retry_interval.millis(),
             reconciliation_initial_delay: self.reconciliation_initial_delay.millis(),

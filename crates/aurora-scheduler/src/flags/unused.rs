@@ -50,7 +50,6 @@ const NOT_YET: &[&str] = &[
     "cron_start_max_backoff",
     "cron_timezone",
     "custom_executor_config",
-    "enable_update_affinity",
     "host_maintenance_polling_interval",
     "job_update_history_per_job_threshold",
     "job_update_history_pruning_interval",
@@ -68,7 +67,6 @@ const NOT_YET: &[&str] = &[
     "sla_non_prod_metrics",
     "sla_prod_metrics",
     "sla_stat_refresh_interval",
-    "update_affinity_reservation_hold_time",
     "webhook_config",
 ];
 

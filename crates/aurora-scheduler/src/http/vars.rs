@@ -47,13 +47,35 @@ fn all(app: &App) -> BTreeMap<String, StatValue> {
     for status in TaskStatus::ALL {
         gauge(format!("task_store_{status}"), view.count(status));
     }
-    gauge("outstanding_offers".to_owned(), view.offers().count());
+    let sizes = view.sizes();
+    for (name, size) in [
+        ("outstanding_offers", sizes.offers),
+        ("globally_banned_offers_size", sizes.globally_banned_offers),
+        ("statically_banned_offers_size", sizes.statically_banned_offers),
+        ("reservation_cache_size", sizes.reservations),
+        ("preemption_slot_cache_size", sizes.preemption_slots),
+        ("update_affinity_cache_size", sizes.update_affinities),
+    ] {
+        gauge(name.to_owned(), size);
+    }
+    for (name, count) in super::slots::empty_slots(view.offers().map(|offer| &**offer)) {
+        gauge(name, count);
+    }
     gauge("agents_missing".to_owned(), view.missing_hosts().count());
     gauge("mem_storage_attribute_size".to_owned(), view.hosts().count());
+    let hits = app.stats.counter("statically_banned_offers_hits");
+    let looked_up = hits + app.stats.counter("veto_evaluated_offers");
+    all.insert("statically_banned_offers_hit_rate".to_owned(), StatValue::Fraction(rate(hits, looked_up)));
     if let Ok(load) = std::fs::read_to_string("/proc/loadavg")
         && let Some(load) = load.split(' ').next().and_then(|first| first.parse().ok())
     {
         all.insert("system_load_avg".to_owned(), StatValue::Fraction(load));
     }
     all
+}
+
+/// Which part `of` all these are; all, if there are none (as upstream's cache has it).
+#[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 53 bits")]
+fn rate(part: u64, of: u64) -> f64 {
+    if of == 0 { 1.0 } else { part as f64 / of as f64 }
 }

