@@ -25,6 +25,7 @@ use crate::http;
 use crate::journal::{Journal, LocalJournal};
 use crate::mesos::calls::{CallSender, MesosCalls};
 use crate::mesos::held::HeldOffers;
+use crate::mesos::last_words::LastWords;
 use crate::mesos::offer::Revocable;
 use crate::mesos::session::{EventPump, connection_cell};
 use crate::mesos::task_info::LaunchSettings;
@@ -138,6 +139,7 @@ impl Daemon {
             calls: handle,
             inputs: inputs.clone(),
             held: held.clone(),
+            last_words: LastWords::default(),
             revocable,
             stats: stats.clone(),
             connection: Arc::clone(&connection),

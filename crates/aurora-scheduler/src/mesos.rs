@@ -7,6 +7,7 @@
 pub mod calls;
 pub mod executor;
 pub mod held;
+pub mod last_words;
 pub mod offer;
 pub mod session;
 pub mod split;

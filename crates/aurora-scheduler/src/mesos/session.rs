@@ -7,15 +7,17 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use aurora_api::ids::{AgentId, FrameworkId, OfferId};
 use mesos_v1::chain;
+use mesos_v1::messages::TaskStatus;
 use mesos_v1::messages::scheduler::Call;
 use mesos_v1::scheduler::{SchedulerEvent, SessionError};
-use scheduler_core::input::{Input, MesosEvent};
+use scheduler_core::input::{Input, MesosEvent, StatusUpdate};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::calls::{CallSender, failed_call};
 use super::held::HeldOffers;
+use super::last_words::LastWords;
 use super::offer::{Revocable, core_offer};
 use super::status::core_status;
 use super::{PRINCIPAL, SECRET};
@@ -53,6 +55,8 @@ pub struct EventPump<S> {
     pub inputs: InputSender,
     /// Where offers are kept.
     pub held: HeldOffers,
+    /// What agents say of executors that could not report.
+    pub last_words: LastWords,
     /// How amounts of offers are counted.
     pub revocable: Revocable,
     /// Counters and gauges.
@@ -101,6 +105,7 @@ impl<S: CallSender + Sync> EventPump<S> {
             SchedulerEvent::Subscribed { framework_id, master, .. } => {
                 info!(framework = %framework_id, %master, "subscribed with Mesos");
                 self.held.clear();
+                self.last_words.note_framework(&framework_id);
                 self.stats.gauge("framework_registered", 1);
                 self.connection.store(Arc::new(Connection::Subscribed { master }));
                 Some(MesosEvent::Subscribed { framework: FrameworkId::new(framework_id.value) })
@@ -117,6 +122,7 @@ impl<S: CallSender + Sync> EventPump<S> {
             }
             SchedulerEvent::Offers(offers) => {
                 let core_offers = offers.iter().map(|offer| core_offer(offer, self.revocable)).collect();
+                self.last_words.note_offers(&offers);
                 offers.into_iter().for_each(|offer| self.held.keep(offer));
                 Some(MesosEvent::Offers(core_offers))
             }
@@ -134,11 +140,19 @@ impl<S: CallSender + Sync> EventPump<S> {
             }
             SchedulerEvent::Update(status) => {
                 self.stats.count("scheduler_status_update", 1);
-                let update = core_status(&status);
-                if update.is_none() {
-                    warn!(task = %status.task_id, state = status.state, "a status of an unknown kind was left out");
+                if LastWords::are_wanted(&status) {
+                    let (last_words, inputs) = (self.last_words.clone(), self.inputs.clone());
+                    // Mesos tells no other news of the task until this one is acknowledged.
+                    tokio::spawn(async move {
+                        if let Some(update) = core_update(&last_words.complete(*status).await) {
+                            // A queue that is closed means that we end, and Mesos tells it again.
+                            let _ = inputs.send(Input::Mesos(MesosEvent::Status(update))).await;
+                        }
+                    });
+                    None
+                } else {
+                    core_update(&status).map(MesosEvent::Status)
                 }
-                update.map(MesosEvent::Status)
             }
             SchedulerEvent::Failure { agent_id, executor_id: Some(executor), status } => {
                 if status.unwrap_or(0) != 0 {
@@ -170,6 +184,14 @@ impl<S: CallSender + Sync> EventPump<S> {
             None => Ok(()),
         }
     }
+}
+
+fn core_update(status: &TaskStatus) -> Option<StatusUpdate> {
+    let update = core_status(status);
+    if update.is_none() {
+        warn!(task = %status.task_id, state = status.state, "a status of an unknown kind was left out");
+    }
+    update
 }
 
 /// What an operator can do about the end of a session.

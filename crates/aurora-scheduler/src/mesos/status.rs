@@ -28,7 +28,6 @@ pub fn task_status(state: i32) -> Option<TaskStatus> {
 fn message(status: &messages::TaskStatus, reason: Option<Reason>) -> Option<Arc<str>> {
     let given = status.message.as_deref().filter(|message| !message.is_empty());
     let text = match (reason, given) {
-        (Some(Reason::ExecutorUnregistered), _) => None,
         (_, Some(message)) => Some(message),
         (Some(Reason::ContainerLimitationMemory), None) => Some("Task used more memory than requested."),
         (Some(Reason::ContainerLimitationDisk), None) => Some("Task used more disk than requested."),
@@ -77,7 +76,8 @@ mod tests {
     #[test]
     fn messages_are_completed_from_the_reason() {
         assert_eq!(status(None, Some("bye")).as_deref(), Some("bye"));
-        assert_eq!(status(Some(Reason::ExecutorUnregistered), Some("bye")), None);
+        // Upstream drops these words, which are the only ones there are (`spec/thermos.md` §7.3, item 10).
+        assert_eq!(status(Some(Reason::ExecutorUnregistered), Some("bye")).as_deref(), Some("bye"));
         assert_eq!(
             status(Some(Reason::ContainerLimitationMemory), None).as_deref(),
             Some("Task used more memory than requested.")

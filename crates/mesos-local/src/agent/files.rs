@@ -33,9 +33,19 @@ fn resolve(shared: &Shared, query: &FileQuery) -> Result<PathBuf, Box<Response>>
     };
     let missing = || Box::new(plain(StatusCode::NOT_FOUND, format!("{path} is not a file of this agent\n")));
     let root = std::fs::canonicalize(&shared.work_dir).map_err(|_| missing())?;
-    let real = std::fs::canonicalize(path).map_err(|_| missing())?;
+    let named = match path.strip_prefix("/frameworks/") {
+        Some(of_executor) => of_any_id(&root, of_executor).ok_or_else(missing)?,
+        None => PathBuf::from(path),
+    };
+    let real = std::fs::canonicalize(named).map_err(|_| missing())?;
     // The agent's own records hold what tasks were given, secrets included.
     if real.starts_with(root.join("slaves")) { Ok(real) } else { Err(missing()) }
+}
+
+/// The file behind `/frameworks/F/executors/E/runs/latest/…`, which is without the agent's id and the work directory.
+fn of_any_id(work_dir: &Path, path: &str) -> Option<PathBuf> {
+    let agents = std::fs::read_dir(work_dir.join("slaves")).ok()?;
+    agents.flatten().map(|agent| agent.path().join("frameworks").join(path)).find(|path| path.exists())
 }
 
 /// The files of a folder.

@@ -1,0 +1,174 @@
+//! Executors that cannot start, and hosts on which a task cannot: the task's last event says why, in words
+//! (`spec/thermos.md` §7).
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aurora_api::thrift::{ExecutorConfig, JobConfiguration, JobKey, Resource, TaskConfig, rpc};
+use e2e::{Backend, Testbed, TestbedOptions, events, program, wait_until};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn start(backend: Backend, flags: &[String]) -> Testbed {
+    Testbed::start_with(
+        backend,
+        TestbedOptions { scheduler_flags: flags.to_vec(), ..TestbedOptions::default() },
+    )
+}
+
+/// The last event of the first task of `it`, with its status, once the task has ended.
+fn last_event(testbed: &Testbed) -> String {
+    wait_until("the end of a task", PATIENCE, || {
+        let told = testbed.tasks("it").first().map(events).unwrap_or_default();
+        match told.last() {
+            Some(last) if ["Failed: ", "Lost: "].iter().any(|end| last.starts_with(end)) => Ok(last.clone()),
+            _ => Err(format!("{told:?}")),
+        }
+    })
+}
+
+/// Runs a job with these flags of the scheduler and expects all of `parts` in its last event.
+fn fails_with(backend: Backend, flags: &[String], parts: &[&str]) {
+    let testbed = start(backend, flags);
+    testbed.create("Job", "it", 1, "true");
+    let last = last_event(&testbed);
+    for part in parts {
+        assert!(last.contains(part), "{part:?} in {last}");
+    }
+}
+
+fn executor(path: &Path) -> String {
+    format!("-thermos_executor_path={}", path.display())
+}
+
+fn a_missing_program(backend: Backend) {
+    let path = "/nonexistent/thermos_executor";
+    fails_with(
+        backend,
+        &[executor(Path::new(path))],
+        &["Failed: Failed to launch container", path, "-thermos_executor_path"],
+    );
+}
+
+fn a_program_for_another_machine(backend: Backend) {
+    const MACHINE_OFFSET: usize = 18;
+    const OTHER_MACHINES: [u16; 2] = [183, 62];
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = std::fs::read(program("thermos_executor")).unwrap();
+    let machine = &mut bytes[MACHINE_OFFSET..MACHINE_OFFSET + 2];
+    let other = OTHER_MACHINES.into_iter().find(|other| other.to_le_bytes() != *machine).unwrap();
+    machine.copy_from_slice(&other.to_le_bytes());
+    let path = folder.path().join("thermos_executor");
+    std::fs::write(&path, bytes).unwrap();
+    fails_with(
+        backend,
+        &[executor(&path)],
+        &["Failed: Executor terminated", "none for this kind of machine"],
+    );
+}
+
+fn a_flag_that_does_not_exist(backend: Backend) {
+    let flags = ["-thermos_executor_flags=--nosuchflag".to_owned()];
+    fails_with(backend, &flags, &["Failed: Executor terminated", "--nosuchflag", "-thermos_executor_flags"]);
+}
+
+/// A program that does something to its surroundings before it becomes the executor.
+fn wrapper(folder: &Path, script: &str) -> PathBuf {
+    let path = folder.join("wrapper");
+    let real = program("thermos_executor");
+    std::fs::write(&path, format!("#!/bin/sh\nEXECUTOR={}\n{script}\n", real.display())).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+fn a_sandbox_that_is_not_writable(backend: Backend) {
+    let folder = tempfile::tempdir().unwrap();
+    // The mount is seen by the executor alone and goes with it.
+    let script = "exec unshare --mount --map-root-user sh -c 'mount --bind . . && mount -o remount,bind,ro . && cd \"$PWD\" && \
+                  exec \"$0\" \"$@\"' \"$EXECUTOR\" \"$@\"";
+    let path = wrapper(folder.path(), script);
+    fails_with(
+        backend,
+        &[executor(&path)],
+        &["Lost: Task cannot run on agent-1: ", "is not writable: Read-only file system"],
+    );
+}
+
+fn a_checkpoint_root_that_is_no_folder(backend: Backend) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = wrapper(folder.path(), "touch checkpoints; exec \"$EXECUTOR\" \"$@\"");
+    fails_with(
+        backend,
+        &[executor(&path)],
+        &["Lost: Task cannot run on agent-1: the checkpoint root ", "/checkpoints is not usable: "],
+    );
+}
+
+fn a_role_without_a_user(backend: Backend) {
+    let flags = ["-thermos_executor_flags=--nosetuid-health-checks".to_owned()];
+    fails_with(
+        backend,
+        &flags,
+        &[
+            "Failed: Failed to initialize sandbox: Could not create sandbox because user does not exist: www",
+            "create it on this host",
+        ],
+    );
+}
+
+fn data_that_cannot_be_read(backend: Backend) {
+    let testbed = start(backend, &[]);
+    let key = JobKey { role: Some("www".into()), environment: Some("prod".into()), name: Some("it".into()) };
+    let task = TaskConfig {
+        job: Some(key.clone()),
+        executor_config: Some(ExecutorConfig {
+            name: Some("AuroraExecutor".into()),
+            data: Some("{nope".into()),
+        }),
+        resources: Some([Resource::NumCpus(1.0), Resource::RamMb(64), Resource::DiskMb(64)].into()),
+        ..TaskConfig::default()
+    };
+    let job = JobConfiguration {
+        key: Some(key),
+        instance_count: Some(1),
+        task_config: Some(task),
+        ..JobConfiguration::default()
+    };
+    testbed.scheduler.call(&rpc::CreateJob { description: Some(job) }).unwrap();
+    let last = last_event(&testbed);
+    assert!(
+        last.contains("Could not deserialize thermos config: ") && last.contains("the aurora client writes"),
+        "{last}"
+    );
+}
+
+/// Each scenario once on either cluster.
+macro_rules! on_both_clusters {
+    ($($scenario:ident),+ $(,)?) => {
+        mod embedded {
+            $(#[test]
+            fn $scenario() {
+                super::$scenario(super::Backend::Embedded);
+            })+
+        }
+        mod real_mesos {
+            $(#[test]
+            fn $scenario() {
+                super::$scenario(super::Backend::RealMesos);
+            })+
+        }
+    };
+}
+
+on_both_clusters! {
+    a_missing_program,
+    a_program_for_another_machine,
+    a_flag_that_does_not_exist,
+    a_sandbox_that_is_not_writable,
+    a_checkpoint_root_that_is_no_folder,
+    a_role_without_a_user,
+    data_that_cannot_be_read,
+}
