@@ -23,6 +23,7 @@ mod translate;
 pub use aurora_model::schema::{json_schema, reference as schema_reference};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use load::{
-    Correction, JobSelector, ListedJob, LoadOptions, LoadedFile, SelectorError, corrections, load, load_text,
+    Correction, JobSelector, ListedJob, ListedTask, LoadOptions, LoadedFile, LoadedTasks, SelectorError,
+    corrections, load, load_tasks, load_text,
 };
 pub use translate::TranslatedJob;

@@ -3,6 +3,7 @@
 mod key;
 mod lint;
 mod run;
+mod tasks;
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,7 @@ use crate::{check, explain, translate};
 pub(crate) use key::is_identifier;
 pub use key::{JobSelector, SelectorError};
 pub use lint::{Correction, corrections};
+pub use tasks::{ListedTask, LoadedTasks, load_tasks};
 
 /// How a configuration is loaded.
 #[derive(Debug, Clone, Default)]
@@ -75,11 +77,12 @@ struct Job {
 /// # Errors
 /// Everything that is wrong with it, with places.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<LoadedFile, Diagnostics> {
-    let text = match std::fs::read(path) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) => return Err(unreadable(path, &error)),
-    };
-    load_text(path, text, options)
+    load_text(path, read_text(path)?, options)
+}
+
+fn read_text(path: &Path) -> Result<String, Diagnostics> {
+    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Evaluates text as if it stood in the file `path`.
@@ -91,7 +94,16 @@ pub fn load_text(path: &Path, text: String, options: &LoadOptions) -> Result<Loa
     let user = surroundings.user.clone();
     let evaluated =
         if options.read_json { read_json(path, text)? } else { run::on_big_stack(path, text, surroundings)? };
-    let run::Evaluated { jobs, sources, mut warnings, printed, bound_names } = evaluated;
+    load_evaluated(evaluated, user, options)
+}
+
+/// Binds what the command line binds in the jobs of an evaluated file.
+fn load_evaluated(
+    evaluated: run::Evaluated,
+    user: String,
+    options: &LoadOptions,
+) -> Result<LoadedFile, Diagnostics> {
+    let run::Evaluated { jobs, sources, mut warnings, printed, bound_names, exports: _ } = evaluated;
     let environments = match bindings(&options.bindings) {
         Ok(environments) => environments,
         Err(problems) => return Err(Diagnostics::new(problems, sources)),
@@ -251,6 +263,7 @@ fn read_json(path: &Path, text: String) -> Result<run::Evaluated, Diagnostics> {
             warnings: Vec::new(),
             printed: String::new(),
             bound_names: Vec::new(),
+            exports: Vec::new(),
         })
     } else {
         Err(Diagnostics::new(problems, sources))
@@ -418,5 +431,5 @@ pub(crate) fn surroundings_of(user: Option<&String>, read_roots: Vec<PathBuf>) -
         .find_map(|name| environment.iter().find(|(known, value)| known == name && !value.is_empty()))
         .map(|(_, value)| value.clone());
     let user = user.cloned().or(from_environment).unwrap_or_else(|| "nobody".to_owned());
-    Surroundings { read_roots, environment, user }
+    Surroundings { read_roots, environment, user, has_export: false }
 }

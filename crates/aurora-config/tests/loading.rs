@@ -176,3 +176,30 @@ jobs = [base(cluster=c, environment=e).bind(profile=Profile(version=v))
         assert!(translated.json.contains("--id {{mesos.instance}}"));
     }
 }
+
+#[test]
+fn tasks_are_exported_or_those_of_the_jobs() {
+    let folder = tempfile::tempdir().unwrap();
+    let tasks = |text: &str| {
+        let path = folder.path().join("t.thermos");
+        std::fs::write(&path, text).unwrap();
+        aurora_config::load_tasks(&path, &options())
+    };
+    let exported = "
+p = Process(name='p', cmdline='{{greeting}} {{thermos.ports[http]}} {{&literal}}')
+export(Task(processes=[p]).bind(greeting='hello'))
+export({'name': 'second', 'processes': [p]})
+";
+    let loaded = tasks(exported).unwrap();
+    let names: Vec<_> = loaded.tasks.iter().map(|task| (task.name.as_str(), task.job.clone())).collect();
+    assert_eq!(names, [("p", None), ("second", None)]);
+    let command = loaded.tasks[0].json["processes"][0]["cmdline"].as_str();
+    assert_eq!(command, Some("hello {{thermos.ports[http]}} {{&literal}}"));
+    let jobs = tasks(&job("", "")).unwrap();
+    assert_eq!(jobs.tasks.len(), 1);
+    assert!(jobs.tasks[0].job.is_some());
+    let wrong = tasks("export(Process(name='p', cmdline='x'))").unwrap_err();
+    assert!(wrong.lines()[0].contains("export() takes a Task"), "{wrong}");
+    // In a job's file there is no such function.
+    assert!(load_text("t.aurora".as_ref(), exported.to_owned(), &options()).is_err());
+}

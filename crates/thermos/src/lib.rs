@@ -11,6 +11,8 @@
 pub mod binding;
 pub mod checkpoint;
 pub mod coordinator;
+pub mod detect;
+pub mod garbage;
 pub mod hidden;
 pub mod logs;
 pub mod os;
@@ -18,3 +20,4 @@ pub mod plan;
 pub mod run;
 pub mod sandbox;
 pub mod task;
+pub mod usage;

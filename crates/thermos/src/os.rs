@@ -1,5 +1,6 @@
 //! The operating system, as the runner and its coordinators use it. The only place with `unsafe` code.
 
+pub mod beneath;
 pub mod fd;
 pub mod identity;
 pub mod kernel;

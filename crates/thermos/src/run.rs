@@ -28,8 +28,8 @@ use crate::task::Task;
 use control::Control;
 use events::{Events, Report, Request};
 pub use exit::{RunError, RunnerExit};
-pub use flags::{RunnerConfig, UsageError};
-pub use kill::{KillError, Killed, kill_task};
+pub use flags::{RunnerConfig, UsageError, check_task_id};
+pub use kill::{KillError, Killed, ask_runner, kill_task, kill_with_runner};
 pub use reap::kill_orphans;
 
 /// The longest sleep without a look around.
@@ -73,6 +73,10 @@ pub fn main(arguments: &[String]) -> ExitCode {
             return RunnerExit::Usage.code();
         }
     };
+    if config.is_detached {
+        // The leader of a group cannot, and has no starter to leave.
+        let _ = nix::unistd::setsid();
+    }
     let mut report = Report::open(config.status_fd);
     let exit = supervise(config, &mut report).unwrap_or_else(|error| {
         eprintln!("{error}");
@@ -80,6 +84,14 @@ pub fn main(arguments: &[String]) -> ExitCode {
         error.exit()
     });
     exit.code()
+}
+
+/// Carries out a task in this process, which must have no other thread and no child of its own.
+///
+/// # Errors
+/// [`RunError`].
+pub fn run(config: RunnerConfig) -> Result<RunnerExit, RunError> {
+    supervise(config, &mut Report::open(None))
 }
 
 fn supervise(config: RunnerConfig, report: &mut Report) -> Result<RunnerExit, RunError> {
@@ -125,7 +137,13 @@ impl Runner {
         let now = self.kernel.now();
         for request in self.events.take_requests() {
             let (outcome, patience, why) = match request {
-                Request::Kill => (TaskState::Killed, Duration::MAX, "asked to kill the task"),
+                Request::Interrupt if self.config.is_foreground => {
+                    println!("Got keyboard interrupt, killing job!");
+                    (TaskState::Killed, Duration::MAX, "interrupted")
+                }
+                Request::Kill | Request::Interrupt => {
+                    (TaskState::Killed, Duration::MAX, "asked to kill the task")
+                }
                 Request::Lose => (TaskState::Lost, Duration::ZERO, "asked to lose the task"),
                 Request::ExecutorGone => (
                     TaskState::Lost,

@@ -9,13 +9,16 @@ use super::interp::Interp;
 use super::value::{BuiltinType, Class, Key, Native, Value};
 
 use functions::{
-    enumerate, extreme, filter, getattr, include, len, map, next, print, quantified, radix, refused, round,
-    zip,
+    enumerate, export, extreme, filter, getattr, include, len, map, next, print, quantified, radix, refused,
+    round, zip,
 };
 
 pub(super) fn install(interp: &mut Interp) {
     for native in NATIVES {
         interp.builtins.insert(native.name, Value::Native(native));
+    }
+    if interp.surroundings.has_export {
+        interp.builtins.insert(EXPORT.name, Value::Native(&EXPORT));
     }
     for (name, kind) in TYPES {
         interp.builtins.insert(name, Value::Builtin(*kind));
@@ -54,6 +57,9 @@ const TYPES: &[(&str, BuiltinType)] = &[
     ("classmethod", BuiltinType::ClassMethod),
     ("property", BuiltinType::Property),
 ];
+
+/// Of `.thermos` files only (`spec/config.md` §2.3).
+static EXPORT: Native = Native { name: "export", call: export };
 
 static NATIVES: &[Native] = &[
     Native { name: "include", call: include },

@@ -24,6 +24,8 @@ pub(crate) struct Surroundings {
     pub environment: Vec<(String, String)>,
     /// `getpass.getuser()`.
     pub user: String,
+    /// Whether there is `export`, as in `.thermos` files.
+    pub has_export: bool,
 }
 
 /// One call in progress.
@@ -64,6 +66,8 @@ pub(crate) struct Interp {
     pub trees: Vec<Rc<Vec<Stmt>>>,
     /// Names that `.bind()` calls have bound, for suggestions.
     pub bound_names: Vec<String>,
+    /// The tasks that `export` was given.
+    pub exports: Vec<aurora_model::Value>,
     /// Patterns of `re` compiled so far, by their text and flags.
     pub patterns: HashMap<(String, i128), Rc<Pattern>>,
     /// Time spent searching with them.
@@ -104,6 +108,7 @@ impl Interp {
             literals: HashMap::new(),
             trees: Vec::new(),
             bound_names: Vec::new(),
+            exports: Vec::new(),
             patterns: HashMap::new(),
             search_time: Duration::ZERO,
             model_budget: aurora_model::Budget::new(MODEL_STEPS, MODEL_BYTES),

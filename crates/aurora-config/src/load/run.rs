@@ -17,6 +17,8 @@ pub(super) struct Evaluated {
     pub warnings: Vec<Diagnostic>,
     pub printed: String,
     pub bound_names: Vec<String>,
+    /// What `export` was given, where there is such a function.
+    pub exports: Vec<aurora_model::Value>,
 }
 
 pub(super) fn surroundings(path: &Path, options: &LoadOptions) -> Surroundings {
@@ -62,6 +64,7 @@ fn evaluate(path: &Path, text: String, surroundings: Surroundings) -> Result<Eva
             warnings,
             printed: std::mem::take(&mut interp.printed),
             bound_names: std::mem::take(&mut interp.bound_names),
+            exports: std::mem::take(&mut interp.exports),
         }),
         Err(mut problems) => {
             problems.extend(warnings);

@@ -166,14 +166,22 @@ impl Loaded {
 /// # Errors
 /// [`LoadError::Read`] when there is nothing to read at all.
 pub fn load(path: &Path) -> Result<Loaded, LoadError> {
-    let mut tail = Tail::open(path)?;
+    load_tail(Tail::open(path)?)
+}
+
+/// Reads the rest of an open stream as [`load`] does.
+///
+/// # Errors
+/// [`LoadError::Read`] when there is nothing to read at all.
+pub fn load_tail(mut tail: Tail) -> Result<Loaded, LoadError> {
+    let path = tail.path.clone();
     let mut state = RunnerState::default();
     let damage = loop {
         let offset = tail.offset();
         match tail.next_record() {
             Ok(Some(record)) => {
                 if let Err(source) = state.apply(&record, Strictness::Strict) {
-                    break Some(LoadError::Replay { path: path.to_owned(), offset, source });
+                    break Some(LoadError::Replay { path, offset, source });
                 }
             }
             Ok(None) => break None,
@@ -215,6 +223,11 @@ impl Tail {
         let mut file = File::open(path).map_err(failed)?;
         file.seek(SeekFrom::Start(offset)).map_err(failed)?;
         Ok(Self { path: path.to_owned(), file, pending: Vec::new(), offset })
+    }
+
+    /// Follows a stream that somebody else opened, at its beginning.
+    pub fn of(path: &Path, file: File) -> Self {
+        Self { path: path.to_owned(), file, pending: Vec::new(), offset: 0 }
     }
 
     /// Where the next record begins.

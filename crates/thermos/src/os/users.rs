@@ -87,6 +87,11 @@ impl UserDatabase {
         found.or_else(|| ask_getent(&uid.to_string())).ok_or(UserError::UnknownUid { uid })
     }
 
+    /// The homes of all users in the file.
+    pub fn homes(&self) -> Vec<PathBuf> {
+        self.entries().unwrap_or_default().into_iter().map(|user| user.home).collect()
+    }
+
     /// The numbers of all groups whose member list names the user (`spec/thermos.md` §1.8). None when the file is not readable.
     pub fn groups_of(&self, name: &str) -> Vec<u32> {
         parse_groups(&fs::read_to_string(&self.group).unwrap_or_default(), name)

@@ -48,7 +48,8 @@ pub fn take(mut config: RunnerConfig) -> Result<Control, RunError> {
         fs::create_dir_all(&folder).map_err(|source| RunError::Layout { path: folder.clone(), source })?;
     }
     let stream = Appender::open(&paths.runner())?;
-    let mut machine = Machine::new(task.shape(Some(RUN_LIMIT)))?;
+    let run_limit = (!config.is_unlimited).then_some(RUN_LIMIT);
+    let mut machine = Machine::new(task.shape(run_limit))?;
     replay(&paths.runner(), &stream, &mut machine, kernel)?;
 
     let events = Events::new(config.lifeline_fd).map_err(RunError::Signals)?;

@@ -16,8 +16,10 @@ use crate::os::fd;
 /// What somebody wants of the runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request {
-    /// SIGUSR1, SIGINT or SIGTERM: end the task in order.
+    /// SIGUSR1 or SIGTERM: end the task in order.
     Kill,
+    /// SIGINT: the same.
+    Interrupt,
     /// SIGUSR2: give it up at once.
     Lose,
     /// Nobody is left to report to.
@@ -96,7 +98,8 @@ impl Events {
         while let Ok(Some(signal)) = self.signals.read_signal() {
             let number = i32::try_from(signal.ssi_signo).ok();
             match number.and_then(|number| Signal::try_from(number).ok()) {
-                Some(Signal::SIGUSR1 | Signal::SIGINT | Signal::SIGTERM) => self.requests.push(Request::Kill),
+                Some(Signal::SIGUSR1 | Signal::SIGTERM) => self.requests.push(Request::Kill),
+                Some(Signal::SIGINT) => self.requests.push(Request::Interrupt),
                 Some(Signal::SIGUSR2) => self.requests.push(Request::Lose),
                 _ => {}
             }

@@ -64,6 +64,12 @@ pub struct RunnerConfig {
     pub logger: Logger,
     /// Starts tasks in file system images.
     pub mesos_containerizer_path: Option<PathBuf>,
+    /// Ours: no limit on the runs of a process, as upstream's command line has none.
+    pub is_unlimited: bool,
+    /// Ours: a person watches, so an interrupt is answered in upstream's words.
+    pub is_foreground: bool,
+    /// Ours: leave the session of the starter.
+    pub is_detached: bool,
     /// Ours: ends when the executor does.
     pub lifeline_fd: Option<RawFd>,
     /// Ours: where the runner tells its starter how it is going, a line each.
@@ -96,6 +102,8 @@ impl RunnerConfig {
             match name.as_str() {
                 "enable_chroot" => config.enable_chroot = true,
                 "preserve_env" => config.preserve_env = true,
+                "unlimited" => config.is_unlimited = true,
+                "detach" => config.is_detached = true,
                 _ => {
                     let value = inline
                         .or_else(|| rest.next().cloned())
@@ -163,6 +171,9 @@ impl RunnerConfig {
         if self.checkpoint_root.as_os_str().is_empty() {
             return Err(UsageError::Missing("checkpoint_root"));
         }
+        if let Some(task_id) = &self.task_id {
+            check_task_id(task_id)?;
+        }
         if self.mesos_containerizer_path.is_some() {
             let detail = if self.container_sandbox.is_none() {
                 "If using mesos-containerizer, container_sandbox must be set."
@@ -173,6 +184,17 @@ impl RunnerConfig {
         }
         Ok(self)
     }
+}
+
+/// A task's id names its files.
+///
+/// # Errors
+/// [`UsageError::Value`].
+pub fn check_task_id(task_id: &str) -> Result<(), UsageError> {
+    let is_name = !task_id.is_empty() && !task_id.starts_with('.') && !task_id.contains(['/', '\0']);
+    let detail =
+        || format!("{task_id:?} cannot name a file: it must not be empty, begin with a dot or hold a slash");
+    if is_name { Ok(()) } else { Err(UsageError::Value { flag: "task_id".into(), detail: detail() }) }
 }
 
 fn parse_port(value: &str) -> Result<(String, u16), UsageError> {
@@ -209,6 +231,14 @@ mod tests {
         );
         let text = parse(&["--port=http"]).unwrap_err().to_string();
         assert_eq!(text, "Invalid value for --port: http should be of form NAME:PORT");
+    }
+
+    #[test]
+    fn a_task_id_stays_in_its_folder() {
+        for id in ["../x", "a/b", "", ".hidden", ".."] {
+            assert!(parse(&[&format!("--task_id={id}")]).is_err(), "{id}");
+        }
+        assert!(parse(&["--task_id=a b.c-1"]).is_ok());
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! Ends a task whose runner is gone, from outside (`spec/thermos.md` §1.10, "`TaskRunnerHelper.kill`").
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::own_pid;
 use crate::checkpoint::{AppendError, Appender, LoadError, TaskPaths, load};
 use crate::os::identity::is_ours;
-use crate::os::kernel::{Kernel, Linux, ProcessTable};
-use crate::os::signals::{Sender, carry_out};
+use crate::os::kernel::{Kernel, Linux, ProcessFacts, ProcessTable};
+use crate::os::signals::{Sender, carry_out, descendants};
 use crate::os::users::UserDatabase;
-use crate::plan::escalation;
+use crate::plan::escalation::{self, Strength};
 use crate::plan::record::{ProcessState, ProcessStatus, Record, RunnerHeader, TaskState, TaskStatus};
 use crate::plan::replay::{ProcessRun, RunnerState};
 
@@ -34,6 +38,12 @@ pub enum KillError {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// A runner lives that this user may not look into.
+    #[error("a runner holds {} and cannot be identified: run this as root or as the user that started the task", path.display())]
+    UnknownRunner {
+        /// Its stream.
+        path: PathBuf,
     },
 }
 
@@ -91,6 +101,57 @@ pub fn kill_task(paths: &TaskPaths, outcome: TaskState) -> Result<Killed, KillEr
     stream.append(&task_record(outcome))?;
     move_to_finished(paths)?;
     Ok(Killed::Now { runs: live.len() })
+}
+
+/// The live runner of a task. Its recorded number may be another process's by now, so it must have the stream open (D40).
+fn runner_of(paths: &TaskPaths) -> Result<Option<i32>, KillError> {
+    let stream = paths.runner();
+    let Err(AppendError::Locked { .. }) = Appender::open(&stream) else { return Ok(None) };
+    let recorded = load(&stream)?.state.statuses.last().map(|step| step.runner_pid);
+    let file = std::fs::metadata(&stream).ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    let holds = |pid: &i32| {
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        open.filter_map(|entry| std::fs::metadata(entry.path()).ok())
+            .any(|metadata| file == Some((metadata.dev(), metadata.ino())))
+    };
+    match recorded.filter(|pid| *pid > 1 && *pid != own_pid() && holds(pid)) {
+        Some(pid) => Ok(Some(pid)),
+        None => Err(KillError::UnknownRunner { path: stream }),
+    }
+}
+
+/// Asks the live runner of a task to end it in order, finalizers and all. Whether there is one.
+///
+/// # Errors
+/// [`KillError::UnknownRunner`], [`KillError::Load`].
+pub fn ask_runner(paths: &TaskPaths) -> Result<bool, KillError> {
+    let runner = runner_of(paths)?;
+    if let Some(pid) = runner {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGUSR1);
+    }
+    Ok(runner.is_some())
+}
+
+/// As [`kill_task`], and kills the runner first if there is one, with all that came back to it.
+///
+/// # Errors
+/// [`KillError`].
+pub fn kill_with_runner(paths: &TaskPaths, outcome: TaskState) -> Result<Killed, KillError> {
+    let Some(runner) = runner_of(paths)? else { return kill_task(paths, outcome) };
+    // Stopped, it starts nothing new while its family is looked at. Daemons would be out of reach once it is gone.
+    let _ = kill(Pid::from_raw(runner), Signal::SIGSTOP);
+    let before = Linux.processes();
+    let family = descendants(&before, runner);
+    Linux.signal(runner, Strength::Kill);
+    let killed = kill_task(paths, outcome)?;
+    let after = Linux.processes();
+    for pid in family {
+        let is_same = |old: &ProcessFacts, new: &ProcessFacts| (old.start_secs - new.start_secs).abs() < 0.02;
+        if before.get(&pid).zip(after.get(&pid)).is_some_and(|(old, new)| is_same(old, new)) {
+            Linux.signal(pid, Strength::Kill);
+        }
+    }
+    Ok(killed)
 }
 
 fn lock(paths: &TaskPaths) -> Result<Appender, AppendError> {

@@ -42,6 +42,28 @@ pub(super) fn include(interp: &mut Interp, mut args: Args) -> Eval<Value> {
     }
 }
 
+/// Collects a task to be run by itself: a Task, or a dict of its fields.
+pub(super) fn export(interp: &mut Interp, mut args: Args) -> Eval<Value> {
+    let given = interp.required(&mut args, "export", 0, "task")?;
+    interp.at_most(&args, "export", 1)?;
+    let task = match given {
+        Value::Dict(_) => {
+            interp.call_with(&Value::Type(aurora_model::schema::task().clone()), vec![given])?
+        }
+        other => other,
+    };
+    match &task {
+        Value::Object(object) if object.struct_type().is_some_and(|kind| &**kind.name() == "Task") => {
+            interp.exports.push(object.clone());
+            Ok(Value::None)
+        }
+        other => {
+            let stop = interp.raise("TypeError", format!("export() takes a Task, not {}", other.type_name()));
+            Err(stop.help("write export(Task(...)); a job is run with jobs = [job]"))
+        }
+    }
+}
+
 pub(super) fn print(interp: &mut Interp, mut args: Args) -> Eval<Value> {
     let separator = args.take_keyword("sep").and_then(|text| text.as_text()).unwrap_or_else(|| " ".into());
     let end = args.take_keyword("end").and_then(|text| text.as_text()).unwrap_or_else(|| "\n".into());
