@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 
-use aurora_api::amounts::{Megabytes, MilliCpus, Timestamp};
+use aurora_api::amounts::{Megabytes, MilliCpus, Resources, Timestamp};
 use aurora_api::ids::{AgentId, HostName};
 use aurora_api::task::TaskStatus::Running;
 use aurora_api::task::{Assignment, TaskEvent};
 
 use super::*;
 use crate::bench::*;
-use crate::operation::{HostAttributes, MaintenanceMode};
+use crate::operation::{Capacity, HostAttributes, MaintenanceMode};
 use crate::quota::Quota;
 
 fn task() -> Arc<Task> {
@@ -39,7 +39,19 @@ fn operations() -> Vec<Operation> {
         agent: AgentId::new("agent"),
         attributes: BTreeMap::from([(Arc::from("rack"), [Arc::from("r1"), Arc::from("r2")].into())]),
         mode: MaintenanceMode::Draining,
+        capacity: None,
     };
+    let amounts = |cpus, gpus| Resources {
+        cpus: MilliCpus(cpus),
+        ram: Megabytes(2048),
+        disk: Megabytes(4096),
+        gpus,
+        ports: 100,
+    };
+    let capacity = Capacity { regular: amounts(4000, 1), revocable: amounts(500, 1) };
+    let measured = HostAttributes { capacity: Some(capacity), ..host.clone() };
+    let same = Capacity { regular: amounts(4000, 0), revocable: amounts(4000, 0) };
+    let all_alike = HostAttributes { capacity: Some(same), ..host.clone() };
     vec![
         Operation::SaveFramework(FrameworkId::new("f")),
         Operation::SaveConfig { id: ConfigId(7), config: Arc::new(service("r/prod/j")) },
@@ -51,6 +63,8 @@ fn operations() -> Vec<Operation> {
             role: Arc::from("r"),
             quota: Quota { cpus: MilliCpus(1500), ram: Megabytes(64), disk: Megabytes(32) },
         },
+        Operation::SaveHost(Arc::new(measured)),
+        Operation::SaveHost(Arc::new(all_alike)),
     ]
 }
 
@@ -68,13 +82,15 @@ fn every_operation_reads_back_as_it_is_written() {
 fn a_snapshot_reads_back_as_it_is_written() {
     let mut state = State::default();
     operations()[..4].iter().for_each(|operation| state.apply(operation).unwrap());
-    state.apply(&operations()[6]).unwrap();
+    operations()[6..8].iter().for_each(|operation| state.apply(operation).unwrap());
     let bytes = encode_snapshot(&state);
     let read = decode_snapshot(&bytes).unwrap();
     assert_eq!(encode_snapshot(&read), bytes);
     assert_eq!(read.task(&task().id), Some(&task()));
     assert_eq!(read.configs().uses(ConfigId(7)), 1);
     assert_eq!(read.tables().quota("r").cpus, MilliCpus(1500));
+    let host = read.tables().host(&HostName::new("host")).unwrap();
+    assert_eq!(host.capacity.unwrap().revocable.cpus, MilliCpus(500));
 }
 
 #[test]

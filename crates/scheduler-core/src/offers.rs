@@ -13,13 +13,17 @@ use aurora_api::ids::{HostName, OfferId};
 use crate::effect::{Effect, TimerKey};
 use crate::handle::{Core, Step};
 use crate::input::Offer;
-use crate::operation::{HostAttributes, MaintenanceMode, Operation};
+use crate::operation::{Capacity, HostAttributes, MaintenanceMode, Operation};
+use crate::schedule::filter::Space;
 pub(crate) use held::{HeldOffer, Offers};
 
 impl Core {
     pub(crate) fn on_offers(&mut self, offers: Vec<Offer>, step: &mut Step<'_>) {
         let mut added = BTreeSet::new();
         for offer in offers {
+            if self.offers.is_seen(&offer.id) {
+                continue;
+            }
             let offer = Arc::new(without_empty_attributes(offer));
             step.count("scheduler_resource_offers", 1);
             self.note_offer(&offer, step);
@@ -42,6 +46,7 @@ impl Core {
     pub(crate) fn on_offer_held_long_enough(&mut self, offer: &OfferId, step: &mut Step<'_>) {
         if self.offers.get(offer).is_some_and(|held| held.until.is_some_and(|until| until <= step.now)) {
             self.offers.remove(offer);
+            self.offers.leave(offer.clone());
             self.decline(vec![offer.clone()], step);
         }
     }
@@ -73,6 +78,8 @@ impl Core {
     fn hold_offer(&mut self, offer: &Arc<Offer>, step: &mut Step<'_>) -> bool {
         if let Some(other) = self.offers.of_agent(&offer.agent).map(|held| held.offer.id.clone()) {
             self.take_offer(&other, step);
+            self.offers.leave(other.clone());
+            self.offers.leave(offer.id.clone());
             self.decline(vec![other, offer.id.clone()], step);
             return false;
         }
@@ -104,7 +111,8 @@ impl Core {
         let mode = stored.map_or(MaintenanceMode::None, |host| host.mode);
         let is_known =
             stored.is_some_and(|host| host.agent == offer.agent && host.attributes == offer.attributes);
-        if is_known {
+        let capacity = Some(self.capacity(offer));
+        if is_known && stored.is_some_and(|host| host.capacity == capacity) {
             return;
         }
         let host = HostAttributes {
@@ -112,9 +120,25 @@ impl Core {
             agent: offer.agent.clone(),
             attributes: offer.attributes.clone(),
             mode,
+            capacity,
         };
         self.commit(Operation::SaveHost(Arc::new(host)), step);
-        self.on_host_changed(&offer.host);
+        if !is_known {
+            self.on_host_changed(&offer.host);
+        }
+    }
+
+    /// What the agent of an offer has for us: what it offers, and what our tasks there take.
+    fn capacity(&self, offer: &Offer) -> Capacity {
+        let mut space = Space { regular: offer.resources, revocable: offer.revocable };
+        let here = self.state.tables().on_host(&offer.host).filter_map(|id| self.state.task(id));
+        for task in here {
+            if task.assignment.as_ref().is_some_and(|place| place.agent == offer.agent) {
+                let is_revocable = self.config.tiers.is_revocable(&task.config.tier);
+                space.give(&self.config.footprint(&task.config), is_revocable, &self.config);
+            }
+        }
+        Capacity { regular: space.regular, revocable: space.revocable }
     }
 
     /// A host is another than it was: what was said of its offer before does not hold any more (T9).

@@ -300,3 +300,42 @@ fn while_tasks_wait_declined_offers_may_come_back_at_once() {
     let effects = bench.offer(again(offer("A", resources(0.5, 512, 512), &[]), "second"));
     assert_eq!(declined(&effects)[0].1, 0);
 }
+
+#[test]
+fn an_offer_that_comes_twice_is_used_once() {
+    let mut bench = Bench::subscribed(quiet_config());
+    bench.offer(four("A"));
+    assert!(declined(&bench.offer(four("A"))).is_empty());
+    assert_eq!(order(&bench), ["A"]);
+    bench.create(service("r/prod/j"), 1);
+    assert_eq!(launched(&bench.tick(Millis(10))).len(), 1);
+    bench.create(service("r/prod/k"), 1);
+    bench.offer(four("A"));
+    assert!(launched(&bench.tick(Millis(120_000))).is_empty());
+
+    bench.offer(offer("B", resources(0.1, 512, 512), &[]));
+    bench.offer(again(offer("B", resources(0.1, 512, 512), &[]), "o-B2"));
+    bench.mesos(MesosEvent::Offers(vec![offer("B", resources(4.0, 4096, 4096), &[])]));
+    assert!(order(&bench).is_empty(), "it was declined");
+}
+
+#[test]
+fn the_capacity_of_an_agent_is_what_it_offers_and_what_runs_there() {
+    let mut bench = Bench::subscribed(quiet_config());
+    bench.offer(four("A"));
+    let capacity = |bench: &Bench| bench.core.view().host(&HostName::new("A")).unwrap().capacity.unwrap();
+    assert_eq!(capacity(&bench).regular, four("A").resources);
+    bench.create(service("r/prod/j"), 1);
+    assert_eq!(launched(&bench.tick(Millis(10))).len(), 1);
+    let rest = four("A").resources - service("r/prod/j").resources;
+    let mut left = again(offer("A", rest, &[]), "o-A2");
+    left.revocable.cpus = resources(7.0, 0, 0).cpus;
+    let before = bench.operations.len();
+    bench.offer(left);
+    assert_eq!(bench.operations.len(), before + 1, "revocable processors are new");
+    assert_eq!(capacity(&bench).regular, four("A").resources);
+    assert_eq!(capacity(&bench).revocable.cpus, resources(7.0, 0, 0).cpus);
+    assert_eq!(capacity(&bench).revocable.ram, four("A").resources.ram);
+    bench.restart();
+    assert_eq!(capacity(&bench).regular, four("A").resources);
+}

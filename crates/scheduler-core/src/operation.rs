@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use aurora_api::amounts::Resources;
 use aurora_api::ids::{AgentId, FrameworkId, HostName, TaskId};
 use aurora_api::task::{Task, TaskConfig};
 
@@ -58,6 +59,18 @@ pub struct HostAttributes {
     pub attributes: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// Whether it is in maintenance.
     pub mode: MaintenanceMode,
+    /// What there was for us when it last offered something: the offer, and what our tasks there take. Hosts that an older
+    /// version stored do not say.
+    pub capacity: Option<Capacity>,
+}
+
+/// What an agent has for us in all. What Mesos cannot revoke is in both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capacity {
+    /// For tasks of a non-revocable tier.
+    pub regular: Resources,
+    /// For tasks of a revocable tier.
+    pub revocable: Resources,
 }
 
 /// Maintenance mode of a host (`spec/api.md` §1.3). The numbers are on the wire and on disk.

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aurora_api::amounts::{Megabytes, MilliCpus};
+use aurora_api::amounts::{Megabytes, MilliCpus, Resources};
 use aurora_api::ids::{AgentId, FrameworkId, HostName, TaskId};
 use aurora_api::task::{Assignment, Task, TaskConfig, TaskEvent};
 use aurora_api::thrift::{self, List, Map, Set};
 use aurora_api::{thrift_struct, thrift_union};
 
 use super::{CodecError, FindConfig, TaskRecord};
-use crate::operation::{ConfigId, HostAttributes, MaintenanceMode, Operation};
+use crate::operation::{Capacity, ConfigId, HostAttributes, MaintenanceMode, Operation};
 use crate::quota::Quota;
 use crate::state::Inconsistent;
 
@@ -83,6 +83,26 @@ thrift_struct! {
         3 "attributes" => attributes: Map<String, Set<String>>,
         /// Its mode.
         4 "mode" => mode: thrift::MaintenanceMode,
+        /// What it has for tasks of a non-revocable tier.
+        5 "regular" => regular: StoredResources,
+        /// What it has for tasks of a revocable tier; absent if that is the same.
+        6 "revocable" => revocable: StoredResources,
+    }
+}
+
+thrift_struct! {
+    /// Amounts of resources.
+    pub struct StoredResources {
+        /// Thousandths of a core.
+        1 "milliCpus" => milli_cpus: i64,
+        /// Memory in MB.
+        2 "ramMb" => ram_mb: i64,
+        /// Disk in MB.
+        3 "diskMb" => disk_mb: i64,
+        /// A number.
+        4 "gpus" => gpus: i64,
+        /// A number.
+        5 "ports" => ports: i64,
     }
 }
 
@@ -265,14 +285,47 @@ impl From<&HostAttributes> for StoredHost {
             agent: Some(host.agent.to_string()),
             attributes: Some(attributes.collect()),
             mode: Some(mode),
+            regular: host.capacity.map(|capacity| StoredResources::from(capacity.regular)),
+            revocable: host
+                .capacity
+                .filter(|capacity| capacity.revocable != capacity.regular)
+                .map(|capacity| StoredResources::from(capacity.revocable)),
         }
+    }
+}
+
+impl From<Resources> for StoredResources {
+    fn from(resources: Resources) -> Self {
+        let Resources { cpus, ram, disk, gpus, ports } = resources;
+        Self {
+            milli_cpus: Some(cpus.0),
+            ram_mb: Some(ram.0),
+            disk_mb: Some(disk.0),
+            gpus: Some(gpus),
+            ports: Some(ports),
+        }
+    }
+}
+
+impl StoredResources {
+    fn read(self) -> Result<Resources, CodecError> {
+        Ok(Resources {
+            cpus: MilliCpus(needed(self.milli_cpus, "milliCpus")?),
+            ram: Megabytes(needed(self.ram_mb, "ramMb")?),
+            disk: Megabytes(needed(self.disk_mb, "diskMb")?),
+            gpus: needed(self.gpus, "gpus")?,
+            ports: needed(self.ports, "ports")?,
+        })
     }
 }
 
 impl StoredHost {
     pub(super) fn read(self) -> Result<HostAttributes, CodecError> {
         let attributes = self.attributes.unwrap_or_default().into_iter();
+        let regular = self.regular.map(StoredResources::read).transpose()?;
+        let revocable = self.revocable.map(StoredResources::read).transpose()?;
         Ok(HostAttributes {
+            capacity: regular.map(|regular| Capacity { regular, revocable: revocable.unwrap_or(regular) }),
             host: HostName::new(needed(self.host, "host")?),
             agent: AgentId::new(needed(self.agent, "agent")?),
             attributes: attributes

@@ -16,6 +16,9 @@ use crate::operation::MaintenanceMode;
 /// is void costs one failed launch.
 const BANS_MAX: usize = 1000;
 
+/// Most offers remembered after they left, for the same cost.
+const GONE_MAX: usize = 1000;
+
 /// An offer with what we know of it.
 #[derive(Clone, Debug)]
 pub(crate) struct HeldOffer {
@@ -59,6 +62,9 @@ pub(crate) struct Offers {
     /// Rescinded before they came: held if they come, but never used.
     banned: BTreeSet<OfferId>,
     banned_in_turn: VecDeque<OfferId>,
+    /// Used or declined: what repeats them is not held again.
+    gone: BTreeSet<OfferId>,
+    gone_in_turn: VecDeque<OfferId>,
     /// For views.
     all: OrdMap<OfferId, Arc<Offer>>,
 }
@@ -82,6 +88,23 @@ impl Offers {
         self.by_agent.remove(&held.offer.agent);
         self.all.remove(id);
         Some(held)
+    }
+
+    /// Whether the offer is held, or was.
+    pub(super) fn is_seen(&self, id: &OfferId) -> bool {
+        self.held.contains_key(id) || self.gone.contains(id)
+    }
+
+    /// Remembers that an offer is used or declined.
+    pub(crate) fn leave(&mut self, id: OfferId) {
+        if self.gone.insert(id.clone()) {
+            self.gone_in_turn.push_back(id);
+        }
+        if self.gone_in_turn.len() > GONE_MAX
+            && let Some(oldest) = self.gone_in_turn.pop_front()
+        {
+            self.gone.remove(&oldest);
+        }
     }
 
     pub(super) fn reorder(&mut self, id: &OfferId, mode: MaintenanceMode, order: &[OfferOrder]) {

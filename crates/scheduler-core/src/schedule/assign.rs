@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use aurora_api::amounts::{Resources, Timestamp};
+use aurora_api::amounts::{Megabytes, MilliCpus, Resources, Timestamp};
 use aurora_api::ids::{AgentId, OfferId, TaskId};
 
 use super::StaticBans;
@@ -163,26 +163,36 @@ fn at_kept_places(
 }
 
 impl Space {
-    /// Takes away what a task uses. Resources of which Mesos offers no revocable kind come from one and the same pool.
+    /// Takes away what a task uses.
     fn take(&mut self, request: &Request<'_>, config: &CoreConfig) {
-        let Resources { cpus, ram, disk, gpus, ports } = request.footprint;
-        let pools = if request.is_revocable {
-            [(&mut self.revocable, true), (&mut self.regular, false)]
-        } else {
-            [(&mut self.regular, true), (&mut self.revocable, false)]
-        };
-        for (pool, is_own) in pools {
-            if is_own || !config.revocable_cpus {
-                pool.cpus -= cpus;
-            }
-            if is_own || !config.revocable_ram {
-                pool.ram -= ram;
-            }
-            pool.disk -= disk;
-            pool.gpus -= gpus;
-            pool.ports -= ports;
-        }
+        let [regular, revocable] = pools(&request.footprint, request.is_revocable, config);
+        self.regular = self.regular - regular;
+        self.revocable = self.revocable - revocable;
     }
+
+    /// Gives back what a task used.
+    pub(crate) fn give(&mut self, footprint: &Resources, is_revocable: bool, config: &CoreConfig) {
+        let [regular, revocable] = pools(footprint, is_revocable, config);
+        self.regular += regular;
+        self.revocable += revocable;
+    }
+}
+
+/// What a task takes from the regular and from the revocable pool. Resources of which Mesos offers no revocable kind come
+/// from one and the same pool, and count in both.
+fn pools(footprint: &Resources, is_revocable: bool, config: &CoreConfig) -> [Resources; 2] {
+    [false, true].map(|is_pool_revocable| {
+        let mut taken = *footprint;
+        if is_pool_revocable != is_revocable {
+            if config.revocable_cpus {
+                taken.cpus = MilliCpus::ZERO;
+            }
+            if config.revocable_ram {
+                taken.ram = Megabytes::ZERO;
+            }
+        }
+        taken
+    })
 }
 
 /// Takes a port at random for each name.

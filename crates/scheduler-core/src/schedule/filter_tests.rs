@@ -264,6 +264,7 @@ fn sched_63_every_value_of_every_host_is_counted() {
 
 fn save_host(state: &mut State, name: &str, attributes: &[(&str, &[&str])]) {
     let host = HostAttributes {
+        capacity: None,
         host: HostName::new(name),
         agent: aurora_api::ids::AgentId::new(name),
         attributes: host(attributes).offer.attributes.clone(),

@@ -36,6 +36,7 @@ fn config(key: &str, tier: &str, priority: i32, cpus: f64, ram: i64) -> TaskConf
 
 fn host() -> HostAttributes {
     HostAttributes {
+        capacity: None,
         host: aurora_api::ids::HostName::new("h"),
         agent: AgentId::new("h"),
         attributes: std::collections::BTreeMap::new(),
