@@ -26,7 +26,12 @@ impl Core {
     /// Forgets those of the tasks that have ended.
     pub(crate) fn prune_on_request(&mut self, tasks: &[TaskId], step: &mut Step<'_>) -> Reply {
         let before = self.state.tables().len();
-        self.prune_tasks(tasks, step);
+        let ended: Vec<TaskId> = tasks
+            .iter()
+            .filter(|id| self.state.task(id).is_some_and(|task| task.status.is_terminal()))
+            .cloned()
+            .collect();
+        self.prune_tasks(&ended, step);
         let pruned = before - self.state.tables().len();
         step.count("thrift_workload_pruneTasks", u64::try_from(pruned).unwrap_or(u64::MAX));
         Reply::Done(Vec::new())

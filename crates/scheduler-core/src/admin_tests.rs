@@ -88,10 +88,12 @@ fn pruning_forgets_ended_tasks_only() {
     let mut bench = running();
     let ids: Vec<TaskId> = bench.tasks(Running).iter().map(|task| task.id.clone()).collect();
     bench.status(&ids[0], Failed);
+    // It is being killed, and its executor is not done.
+    bench.change(&ids[1], Killing);
     let (reply, _) = bench.request(Change::PruneTasks(ids.clone()));
     assert_eq!(reply, done());
     assert_eq!(bench.task(&ids[0]), None);
-    assert_eq!(bench.tasks(Running).len(), 2);
+    assert_eq!((bench.tasks(Running).len(), bench.tasks(Killing).len()), (1, 1));
     assert_eq!(bench.counter("thrift_workload_pruneTasks"), 1);
 }
 

@@ -8,8 +8,14 @@ pub mod agent_resources;
 pub mod constraints;
 pub mod convergence;
 pub mod durability;
+pub mod history;
+pub(crate) mod known_or_killed;
+pub mod maintenance;
+pub(crate) mod offers_once;
 pub mod one_active_task;
 pub mod pending_reasons;
+pub(crate) mod preemption;
+pub mod quota;
 pub mod recovery;
 pub mod terminal;
 pub mod timers;
@@ -34,8 +40,25 @@ impl Violation {
 
 /// Whether an operation may become durable, given what is.
 pub(crate) fn on_operation(before: &Mirror, operation: &Operation) -> Result<(), Violation> {
-    let Operation::SaveTask { task, .. } = operation else { return Ok(()) };
-    one_active_task::check(before, task)?;
-    terminal::check(before, task)?;
-    constraints::check(before, task)
+    match operation {
+        Operation::SaveTask { task, .. } => {
+            one_active_task::check(before, task)?;
+            terminal::check(before, task)?;
+            constraints::check(before, task)?;
+            maintenance::check(before, task)
+        }
+        Operation::SaveHost(host) => maintenance::check_host(before, host),
+        _ => Ok(()),
+    }
+}
+
+/// Whether what is durable may be so, given the operation that made it so.
+pub(crate) fn after_operation(mirror: &Mirror, operation: &Operation) -> Result<(), Violation> {
+    match operation {
+        Operation::SaveTask { task, .. } if task.status.is_active() => {
+            quota::check(mirror, task.config.job.role())
+        }
+        Operation::SaveQuota { role, .. } => quota::check(mirror, role),
+        _ => Ok(()),
+    }
 }

@@ -1,11 +1,13 @@
 //! What users were promised.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use aurora_api::ids::{InstanceKey, JobKey, TaskId};
 use scheduler_core::effect::Reply;
 use scheduler_core::{Change, RequestId};
 
+use crate::invariants::Violation;
 use crate::mirror::Mirror;
 
 /// Requests and the replies to them.
@@ -18,14 +20,18 @@ pub struct Ledger {
     requests: u64,
 }
 
+/// What a request comes to when the scheduler takes it.
 #[derive(Debug)]
-enum Open {
+pub(crate) enum Open {
+    /// It creates these instances of a job.
     Create {
         job: JobKey,
-        instances: u32,
+        instances: Range<u32>,
         is_service: bool,
+        /// Whether the role may not have so much.
+        exceeds_quota: bool,
     },
-    /// The tasks it was about when the scheduler took it.
+    /// It kills these tasks.
     Kill(BTreeSet<TaskId>),
     /// It promises nothing that other invariants do not.
     Other,
@@ -36,56 +42,50 @@ impl Ledger {
     pub(crate) fn ask(&mut self, change: &Change) -> RequestId {
         self.requests += 1;
         let id = RequestId(self.requests);
-        match change {
-            Change::CreateJob(job) => {
-                let (key, instances) = (job.key().clone(), job.instance_count);
-                self.open.insert(id, Open::Create { job: key, instances, is_service: job.task.is_service });
-            }
-            Change::KillTasks { job, instances, .. } => {
-                // From now on nobody can count on them.
-                self.wanted.retain(|key| {
-                    key.job != *job || instances.as_ref().is_some_and(|some| !some.contains(&key.instance))
-                });
-                self.last_kill.insert(job.clone(), id);
-                self.open.insert(id, Open::Kill(BTreeSet::new()));
-            }
-            _ => {
-                self.open.insert(id, Open::Other);
-            }
+        if let Change::KillTasks { job, instances, .. } = change {
+            // From now on nobody can count on them.
+            self.wanted.retain(|key| {
+                key.job != *job || instances.as_ref().is_some_and(|some| !some.contains(&key.instance))
+            });
+            self.last_kill.insert(job.clone(), id);
         }
+        self.open.insert(id, Open::Other);
         id
     }
 
-    /// The scheduler takes a request: these tasks are what it kills.
-    pub(crate) fn taken(&mut self, id: RequestId, tasks: BTreeSet<TaskId>) {
-        self.open.insert(id, Open::Kill(tasks));
+    /// The scheduler takes a request.
+    pub(crate) fn taken(&mut self, id: RequestId, what: Open) {
+        self.open.insert(id, what);
     }
 
     /// The scheduler replied; says what is wrong with that.
-    pub(crate) fn replied(&mut self, id: RequestId, reply: &Reply, mirror: &Mirror) -> Result<(), String> {
+    pub(crate) fn replied(&mut self, id: RequestId, reply: &Reply, mirror: &Mirror) -> Result<(), Violation> {
+        let broken = |what| Err(Violation::new("acknowledged writes survive", what));
         let Some(open) = self.open.remove(&id) else {
-            return Err(format!("request {} is not open, and is answered", id.0));
+            return broken(format!("request {} is not open, and is answered", id.0));
         };
-        if !matches!(reply, Reply::Done(_)) {
-            return Ok(());
-        }
+        let is_done = matches!(reply, Reply::Done(_));
         match open {
-            Open::Create { job, instances, is_service } => {
-                if self.last_kill.get(&job).is_some_and(|kill| *kill > id) {
+            Open::Create { exceeds_quota, job, .. }
+                if exceeds_quota == is_done && (is_done || is_short(reply)) =>
+            {
+                let what =
+                    format!("{job}: more than its role may have: {exceeds_quota}, answered: {reply:?}");
+                return Err(Violation::new("quotas hold", what));
+            }
+            Open::Create { job, instances, is_service, .. } if is_done => {
+                if !is_service || self.last_kill.get(&job).is_some_and(|kill| *kill > id) {
                     return Ok(());
                 }
-                for instance in 0..instances {
-                    let key = job.instance(instance);
-                    if is_service {
-                        if mirror.active(&key).is_none() {
-                            return Err(format!("{key} was acknowledged and has no task"));
-                        }
-                        self.wanted.insert(key);
+                for key in instances.map(|instance| job.instance(instance)) {
+                    if mirror.active(&key).is_none() {
+                        return broken(format!("{key} was acknowledged and has no task"));
                     }
+                    self.wanted.insert(key);
                 }
             }
-            Open::Kill(tasks) => self.killed.extend(tasks),
-            Open::Other => {}
+            Open::Kill(tasks) if is_done => self.killed.extend(tasks),
+            _ => {}
         }
         Ok(())
     }
@@ -104,4 +104,9 @@ impl Ledger {
     pub fn killed(&self) -> &BTreeSet<TaskId> {
         &self.killed
     }
+}
+
+/// Whether the request was refused for want of quota.
+fn is_short(reply: &Reply) -> bool {
+    matches!(reply, Reply::Invalid(lines) if lines.iter().any(|line| line.contains("resource quota")))
 }

@@ -15,10 +15,11 @@ pub mod invariants;
 mod ledger;
 mod mirror;
 mod plan;
+pub mod room;
 mod run;
 mod timers;
 mod trace;
 mod world;
 
 pub use plan::{Faults, Plan};
-pub use run::{Failure, Report, run};
+pub use run::{Failure, Report, Tally, run};

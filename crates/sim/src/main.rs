@@ -23,15 +23,19 @@ fn main() -> ExitCode {
     };
     let Arguments { first, count, is_traced } = arguments;
     let mut failed = 0_u64;
+    let mut tally = sim::Tally::default();
     for seed in first..first.saturating_add(count) {
         match sim::run(&sim::Plan::of_seed(seed), is_traced) {
             Ok(report) if count == 1 => println!("{report}"),
-            Ok(_) => {}
+            Ok(report) => tally += report.tally,
             Err(failure) => {
                 failed += 1;
                 eprintln!("{failure}");
             }
         }
+    }
+    if count > 1 {
+        println!("{tally}");
     }
     println!("{count} seeds from {first} on: {failed} failed");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

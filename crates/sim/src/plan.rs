@@ -1,6 +1,8 @@
 //! What a seed stands for: how large the cluster is, how long things happen, which faults there are.
 
-use aurora_api::amounts::Millis;
+use std::sync::Arc;
+
+use aurora_api::amounts::{Megabytes, MilliCpus, Millis, Resources};
 use scheduler_core::CoreConfig;
 use scheduler_core::config::OfferOrder;
 
@@ -19,6 +21,8 @@ pub struct Plan {
     pub happenings: u32,
     /// Longest time between two of them.
     pub gap_max: Millis,
+    /// Whether users want far more than there is, so that tasks must go for others.
+    pub is_crowded: bool,
     /// What goes wrong.
     pub faults: Faults,
     /// Whether Mesos tells of unreachable tasks, or calls them lost.
@@ -56,6 +60,12 @@ pub struct Faults {
     pub disconnections: u64,
     /// Weight of: Mesos has a task that nobody knows.
     pub orphans: u64,
+    /// Weight of: hosts are scheduled for maintenance, drained, or given back.
+    pub maintenance: u64,
+    /// Weight of: Mesos is told when machines go down, or that they do not.
+    pub windows: u64,
+    /// Weight of: an administrator forces a task into a status.
+    pub forced: u64,
 }
 
 impl Plan {
@@ -69,12 +79,19 @@ impl Plan {
             _ => (3, 10),
         };
         let agents = usize::try_from(chance.range(low, high)).unwrap_or(3);
+        let is_crowded = chance.one_in(3);
+        let gaps: &[Millis] = if is_crowded {
+            &[Millis(20_000), Millis(60_000)]
+        } else {
+            &[Millis(500), Millis(20_000), Millis(120_000)]
+        };
         Self {
             seed,
             agents,
-            jobs: 2 + agents / 12,
+            jobs: if is_crowded { 6 + agents / 2 } else { 2 + agents / 12 },
             happenings: u32::try_from(chance.range(30, 150)).unwrap_or(30),
-            gap_max: *chance.pick(&[Millis(500), Millis(20_000), Millis(120_000)]).unwrap_or(&Millis(20_000)),
+            gap_max: *chance.pick(gaps).unwrap_or(&Millis(20_000)),
+            is_crowded,
             faults: Faults::some(&mut chance),
             is_partition_aware: chance.one_in(2),
             config: config(&mut chance),
@@ -101,6 +118,9 @@ impl Faults {
             rescissions: some(12),
             disconnections: some(10),
             orphans: some(3),
+            maintenance: some(12),
+            windows: some(6),
+            forced: some(4),
         }
     }
 
@@ -125,8 +145,20 @@ fn config(chance: &mut Chance) -> CoreConfig {
         history_max_age: chance.millis(600_000, 48 * 3_600_000),
         tasks_per_attempt: usize::try_from(chance.range(1, 10)).unwrap_or(1),
         reconciliation_batch_size: usize::try_from(chance.range(1, 1000)).unwrap_or(1),
+        enable_preemptor: !chance.one_in(5),
+        preemption_delay: chance.millis(5_000, 180_000),
+        preemption_slot_hold: chance.millis(20_000, 300_000),
+        preemption_search_initial_delay: chance.millis(1_000, 180_000),
+        preemption_search_interval: chance.millis(5_000, 60_000),
+        preemption_batch_size: usize::try_from(chance.range(1, 5)).unwrap_or(1),
+        offer_reservation: chance.millis(20_000, 180_000),
+        revocable_cpus: !chance.one_in(4),
         ..CoreConfig::default()
     };
+    if chance.one_in(2) {
+        let overhead = Resources { cpus: MilliCpus(10), ram: Megabytes(16), ..Resources::default() };
+        config.executor_overhead.insert(Arc::from("AuroraExecutor"), overhead);
+    }
     config.policy.legacy_constraints = chance.one_in(3);
     config
 }

@@ -1,6 +1,7 @@
 //! One run, from its plan to its report.
 
 use std::fmt;
+use std::ops::AddAssign;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use aurora_api::amounts::Millis;
@@ -17,27 +18,80 @@ pub struct Report {
     pub hash: u64,
     /// How many batches the scheduler made durable.
     pub batches: u64,
-    /// How often it crashed.
-    pub crashes: u64,
-    /// How many tasks were launched.
-    pub launches: u64,
+    /// What happened how often.
+    pub tally: Tally,
     /// How many agents there were.
     pub agents: usize,
     /// How long it lasted, in virtual time.
     pub lasted: Millis,
 }
 
+/// How often things happened that a run is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The scheduler crashed.
+    pub crashes: u64,
+    /// A task was launched.
+    pub launches: u64,
+    /// A task was killed for another.
+    pub preempted: u64,
+    /// A task was moved off its host.
+    pub drained: u64,
+    /// A host became DRAINED.
+    pub emptied: u64,
+    /// A task was forgotten.
+    pub forgotten: u64,
+    /// A request was refused for want of quota.
+    pub over_quota: u64,
+    /// An offer that tells of maintenance was used.
+    pub before_window: u64,
+    /// A task was killed that Mesos knew and we did not want.
+    pub rogues: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.crashes += other.crashes;
+        self.launches += other.launches;
+        self.preempted += other.preempted;
+        self.drained += other.drained;
+        self.emptied += other.emptied;
+        self.forgotten += other.forgotten;
+        self.over_quota += other.over_quota;
+        self.before_window += other.before_window;
+        self.rogues += other.rogues;
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{} crashes, {} launches, {} tasks preempted, {} drained ({} hosts emptied), {} forgotten, {} requests over \
+             quota, {} offers used before a window, {} rogue tasks killed",
+            self.crashes,
+            self.launches,
+            self.preempted,
+            self.drained,
+            self.emptied,
+            self.forgotten,
+            self.over_quota,
+            self.before_window,
+            self.rogues
+        )
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "seed {}: {} agents, {} batches, {} crashes, {} launches in {} virtual minutes; hash {:016x}",
+            "seed {}: {} agents, {} batches in {} virtual minutes: {}; hash {:016x}",
             self.seed,
             self.agents,
             self.batches,
-            self.crashes,
-            self.launches,
             self.lasted.0 / 60_000,
+            self.tally,
             self.hash
         )
     }

@@ -1,6 +1,7 @@
 //! The cluster, its clock, and the order of things.
 
 mod agents;
+mod kinds;
 mod master;
 mod scheduler;
 mod users;
@@ -16,10 +17,11 @@ use crate::invariants::{self, Violation};
 use crate::ledger::Ledger;
 use crate::mirror::Mirror;
 use crate::plan::{Faults, Plan};
-use crate::run::Report;
+use crate::run::{Report, Tally};
 use crate::trace::Trace;
 pub use agents::Machine;
 use master::Master;
+pub(crate) use master::room_of;
 pub use scheduler::Journal;
 use scheduler::Scheduler;
 pub(crate) use scheduler::identity;
@@ -53,8 +55,7 @@ pub struct World {
     /// Things that still happen before faults are off.
     happenings_left: u32,
     made: u64,
-    launches: u64,
-    crashes: u64,
+    tally: Tally,
     /// Pending tasks without reasons, since when.
     mute: BTreeMap<TaskId, Timestamp>,
 }
@@ -76,8 +77,7 @@ impl World {
             master: Master::default(),
             happenings_left: plan.happenings,
             made: 0,
-            launches: 0,
-            crashes: 0,
+            tally: Tally::default(),
             mute: BTreeMap::new(),
         };
         for number in 0..plan.agents {
@@ -115,8 +115,7 @@ impl World {
             seed: self.plan.seed,
             hash: self.trace.hash(),
             batches: self.scheduler.batches(),
-            crashes: self.crashes,
-            launches: self.launches,
+            tally: self.tally,
             agents: self.plan.agents,
             lasted: self.age(),
         }
@@ -190,6 +189,10 @@ impl World {
         self.faults = Faults::none();
         self.scheduler.calm_down();
         self.repair_machines();
+        let ids: Vec<AgentId> = self.machines.keys().cloned().collect();
+        for id in ids {
+            self.set_window(&id, None);
+        }
     }
 
     /// The whole state, now and then.
@@ -198,8 +201,13 @@ impl World {
         let Some((core, timers)) = self.scheduler.at_rest() else { return Ok(()) };
         let view = core.view();
         invariants::recovery::same_tasks(&view, &self.mirror)?;
+        invariants::recovery::same_hosts_and_quotas(&view, &self.mirror)?;
         invariants::recovery::same_bytes(core, self.scheduler.journal(), &self.plan.config)?;
-        invariants::timers::check(&view, &self.mirror, timers, self.plan.config.hold_offers_forever)?;
+        let has_subscribed = self.scheduler.has_subscribed();
+        invariants::timers::check(&view, &self.mirror, timers, &self.plan.config, has_subscribed)?;
+        invariants::maintenance::check_all(&self.mirror)?;
+        let started_at = self.scheduler.started_at();
+        invariants::history::check_all(&self.mirror, &self.plan.config, self.now, started_at)?;
         invariants::acknowledged::check(&self.ledger, &self.mirror)?;
         invariants::pending_reasons::check(&view, self.now, self.scheduler.started_at(), &mut self.mute)
     }

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aurora_api::amounts::Resources;
 use aurora_api::ids::AgentId;
 use aurora_api::task::Task;
 use scheduler_core::CoreConfig;
 use scheduler_core::input::Offer;
 
 use super::Violation;
-use crate::world::Machine;
+use crate::room::Room;
+use crate::world::{Machine, room_of};
 
 const NAME: &str = "no agent above its resources";
 
@@ -20,7 +20,7 @@ const NAME: &str = "no agent above its resources";
 /// It is more than the machine has, or a port is taken twice.
 pub fn check(machines: &BTreeMap<AgentId, Machine>, config: &CoreConfig) -> Result<(), Violation> {
     for (id, machine) in machines {
-        let used: Resources = machine.live().map(|run| config.footprint(&run.task.config)).sum();
+        let used: Room = machine.live().map(|run| Room::of(&run.task.config, config)).sum();
         if !machine.total.holds(&used) {
             return Err(Violation::new(NAME, format!("{id} has {:?} and runs {used:?}", machine.total)));
         }
@@ -42,9 +42,10 @@ pub fn check(machines: &BTreeMap<AgentId, Machine>, config: &CoreConfig) -> Resu
 /// They do not fit, or their ports are not the offer's, or they are assigned elsewhere.
 pub(crate) fn launch(offer: &Offer, tasks: &[Arc<Task>], config: &CoreConfig) -> Result<(), Violation> {
     let violation = |what: String| Err(Violation::new(NAME, format!("{}: {what}", offer.id)));
-    let used: Resources = tasks.iter().map(|task| config.footprint(&task.config)).sum();
-    if !offer.resources.holds(&used) {
-        return violation(format!("it has {:?}, of which {used:?} is used", offer.resources));
+    let used: Room = tasks.iter().map(|task| Room::of(&task.config, config)).sum();
+    let there = room_of(offer, config);
+    if !there.holds(&used) {
+        return violation(format!("it has {there:?}, of which {used:?} is used"));
     }
     let mut taken = BTreeSet::new();
     for task in tasks {

@@ -1,9 +1,10 @@
 //! With faults off, the cluster comes to rest: what is wanted runs, or waits for a reason; nothing else is left.
 
-use aurora_api::amounts::Resources;
 use aurora_api::task::{Task, TaskStatus};
+use scheduler_core::operation::MaintenanceMode;
 
 use super::{Violation, acknowledged, constraints, pending_reasons};
+use crate::room::Room;
 use crate::world::World;
 
 /// Checks a cluster in which nothing has gone wrong for a while.
@@ -44,6 +45,9 @@ pub fn check(world: &World) -> Result<(), Violation> {
             }
         }
     }
+    if let Some(host) = world.mirror.hosts().find(|host| host.mode == MaintenanceMode::Draining) {
+        return violation(format!("{} is still DRAINING", host.host));
+    }
     acknowledged::check(&world.ledger, &world.mirror)
 }
 
@@ -56,12 +60,13 @@ fn runs(world: &World, task: &Task) -> bool {
 
 /// An agent that the task fits on, by a reckoning of its own.
 fn suitable(world: &World, task: &Task) -> Option<String> {
-    let needed = world.plan.config.footprint(&task.config);
+    let needed = Room::of(&task.config, &world.plan.config);
     let fits = world.machines.iter().find(|(_, machine)| {
-        let mut used: Resources =
-            machine.live().map(|run| world.plan.config.footprint(&run.task.config)).sum();
-        used += needed;
-        machine.total.holds(&used)
+        let used: Room = machine.live().map(|run| Room::of(&run.task.config, &world.plan.config)).sum();
+        let mode = world.mirror.host(&machine.host).map(|host| host.mode);
+        let is_in_service = !matches!(mode, Some(MaintenanceMode::Draining | MaintenanceMode::Drained));
+        is_in_service
+            && machine.total.holds(&(used + needed))
             && constraints::broken(&world.mirror, &task.config, &machine.attributes).is_none()
     });
     fits.map(|(id, _)| id.to_string())

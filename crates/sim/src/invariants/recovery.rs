@@ -55,6 +55,27 @@ pub fn same_task(view: &View, mirror: &Mirror, id: &TaskId) -> Result<(), Violat
     }
 }
 
+/// Compares what is known of hosts and roles.
+///
+/// # Errors
+/// It differs.
+pub fn same_hosts_and_quotas(view: &View, mirror: &Mirror) -> Result<(), Violation> {
+    if let Some(host) = mirror.hosts().find(|host| view.host(&host.host) != Some(*host)) {
+        let memory = view.host(&host.host);
+        return Err(Violation::new(NAME, format!("in memory {memory:?}, durable {host:?}")));
+    }
+    if let Some((role, quota)) = mirror.quotas().find(|(role, quota)| view.quota(role) != *quota) {
+        let memory = view.quota(role);
+        return Err(Violation::new(NAME, format!("{role} has {memory} in memory, durable {quota}")));
+    }
+    let counts = (view.hosts().count(), view.quotas().count());
+    if counts == (mirror.hosts().count(), mirror.quotas().count()) {
+        Ok(())
+    } else {
+        Err(Violation::new(NAME, format!("{counts:?} hosts and quotas in memory are not durable")))
+    }
+}
+
 /// Compares all tasks, and the counts that the view's indexes give.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aurora_api::task::{Task, TaskStatus};
-use scheduler_core::{TimerKey, View};
+use scheduler_core::{CoreConfig, TimerKey, View};
 
 use super::Violation;
 use crate::mirror::Mirror;
@@ -19,7 +19,8 @@ pub(crate) fn check(
     view: &View,
     mirror: &Mirror,
     timers: &Timers,
-    is_held_forever: bool,
+    config: &CoreConfig,
+    has_subscribed: bool,
 ) -> Result<(), Violation> {
     let mut pending = BTreeSet::new();
     for (task, config) in mirror.tasks() {
@@ -31,7 +32,14 @@ pub(crate) fn check(
             is_set(timers, &TimerKey::ScheduleGroup(config.0))?;
         }
     }
-    if !is_held_forever {
+    if has_subscribed {
+        is_set(timers, &TimerKey::ReconcileExplicit)?;
+        is_set(timers, &TimerKey::ReconcileImplicit)?;
+        if config.enable_preemptor {
+            is_set(timers, &TimerKey::PreemptionSearch)?;
+        }
+    }
+    if !config.hold_offers_forever {
         for offer in view.offers() {
             is_set(timers, &TimerKey::OfferHold(offer.id.clone()))?;
         }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use aurora_api::amounts::{Megabytes, MilliCpus, Millis, Resources, Timestamp};
+use aurora_api::amounts::{Millis, Timestamp};
 use aurora_api::ids::{AgentId, HostName, TaskId};
 use aurora_api::task::{Task, TaskStatus};
 
-use super::World;
+use super::{World, kinds};
 use crate::event::{Event, Link, Order, Update};
+use crate::room::Room;
 
 /// How long an agent waits for an acknowledgement at first, and at most.
 const RETRY_MIN: Millis = Millis::from_secs(10);
@@ -30,9 +31,11 @@ pub struct Machine {
     /// What the agent says of it.
     pub attributes: Attributes,
     /// What it has.
-    pub total: Resources,
+    pub total: Room,
     /// First and last port.
     pub ports: (u16, u16),
+    /// When it goes down for maintenance, as Mesos was told.
+    pub unavailable_from: Option<Timestamp>,
     /// Whether it is up.
     pub is_alive: bool,
     /// What runs on it, and what ended and is not acknowledged.
@@ -75,34 +78,17 @@ impl Machine {
 impl World {
     /// A machine comes up with a new agent.
     pub(super) fn add_machine(&mut self, number: usize) {
-        // What a machine has depends on its number, which agent runs on it does not.
-        let size = i64::try_from(number % 3).unwrap_or(0) + 1;
         let link = self.unique();
         let id = AgentId::new(format!("agent-{number}-{link}"));
         let name = format!("host-{number}");
-        let mut attributes = Attributes::new();
-        let mut add = |key: &str, value: &str| {
-            attributes.insert(Arc::from(key), BTreeSet::from([Arc::from(value)]));
-        };
-        add("host", &name);
-        if number % 10 != 9 {
-            add("rack", &format!("rack-{}", number / 2 % (2 + self.plan.agents / 8)));
-        }
-        if number % 7 == 6 {
-            add("dedicated", "role0/special");
-        }
+        let (attributes, total, ports) = kinds::machine(number, &name, self.plan.agents);
         let machine = Machine {
             number,
             host: HostName::new(name),
             attributes,
-            total: Resources {
-                cpus: MilliCpus(4000 * size),
-                ram: Megabytes(8192 * size),
-                disk: Megabytes(65_536),
-                gpus: 0,
-                ports: 8,
-            },
-            ports: (31_000, 31_007),
+            total,
+            ports,
+            unavailable_from: None,
             is_alive: true,
             runs: BTreeMap::new(),
             link,
@@ -125,9 +111,18 @@ impl World {
         self.plan_in(UNHEARD_AFTER, Event::Unheard(id.clone(), link));
     }
 
-    /// The machine comes back; the agent that was there does not.
-    pub(super) fn revive_machine(&mut self, id: &AgentId) {
-        let Some(machine) = self.machines.get(id).filter(|machine| !machine.is_alive) else { return };
+    /// The machine comes back, empty: with the agent that was there, or with another.
+    pub(super) fn revive_machine(&mut self, id: &AgentId, is_same_agent: bool) {
+        let new_link = self.unique();
+        let Some(machine) = self.machines.get_mut(id).filter(|machine| !machine.is_alive) else { return };
+        if is_same_agent {
+            machine.is_alive = true;
+            machine.is_connected = true;
+            machine.link = new_link;
+            self.note(|| format!("{id} comes back empty"));
+            self.register(id, Vec::new());
+            return;
+        }
         let number = machine.number;
         self.note(|| format!("{id} comes back as another"));
         self.mark_gone(id);
@@ -178,7 +173,7 @@ impl World {
             if machine.is_alive {
                 self.on_heal(&id, machine.link);
             } else {
-                self.revive_machine(&id);
+                self.revive_machine(&id, false);
             }
         }
         self.reconnect();

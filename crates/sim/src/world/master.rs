@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aurora_api::amounts::{Millis, Resources, Timestamp};
+use aurora_api::amounts::{MilliCpus, Millis, Timestamp};
 use aurora_api::ids::{AgentId, FrameworkId, OfferId, TaskId};
 use aurora_api::task::{Task, TaskStatus};
-use scheduler_core::MesosEvent;
 use scheduler_core::input::{Offer, StatusUpdate};
+use scheduler_core::{CoreConfig, MesosEvent};
 
 use super::World;
 use crate::event::{Call, Event, Link, Order, Update};
 use crate::invariants::{self, Violation};
+use crate::room::Room;
 
 /// The master's memory.
 #[derive(Debug, Default)]
@@ -66,6 +67,17 @@ impl Master {
 
     pub(super) fn offer_ids(&self) -> Vec<OfferId> {
         self.offers.keys().cloned().collect()
+    }
+
+    /// An offer that nobody has answered.
+    pub(super) fn offer(&self, id: &OfferId) -> Option<&Arc<Offer>> {
+        self.offers.get(id)
+    }
+
+    /// The tasks that it takes resources for on an agent.
+    pub(super) fn tasks_on(&self, agent: &AgentId) -> impl Iterator<Item = &TaskId> {
+        let tasks = self.agents.get(agent).into_iter().flat_map(|known| &known.tasks);
+        tasks.filter(|(_, known)| !known.status.is_terminal()).map(|(id, _)| id)
     }
 
     fn take_offer(&mut self, id: &OfferId) -> Option<Arc<Offer>> {
@@ -242,25 +254,27 @@ impl World {
         }
         let Some(machine) = self.machines.get(id) else { return };
         let config = &self.plan.config;
+        let unavailable_from = machine.unavailable_from;
         let offered = known.offers.iter().filter_map(|offer| self.master.offers.get(offer));
         let mut free = machine.total;
         let mut taken: BTreeSet<u16> = BTreeSet::new();
         for known in known.tasks.values().filter(|known| !known.status.is_terminal()) {
-            free = free - config.footprint(&known.task.config);
+            free = free - Room::of(&known.task.config, config);
             taken.extend(known.task.assignment.iter().flat_map(|place| place.ports.values().copied()));
         }
         for offer in offered {
-            free = free - offer.resources;
+            free = free - room_of(offer, config);
             taken.extend(offer.ports.iter().flat_map(|(low, high)| *low..=*high));
         }
-        let has_some = free.cpus.0 > 0 || free.ram.0 > 0;
+        let has_some = free.regular.cpus.0 > 0 || free.regular.ram.0 > 0 || free.revocable_cpus.0 > 0;
         if !has_some {
             return;
         }
         let (low, high) = machine.ports;
         let ports: Vec<(u16, u16)> =
             (low..=high).filter(|port| !taken.contains(port)).map(|port| (port, port)).collect();
-        free.ports = i64::try_from(ports.len()).unwrap_or(0);
+        free.regular.ports = i64::try_from(ports.len()).unwrap_or(0);
+        let (resources, revocable) = free.offered(config);
         let (host, attributes) = (machine.host.clone(), machine.attributes.clone());
         let offer_id = OfferId::new(format!("offer-{}", self.unique()));
         let offer = Offer {
@@ -268,10 +282,10 @@ impl World {
             agent: id.clone(),
             host,
             attributes,
-            resources: free,
-            revocable: Resources::default(),
+            resources,
+            revocable,
             ports,
-            unavailable_from: None,
+            unavailable_from,
         };
         if let Some(known) = self.master.agents.get_mut(id) {
             known.offers.insert(offer_id.clone());
@@ -288,6 +302,25 @@ impl World {
         let Some(offer) = self.master.take_offer(id) else { return };
         self.tell(MesosEvent::Rescinded(id.clone()), true);
         self.allocate_soon(&offer.agent);
+    }
+
+    /// An operator tells when a machine goes down: what was offered of it does not say so, and is taken back.
+    pub(super) fn set_window(&mut self, id: &AgentId, window: Option<Timestamp>) {
+        let Some(machine) = self.machines.get_mut(id).filter(|machine| machine.unavailable_from != window)
+        else {
+            return;
+        };
+        machine.unavailable_from = window;
+        self.note(|| format!("{id} is unavailable from {window:?}"));
+        let offers: Vec<OfferId> = self
+            .master
+            .agents
+            .get(id)
+            .map(|known| known.offers.iter().cloned().collect())
+            .unwrap_or_default();
+        for offer in offers {
+            self.rescind(&offer);
+        }
     }
 
     /// A status comes from an agent.
@@ -408,4 +441,10 @@ impl World {
             self.tell_status(&task, status, Some(id.clone()));
         }
     }
+}
+
+/// What an offer holds.
+pub(crate) fn room_of(offer: &Offer, config: &CoreConfig) -> Room {
+    let revocable_cpus = if config.revocable_cpus { offer.revocable.cpus } else { MilliCpus::ZERO };
+    Room { regular: offer.resources, revocable_cpus }
 }

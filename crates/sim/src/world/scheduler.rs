@@ -1,17 +1,22 @@
 //! The scheduler's shell: the loop of the real one, with crashes in it.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use aurora_api::amounts::{Millis, Timestamp};
-use aurora_api::ids::TaskId;
-use scheduler_core::effect::{Batch, Effect};
+use aurora_api::ids::{AgentId, OfferId, TaskId};
+use aurora_api::task::{TaskConfig, TaskStatus};
+use scheduler_core::effect::{Batch, Effect, Reply};
 use scheduler_core::input::{FailedCall, Request};
-use scheduler_core::{Change, Core, Identity, Input, MesosEvent, encode_operation};
+use scheduler_core::operation::MaintenanceMode;
+use scheduler_core::{Change, Core, Identity, Input, MesosEvent, Operation, encode_operation};
 
 use super::World;
 use crate::event::{Call, Event, Link};
+use crate::invariants::preemption::{self, Scene};
 use crate::invariants::{self, Violation};
+use crate::ledger::Open;
 use crate::timers::Timers;
 
 /// The bytes that survive a crash.
@@ -34,8 +39,15 @@ pub(super) struct Scheduler {
     timers: Timers,
     journal: Journal,
     session: Option<Link>,
+    /// Whether this process has ever subscribed.
+    has_subscribed: bool,
     crash: Option<CrashPoint>,
     batches: u64,
+    /// Offers that were accepted or declined.
+    used_offers: BTreeSet<OfferId>,
+    /// Tasks that an administrator wants to be forgotten.
+    prunable: BTreeSet<TaskId>,
+    preemptions: preemption::Watch,
 }
 
 /// Where the process ends.
@@ -70,6 +82,10 @@ impl Scheduler {
 
     pub(super) fn calm_down(&mut self) {
         self.crash = None;
+    }
+
+    pub(super) fn has_subscribed(&self) -> bool {
+        self.has_subscribed
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -114,12 +130,14 @@ impl World {
     /// The process is gone, with everything that was not durable.
     pub(super) fn crash(&mut self) {
         self.note(|| "scheduler crashes".to_owned());
-        self.crashes += 1;
+        self.tally.crashes += 1;
         self.scheduler.core = None;
         self.scheduler.inbox.clear();
         self.scheduler.timers = Timers::default();
         self.scheduler.session = None;
+        self.scheduler.has_subscribed = false;
         self.scheduler.crash = None;
+        self.scheduler.preemptions.crashed();
         self.ledger.crashed();
         self.mute.clear();
         self.hang_up();
@@ -201,28 +219,61 @@ impl World {
             inputs.push(Input::Timer(key));
         }
         let mut batch = Batch::default();
+        let rogues = invariants::known_or_killed::rogues(&inputs, &self.mirror);
         for input in inputs {
-            if let Input::Request(request) = &input {
-                self.note_request(&core, request);
+            match &input {
+                Input::Request(request) => self.note_request(&core, request),
+                Input::Mesos(MesosEvent::Subscribed { .. }) => self.scheduler.has_subscribed = true,
+                _ => {}
             }
             core.handle(input, self.now, &mut batch);
         }
         self.scheduler.core = Some(core);
+        self.tally.rogues += rogues.len() as u64;
+        invariants::known_or_killed::check(&rogues, &batch.effects)?;
         self.settle(batch)
     }
 
+    /// What a request comes to, by what the core knows when it takes it.
     fn note_request(&mut self, core: &Core, request: &Request) {
         self.trace.line(self.now, &format!("request {}", request.id.0));
-        let Change::KillTasks { job, instances, .. } = &request.change else { return };
         let view = core.view();
-        let hit: BTreeSet<TaskId> = view
-            .job(job)
-            .into_iter()
-            .flat_map(|job| job.active())
-            .filter(|(instance, _)| instances.as_ref().is_none_or(|some| some.contains(instance)))
-            .map(|(_, id)| id.clone())
-            .collect();
-        self.ledger.taken(request.id, hit);
+        let active = |job| view.job(job).into_iter().flat_map(|job| job.active());
+        let create = |config: &TaskConfig, instances: Range<u32>| {
+            let added = instances.end - instances.start;
+            let quota = self.mirror.quota(config.job.role());
+            let all = TaskStatus::ALL.into_iter().filter(|status| status.is_active());
+            let tasks = all.flat_map(|status| view.tasks_with_status(status));
+            Open::Create {
+                exceeds_quota: invariants::quota::would_exceed(quota, tasks, config, added),
+                job: config.job.clone(),
+                instances,
+                is_service: config.is_service,
+            }
+        };
+        let open = match &request.change {
+            Change::CreateJob(job) => create(&job.task, 0..job.instance_count),
+            Change::AddInstances { job, instance, count } => {
+                let like = active(job).find(|(number, _)| number == instance);
+                let like = like.and_then(|(_, id)| view.task(id));
+                let last = active(job).last().map(|(number, _)| number);
+                match (like, last) {
+                    (Some(like), Some(last)) => create(&like.config, last + 1..last + 1 + count),
+                    _ => return,
+                }
+            }
+            Change::KillTasks { job, instances, .. } => {
+                let hit = active(job)
+                    .filter(|(instance, _)| instances.as_ref().is_none_or(|some| some.contains(instance)));
+                Open::Kill(hit.map(|(_, id)| id.clone()).collect())
+            }
+            Change::PruneTasks(ids) => {
+                self.scheduler.prunable.extend(ids.iter().cloned());
+                return;
+            }
+            _ => return,
+        };
+        self.ledger.taken(request.id, open);
     }
 
     /// Makes a batch durable, then releases its effects; or crashes on the way.
@@ -235,17 +286,26 @@ impl World {
         self.scheduler.batches += 1;
         let mut touched = BTreeSet::new();
         for operation in &batch.operations {
+            self.judge_preemption(Some(operation))?;
             invariants::on_operation(&self.mirror, operation)?;
+            self.count(operation);
+            if let Operation::RemoveTask(id) = operation {
+                let is_asked = self.scheduler.prunable.contains(id);
+                invariants::history::check(&self.mirror, id, is_asked, &self.plan.config, self.now)?;
+            }
             self.mirror.apply(operation);
+            self.scheduler.preemptions.after(&self.mirror);
+            invariants::after_operation(&self.mirror, operation)?;
             match operation {
-                scheduler_core::Operation::SaveTask { task, .. } => touched.insert(task.id.clone()),
-                scheduler_core::Operation::RemoveTask(id) => touched.insert(id.clone()),
+                Operation::SaveTask { task, .. } => touched.insert(task.id.clone()),
+                Operation::RemoveTask(id) => touched.insert(id.clone()),
                 _ => false,
             };
             let record = encode_operation(operation);
             self.trace.bytes(&record);
             self.scheduler.journal.records.push(record);
         }
+        self.judge_preemption(None)?;
         if let Some(core) = &self.scheduler.core {
             let view = core.view();
             for id in &touched {
@@ -267,6 +327,49 @@ impl World {
             return Ok(());
         }
         self.look_after()
+    }
+
+    fn count(&mut self, operation: &Operation) {
+        let tally = &mut self.tally;
+        match operation {
+            Operation::SaveTask { task, .. } if self.mirror.status(&task.id) != Some(task.status) => {
+                tally.preempted += u64::from(task.status == TaskStatus::Preempting);
+                tally.drained += u64::from(task.status == TaskStatus::Draining);
+            }
+            Operation::SaveHost(host) => {
+                let was = self.mirror.host(&host.host).map(|host| host.mode);
+                let is = host.mode == MaintenanceMode::Drained;
+                tally.emptied += u64::from(is && was == Some(MaintenanceMode::Draining));
+            }
+            Operation::RemoveTask(_) => tally.forgotten += 1,
+            _ => {}
+        }
+    }
+
+    /// Judges what preemption does with this operation; without one, its last case.
+    fn judge_preemption(&mut self, operation: Option<&Operation>) -> Result<(), Violation> {
+        let mut watch = std::mem::take(&mut self.scheduler.preemptions);
+        let Self { machines, master, mirror, plan, now, .. } = &*self;
+        let machine = |agent: &AgentId| {
+            let machine = machines.get(agent).filter(|machine| machine.is_alive)?;
+            let live: BTreeSet<&TaskId> = machine.live().map(|run| &run.task.id).collect();
+            let stored: BTreeSet<&TaskId> = mirror
+                .on_host(&machine.host)
+                .filter(|id| {
+                    let place = mirror.task(id).and_then(|task| task.assignment.as_ref());
+                    place.is_some_and(|place| place.agent == *agent)
+                })
+                .collect();
+            let known: BTreeSet<&TaskId> = master.tasks_on(agent).collect();
+            (live == stored && live == known).then_some(machine)
+        };
+        let scene = Scene { mirror, machine: &machine, config: &plan.config, now: *now };
+        let outcome = match operation {
+            Some(operation) => watch.before(operation, &scene),
+            None => watch.close(&scene),
+        };
+        self.scheduler.preemptions = watch;
+        outcome
     }
 
     /// Snapshots, and checks of the whole state: the larger it is, the rarer.
@@ -291,21 +394,28 @@ impl World {
 
     fn release(&mut self, effect: Effect) -> Result<(), Violation> {
         invariants::durability::check(&effect, &self.mirror)?;
+        invariants::offers_once::check(&effect, &mut self.scheduler.used_offers)?;
         match effect {
             Effect::SetTimer { key, at } => self.scheduler.timers.set(key, at),
             Effect::CancelTimer(key) => self.scheduler.timers.cancel(&key),
             Effect::Reply(id, reply) => {
                 self.note(|| format!("reply {}: {reply:?}", id.0));
-                self.ledger
-                    .replied(id, &reply, &self.mirror)
-                    .map_err(|what| Violation::new("acknowledged writes survive", what))?;
+                if let Reply::Invalid(lines) = &reply {
+                    self.tally.over_quota += u64::from(lines.iter().any(|line| line.contains("quota")));
+                }
+                self.ledger.replied(id, &reply, &self.mirror)?;
             }
             Effect::Launch { offer, agent, tasks, refuse } => {
                 self.note(|| {
                     let ids: Vec<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
                     format!("launch on {agent} with {offer}: {}", ids.join(" "))
                 });
-                self.launches += tasks.len() as u64;
+                self.tally.launches += tasks.len() as u64;
+                if let Some(offer) = self.master.offer(&offer) {
+                    self.tally.before_window += u64::from(offer.unavailable_from.is_some());
+                    let threshold = self.plan.config.unavailability_threshold;
+                    invariants::maintenance::check_offer(offer, threshold, self.now)?;
+                }
                 let ids: Vec<TaskId> = tasks.iter().map(|task| task.id.clone()).collect();
                 let is_refused = self.chance.permille(self.faults.refused_calls);
                 if is_refused || !self.call(Call::Accept { offer, tasks, refuse }) {

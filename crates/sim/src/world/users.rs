@@ -1,16 +1,14 @@
-//! What users and fate do.
+//! What users, administrators and fate do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aurora_api::amounts::{Megabytes, MilliCpus, Millis, Resources};
-use aurora_api::ids::{AgentId, JobKey, TaskId};
+use aurora_api::ids::{AgentId, HostName, JobKey, TaskId};
 use aurora_api::job::JobConfiguration;
-use aurora_api::task::{
-    Assignment, Constraint, ConstraintRule, Container, ExecutorConfig, PartitionPolicy, Task, TaskConfig,
-    TaskStatus,
-};
-use scheduler_core::Change;
+use aurora_api::task::{Assignment, Task, TaskConfig, TaskStatus};
+use scheduler_core::quota::Quota;
+use scheduler_core::{Change, MaintenanceCall};
 
 use super::World;
 use crate::event::Event;
@@ -21,10 +19,17 @@ enum Happening {
     Create,
     Kill,
     Restart,
+    Add,
+    SetQuota,
+    Maintain,
+    Force,
+    Prune,
+    Reconcile,
     Crash,
     Loss,
     Return,
     Partition,
+    Window,
     Rescind,
     Disconnect,
     Orphan,
@@ -47,6 +52,19 @@ impl World {
             Happening::Create => self.create(),
             Happening::Kill => self.kill_some(),
             Happening::Restart => self.restart_some(),
+            Happening::Add => self.add_some(),
+            Happening::SetQuota => self.set_some_quota(),
+            Happening::Maintain => self.maintain_some(),
+            Happening::Force => self.force_some(),
+            Happening::Prune => self.prune_some(),
+            Happening::Reconcile => {
+                let is_implicit = self.chance.one_in(2);
+                self.ask(if is_implicit {
+                    Change::ReconcileImplicit
+                } else {
+                    Change::ReconcileExplicit { batch_size: None }
+                });
+            }
             Happening::Crash => self.crash_soon(),
             Happening::Loss => {
                 if let Some(id) = self.some_machine(true) {
@@ -55,10 +73,12 @@ impl World {
             }
             Happening::Return => {
                 if let Some(id) = self.some_machine(false) {
-                    self.revive_machine(&id);
+                    let is_same_agent = self.chance.one_in(2);
+                    self.revive_machine(&id, is_same_agent);
                 }
             }
             Happening::Partition => self.partition(),
+            Happening::Window => self.announce_window(),
             Happening::Rescind => {
                 if let Some(id) = self.chance.pick(&self.master.offer_ids()).cloned() {
                     self.rescind(&id);
@@ -77,10 +97,17 @@ impl World {
             (Happening::Create, 20),
             (Happening::Kill, 8),
             (Happening::Restart, 4),
+            (Happening::Add, 3),
+            (Happening::SetQuota, 5),
+            (Happening::Maintain, faults.maintenance),
+            (Happening::Force, faults.forced),
+            (Happening::Prune, 1),
+            (Happening::Reconcile, 1),
             (Happening::Crash, faults.crashes),
             (Happening::Loss, faults.agent_losses),
             (Happening::Return, faults.agent_losses),
             (Happening::Partition, faults.partitions),
+            (Happening::Window, faults.windows),
             (Happening::Rescind, faults.rescissions),
             (Happening::Disconnect, faults.disconnections),
             (Happening::Orphan, faults.orphans),
@@ -103,23 +130,34 @@ impl World {
         self.chance.pick(&ids).cloned()
     }
 
-    /// One agent, or a whole rack.
-    fn partition(&mut self) {
-        let Some(id) = self.some_machine(true) else { return };
+    /// A machine, or its whole rack.
+    fn some_machines(&mut self) -> Vec<AgentId> {
+        let Some(id) = self.some_machine(true) else { return Vec::new() };
         let rack = self.machines.get(&id).and_then(|machine| machine.attributes.get("rack")).cloned();
         let is_rack = self.chance.one_in(3) && rack.is_some();
-        let ids: Vec<AgentId> = self
-            .machines
+        self.machines
             .iter()
             .filter(|(other, machine)| {
                 **other == id || is_rack && machine.attributes.get("rack") == rack.as_ref()
             })
             .map(|(id, _)| id.clone())
-            .collect();
+            .collect()
+    }
+
+    fn partition(&mut self) {
         let longest = *self.chance.pick(&[10_000, 120_000, 3_600_000]).unwrap_or(&10_000);
-        for id in ids {
+        for id in self.some_machines() {
             let time = self.chance.millis(1, longest);
             self.cut_off(&id, time);
+        }
+    }
+
+    /// An operator of Mesos tells when machines go down, or that they do not.
+    fn announce_window(&mut self) {
+        let start = self.chance.millis(0, 7_200_000);
+        let window = (!self.chance.one_in(3)).then(|| self.now + start);
+        for id in self.some_machines() {
+            self.set_window(&id, window);
         }
     }
 
@@ -134,65 +172,66 @@ impl World {
         let config = self.some_config(job);
         let most = if self.plan.agents > 50 && self.chance.one_in(4) { 200 } else { 8 };
         let instance_count = u32::try_from(self.chance.range(1, most)).unwrap_or(1);
-        self.note(|| format!("create {} of {}", instance_count, config.job));
+        self.note(|| format!("create {} of {}, {}", instance_count, config.job, config.tier));
         let job = JobConfiguration { task: Arc::new(config), instance_count, cron: None };
         self.ask(Change::CreateJob(job));
     }
 
-    fn some_config(&mut self, job: JobKey) -> TaskConfig {
-        let chance = &mut self.chance;
-        let mut constraints = BTreeSet::new();
-        let mut add = |name: &str, rule: ConstraintRule| {
-            constraints.insert(Constraint { name: Arc::from(name), rule });
+    fn add_some(&mut self) {
+        let job = self.some_job();
+        let instance = u32::try_from(self.chance.range(0, 3)).unwrap_or(0);
+        let count = u32::try_from(self.chance.range(1, 4)).unwrap_or(1);
+        self.ask(Change::AddInstances { job, instance, count });
+    }
+
+    fn set_some_quota(&mut self) {
+        let role: Arc<str> = Arc::from(format!("role{}", self.chance.index(3)));
+        let size = self.chance.range(0, if self.plan.agents > 50 { 400 } else { 60 });
+        let quota = Quota {
+            cpus: MilliCpus(size * 1000),
+            ram: Megabytes(size * 1024),
+            disk: Megabytes(size * self.chance.range(256, 2048)),
         };
-        let value = |negated, value: &str| ConstraintRule::Value {
-            negated,
-            values: BTreeSet::from([Arc::from(value)]),
+        self.ask(Change::SetQuota { role, quota });
+    }
+
+    fn maintain_some(&mut self) {
+        let hosts: BTreeSet<HostName> = self
+            .some_machines()
+            .iter()
+            .filter_map(|id| self.machines.get(id).map(|machine| machine.host.clone()))
+            .collect();
+        let calls = [MaintenanceCall::Start, MaintenanceCall::Drain, MaintenanceCall::Drain];
+        let call = if self.chance.one_in(2) {
+            MaintenanceCall::End
+        } else {
+            *self.chance.pick(&calls).unwrap_or(&MaintenanceCall::Drain)
         };
-        if chance.one_in(3) {
-            add("host", ConstraintRule::Limit(i32::try_from(chance.range(1, 3)).unwrap_or(1)));
-        }
-        match chance.index(6) {
-            0 => add("rack", ConstraintRule::Limit(i32::try_from(chance.range(1, 4)).unwrap_or(1))),
-            1 => add("rack", value(chance.one_in(2), "rack-0")),
-            _ => {}
-        }
-        if chance.one_in(10) {
-            add("dedicated", value(false, "role0/special"));
-        }
-        let names = ["http", "admin", "health"];
-        let ports: BTreeSet<Arc<str>> =
-            names[..chance.index(names.len())].iter().map(|name| Arc::from(*name)).collect();
-        let resources = Resources {
-            cpus: MilliCpus(chance.range(1, 20) * 250),
-            ram: Megabytes(chance.range(1, 16) * 256),
-            disk: Megabytes(chance.range(1, 16) * 128),
-            gpus: 0,
-            ports: i64::try_from(ports.len()).unwrap_or(0),
-        };
-        let is_production = chance.one_in(4);
-        TaskConfig {
-            job,
-            owner: None,
-            is_service: chance.one_in(2),
-            priority: i32::try_from(chance.range(0, 3)).unwrap_or(0),
-            max_task_failures: *chance.pick(&[1, 3, -1]).unwrap_or(&1),
-            production: is_production,
-            tier: Arc::from(if is_production { "preferred" } else { "preemptible" }),
-            resources,
-            ports,
-            constraints,
-            fetcher_uris: BTreeSet::new(),
-            task_links: BTreeMap::new(),
-            contact_email: None,
-            executor: Some(ExecutorConfig { name: Arc::from("AuroraExecutor"), data: Arc::from("{}") }),
-            metadata: BTreeSet::new(),
-            partition_policy: chance
-                .one_in(2)
-                .then(|| PartitionPolicy { reschedule: chance.one_in(2), delay_secs: chance.range(0, 600) }),
-            sla_policy: None,
-            container: Container::Mesos { image: None, volumes: Vec::new() },
-        }
+        self.note(|| format!("{call:?} maintenance of {hosts:?}"));
+        self.ask(Change::Maintain { hosts, call });
+    }
+
+    /// An administrator knows better.
+    fn force_some(&mut self) {
+        let ids: Vec<TaskId> = self.mirror.tasks().map(|(task, _)| task.id.clone()).collect();
+        let Some(task) = self.chance.pick(&ids).cloned() else { return };
+        let statuses = [
+            TaskStatus::Lost,
+            TaskStatus::Failed,
+            TaskStatus::Killed,
+            TaskStatus::Finished,
+            TaskStatus::Restarting,
+            TaskStatus::Running,
+            TaskStatus::Partitioned,
+        ];
+        let status = *self.chance.pick(&statuses).unwrap_or(&TaskStatus::Lost);
+        self.ask(Change::ForceStatus { task, status });
+    }
+
+    fn prune_some(&mut self) {
+        let job = self.some_job();
+        let ids: Vec<TaskId> = self.mirror.job(&job).map(|task| task.id.clone()).collect();
+        self.ask(Change::PruneTasks(ids));
     }
 
     fn kill_some(&mut self) {
@@ -221,6 +260,7 @@ impl World {
             resources: Resources::default(),
             ports: BTreeSet::new(),
             constraints: BTreeSet::new(),
+            executor: None,
             ..self.some_config(job)
         };
         let Some(machine) = self.machines.get(&id) else { return };
