@@ -1,45 +1,60 @@
-//! Where the masters are: `host:port`, or several of them separated by commas, tried in turn (spec/mesos.md §1.5).
+//! Where the masters are (spec/mesos.md §1.5): `host:port`, several of them separated by commas and tried in turn, or the
+//! place in ZooKeeper where they elect their leader.
 
 use std::fmt;
 use std::str::FromStr;
 
+use zookeeper::{Ensemble, EnsembleError};
+
+pub(crate) mod election;
+
+pub use election::ElectionError;
+
 /// The port of a master whose address names none.
 const MASTER_PORT: u16 = 5050;
 
-/// The masters of a cluster, at least one. Any of them leads to the leader by redirecting to it.
+/// The masters of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Masters {
-    addresses: Vec<String>,
+pub struct Masters(pub(crate) Place);
+
+/// Where the leader is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// At one of these, at least one; any of them leads to the leader by redirecting to it.
+    Listed(Vec<String>),
+    /// Where ZooKeeper says.
+    Elected(Ensemble),
 }
 
 /// Why an address of masters is not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MastersError {
     /// No address at all.
-    #[error("the address of the Mesos master is empty: give host:port, or several separated by commas")]
-    Empty,
-    /// An address that only ZooKeeper can resolve.
     #[error(
-        "{address:?} asks ZooKeeper for the Mesos master, which is not supported yet: \
-         list the masters themselves, as in host1:5050,host2:5050"
+        "the address of the Mesos master is empty: give host:port, several separated by commas, or \
+         zk://host1:2181,host2:2181/path"
     )]
-    ZooKeeper {
-        /// The address as given.
-        address: String,
-    },
+    Empty,
     /// An address that is not a host and a port.
-    #[error("{address:?} is not the address of a Mesos master: give host:port, as in 10.0.0.1:5050")]
+    #[error(
+        "{address:?} is not the address of a Mesos master: give host:port, as in 10.0.0.1:5050, or \
+         zk://host1:2181,host2:2181/path"
+    )]
     Malformed {
         /// The address as given.
         address: String,
     },
-}
-
-impl Masters {
-    /// The addresses as `host:port`, in the order given.
-    pub fn addresses(&self) -> &[String] {
-        &self.addresses
-    }
+    /// A place in ZooKeeper that is none.
+    #[error(transparent)]
+    ZooKeeper(#[from] EnsembleError),
+    /// The root of the tree is never where masters register.
+    #[error(
+        "{ensemble} names no path: give the one that the masters have in their --zk flag, as in zk://host:2181/mesos"
+    )]
+    NoPath {
+        /// The ensemble, without its secret.
+        ensemble: String,
+    },
 }
 
 impl FromStr for Masters {
@@ -50,17 +65,25 @@ impl FromStr for Masters {
         if text.is_empty() {
             return Err(MastersError::Empty);
         }
-        if text.starts_with("zk://") {
-            return Err(MastersError::ZooKeeper { address: text.to_owned() });
+        if Ensemble::is_address(text) {
+            let ensemble: Ensemble = text.parse()?;
+            if ensemble.path() == "/" {
+                return Err(MastersError::NoPath { ensemble: ensemble.to_string() });
+            }
+            return Ok(Masters(Place::Elected(ensemble)));
         }
         let addresses = text.split(',').map(parse_address).collect::<Result<_, _>>()?;
-        Ok(Masters { addresses })
+        Ok(Masters(Place::Listed(addresses)))
     }
 }
 
+/// The address as a flag has it, without a secret.
 impl fmt::Display for Masters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.addresses.join(","))
+        match &self.0 {
+            Place::Listed(addresses) => f.write_str(&addresses.join(",")),
+            Place::Elected(ensemble) => ensemble.fmt(f),
+        }
     }
 }
 
@@ -97,7 +120,10 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Vec<String>, MastersError> {
-        text.parse::<Masters>().map(|masters| masters.addresses().to_vec())
+        text.parse::<Masters>().map(|masters| match masters.0 {
+            Place::Listed(addresses) => addresses,
+            Place::Elected(ensemble) => vec![ensemble.to_string()],
+        })
     }
 
     #[test]
@@ -108,10 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn zookeeper_is_named_in_the_refusal() {
-        let error = parse("zk://a:2181,b:2181/mesos").unwrap_err();
-        assert!(error.to_string().contains("asks ZooKeeper"), "{error}");
-        assert!(error.to_string().contains("host1:5050,host2:5050"), "{error}");
+    fn a_place_in_zookeeper_has_servers_and_a_path() {
+        assert_eq!(parse("zk://a,b:2182/mesos").unwrap(), ["zk://a:2181,b:2182/mesos"]);
+        assert_eq!(parse("zk://me:hidden@a/mesos").unwrap(), ["zk://me:***@a:2181/mesos"]);
+        let error = parse("zk://me:hidden@a:2181").unwrap_err().to_string();
+        assert!(error.contains("--zk") && !error.contains("hidden"), "{error}");
+        assert!(matches!(parse("zk:///mesos"), Err(MastersError::ZooKeeper(EnsembleError::NoServer))));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub mod scheduler;
 mod transport;
 
 pub use causes::chain;
-pub use detect::{Masters, MastersError};
+pub use detect::{ElectionError, Masters, MastersError};
 pub use executor::{ExecutorEnvironment, ExecutorEvent, ExecutorHandle, ExecutorSession, StatusUpdate};
 pub use scheduler::{SchedulerConfig, SchedulerEvent, SchedulerHandle, SchedulerSession};
 pub use transport::plain_http;

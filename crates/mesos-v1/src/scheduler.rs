@@ -20,6 +20,8 @@ use crate::messages::{
 };
 use crate::transport::ClientError;
 
+#[cfg(test)]
+mod election_tests;
 mod error;
 mod session;
 #[cfg(test)]
@@ -61,6 +63,8 @@ pub struct SchedulerTiming {
     pub backoff_min: Duration,
     /// The longest wait.
     pub backoff_max: Duration,
+    /// How long a session with ZooKeeper lasts without contact.
+    pub zookeeper_session_timeout: Duration,
 }
 
 impl Default for SchedulerTiming {
@@ -71,6 +75,7 @@ impl Default for SchedulerTiming {
             missed_heartbeats_max: 5,
             backoff_min: Duration::from_millis(200),
             backoff_max: Duration::from_secs(15),
+            zookeeper_session_timeout: Duration::from_secs(10),
         }
     }
 }

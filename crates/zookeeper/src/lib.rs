@@ -7,6 +7,8 @@
 
 mod connect;
 mod ensemble;
+#[cfg(feature = "test-server")]
+pub mod test_server;
 
 pub use connect::{ConnectError, connect};
 pub use ensemble::{Credential, Ensemble, EnsembleError};

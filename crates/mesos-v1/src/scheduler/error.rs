@@ -2,11 +2,23 @@
 
 use std::time::Duration;
 
+use crate::detect::ElectionError;
 use crate::transport::StreamError;
 
 /// Why there is no subscription.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
+    /// ZooKeeper does not say who leads.
+    #[error("the leading Mesos master is not known")]
+    NoElection(#[source] ElectionError),
+    /// ZooKeeper names another leader than the one we were subscribed with.
+    #[error("the Mesos master at {master} leads no longer, the one at {leader} does")]
+    NewLeader {
+        /// `host:port` of the old one.
+        master: String,
+        /// `host:port` of the new one.
+        leader: String,
+    },
     /// Nobody answers there.
     #[error("cannot reach the Mesos master at {master}")]
     Unreachable {
@@ -29,7 +41,7 @@ pub enum SessionError {
     NotReady {
         /// `host:port`
         master: String,
-        /// 503 or 404.
+        /// 404, 408, 429 or any of 5xx.
         status: u16,
         /// The master's words.
         text: String,
@@ -123,6 +135,8 @@ impl SessionError {
     /// What a person can do.
     pub fn remedy(&self) -> &'static str {
         match self {
+            SessionError::NoElection(error) => error.remedy(),
+            SessionError::NewLeader { .. } => "subscribing with the new one; tasks run on meanwhile",
             SessionError::Unreachable { .. } => {
                 "check that the master runs there and that -mesos_master_address names it; trying again"
             }

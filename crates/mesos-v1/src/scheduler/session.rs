@@ -7,12 +7,13 @@ use bytes::Bytes;
 use prost::Message;
 use reqwest::header::{HeaderValue, LOCATION};
 use reqwest::{Client, Response, StatusCode};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{CallError, SchedulerConfig, SchedulerEvent, SchedulerTiming, SessionError, StartError};
 use crate::chain;
-use crate::detect;
+use crate::detect::election::{self, Elected, Election};
+use crate::detect::{self, ElectionError, Place};
 use crate::messages::scheduler::{Call, Event, call, event};
 use crate::messages::{Credential, FrameworkId};
 use crate::transport::{self, Authorization, Endpoint, MessageStream, Refusal, STREAM_ID_HEADER};
@@ -32,8 +33,16 @@ pub(super) struct Session {
     stream_client: Client,
     call_client: Client,
     framework_id: Option<FrameworkId>,
-    /// Which of the configured masters is next.
-    next_master: usize,
+    leader: Leader,
+}
+
+/// Where to look for the leader next.
+#[derive(Clone)]
+enum Leader {
+    /// At one of these, in turn.
+    Listed { addresses: Vec<String>, next: usize },
+    /// Where ZooKeeper says.
+    Elected(watch::Receiver<Election>),
 }
 
 /// Why a step of the session did not come to its end.
@@ -58,6 +67,8 @@ enum Answer {
 
 struct Subscription {
     master: String,
+    /// The leader that ZooKeeper named, if it was asked. A redirect may have led away from it.
+    elected: Option<Elected>,
     stream: MessageStream,
     stream_id: HeaderValue,
     subscribed: event::Subscribed,
@@ -76,6 +87,9 @@ impl Subscription {
 /// What all calls under one subscription share.
 struct Connection<'a> {
     master: &'a str,
+    elected: Option<&'a Elected>,
+    /// As the master itself says; empty if it does not.
+    master_id: &'a str,
     endpoint: &'a Endpoint,
     stream_id: &'a HeaderValue,
     /// How long the master may say nothing, on either connection.
@@ -99,7 +113,7 @@ impl Session {
             stream_client: transport::client(config.timing.connect_timeout)?,
             call_client: transport::client(config.timing.connect_timeout)?,
             framework_id: config.framework_info.id.clone().filter(|id| !id.value.is_empty()),
-            next_master: 0,
+            leader: Leader::find(&config),
             config,
             calls,
             events,
@@ -123,7 +137,17 @@ impl Session {
             }
             let wait = backoff(&self.config.timing, failures);
             failures += 1;
-            if self.refusing_calls(sleep(wait)).await.is_err() {
+            let mut leader = self.leader.clone();
+            // A change of the leader cuts the wait short, but never the first part of it, which keeps schedulers apart.
+            let first = wait.min(self.config.timing.backoff_min);
+            let wait = async {
+                sleep(first).await;
+                tokio::select! {
+                    () = sleep(wait.saturating_sub(first)) => {}
+                    () = leader.news() => {}
+                }
+            };
+            if self.refusing_calls(wait).await.is_err() {
                 return;
             }
         }
@@ -145,21 +169,25 @@ impl Session {
 
     /// Finds the leader and subscribes with it.
     async fn subscribe(&mut self) -> Result<Box<Subscription>, Interruption> {
-        let masters = self.config.masters.addresses();
-        let mut master = masters[self.next_master % masters.len()].clone();
+        let mut leader = self.leader.clone();
+        let (mut master, elected) = self.refusing_calls(leader.address()).await??;
+        self.leader = leader;
         for _ in 0..REDIRECTS_MAX {
             self.emit(SchedulerEvent::Connecting { master: master.clone() }).await?;
             let request = self.subscribe_request(master.clone());
             match self.refusing_calls(request).await? {
                 Ok(Answer::Redirected(leader)) => master = leader,
-                Ok(Answer::Subscribed(subscription)) => return Ok(subscription),
+                Ok(Answer::Subscribed(mut subscription)) => {
+                    subscription.elected = elected;
+                    return Ok(subscription);
+                }
                 Err(error) => {
-                    self.next_master += 1;
+                    self.leader.try_next();
                     return Err(error.into());
                 }
             }
         }
-        self.next_master += 1;
+        self.leader.try_next();
         Err(SessionError::RedirectLoop { master }.into())
     }
 
@@ -214,9 +242,10 @@ impl Session {
     ) -> Result<std::convert::Infallible, Interruption> {
         let silence_max = subscription.heartbeat_interval() * self.config.timing.missed_heartbeats_max;
         let heartbeat_interval = subscription.heartbeat_interval();
-        let Subscription { master, mut stream, stream_id, subscribed } = *subscription;
+        let Subscription { master, elected, mut stream, stream_id, subscribed } = *subscription;
         self.framework_id = Some(subscribed.framework_id.clone());
         let endpoint = self.endpoint(&master);
+        let master_id = subscribed.master_info.as_ref().map(|info| info.id.clone()).unwrap_or_default();
         self.emit(SchedulerEvent::Subscribed {
             framework_id: subscribed.framework_id,
             heartbeat_interval,
@@ -225,8 +254,14 @@ impl Session {
         })
         .await?;
         let mut in_flight = None;
-        let connection =
-            Connection { master: &master, endpoint: &endpoint, stream_id: &stream_id, silence_max };
+        let connection = Connection {
+            master: &master,
+            elected: elected.as_ref(),
+            master_id: &master_id,
+            endpoint: &endpoint,
+            stream_id: &stream_id,
+            silence_max,
+        };
         let interruption = Box::pin(self.exchange(&connection, &mut stream, &mut in_flight)).await;
         // The stream goes first: the master must not see a call of ours under a subscription that we gave up.
         drop(stream);
@@ -248,8 +283,10 @@ impl Session {
     ) -> Interruption {
         let Connection { master, silence_max, .. } = *connection;
         let mut silent_at = Instant::now() + silence_max;
+        let mut leader = self.leader.clone();
         loop {
-            // The order: an answer frees the way for the next call, so it comes first; then the call, which keeps
+            // The order: an answer frees the way for the next call, so it comes first; another leader makes all that
+            // follows void; then the call, which keeps
             // nobody from reading events since the next one waits for its answer; silence counts only if there is
             // really nothing to read.
             let step = tokio::select! {
@@ -257,6 +294,9 @@ impl Session {
                 answer = answer_of(in_flight), if in_flight.is_some() => {
                     let call = in_flight.take().map(|waiting| waiting.call);
                     self.on_answer(master, call, answer).await
+                }
+                leader = leader.other_than(connection) => {
+                    Err(SessionError::NewLeader { master: master.to_owned(), leader }.into())
                 }
                 call = self.calls.recv(), if in_flight.is_none() => match call {
                     Some(call) => {
@@ -401,6 +441,80 @@ impl Session {
     }
 }
 
+impl Leader {
+    fn find(config: &SchedulerConfig) -> Leader {
+        match &config.masters.0 {
+            Place::Listed(addresses) => Leader::Listed { addresses: addresses.clone(), next: 0 },
+            Place::Elected(ensemble) => {
+                let (sender, receiver) = watch::channel(Election::default());
+                tokio::spawn(election::follow(
+                    ensemble.clone(),
+                    config.timing.zookeeper_session_timeout,
+                    sender,
+                ));
+                Leader::Elected(receiver)
+            }
+        }
+    }
+
+    /// Where to subscribe now. While ZooKeeper is away, the last leader it named is asked: it leads or redirects.
+    async fn address(&mut self) -> Result<(String, Option<Elected>), SessionError> {
+        let election = match self {
+            Leader::Listed { addresses, next } => {
+                return Ok((addresses[*next % addresses.len()].clone(), None));
+            }
+            Leader::Elected(election) => election,
+        };
+        let is_known = |known: &Election| known.last.is_some() || known.trouble.is_some();
+        let Ok(known) = election.wait_for(is_known).await.map(|known| known.clone()) else {
+            // The sender lives as long as a receiver does.
+            return std::future::pending().await;
+        };
+        election.mark_unchanged();
+        match (known.last, known.trouble) {
+            (Some(leader), None | Some(ElectionError::Away { .. })) => {
+                Ok((leader.address.clone(), Some(leader)))
+            }
+            (_, Some(trouble)) => Err(SessionError::NoElection(trouble)),
+            (None, None) => std::future::pending().await,
+        }
+    }
+
+    /// The one at hand did not do.
+    fn try_next(&mut self) {
+        if let Leader::Listed { next, .. } = self {
+            *next += 1;
+        }
+    }
+
+    /// Waits for anything new about the election; for ever if there is none to follow.
+    async fn news(&mut self) {
+        let has_changed = match self {
+            Leader::Listed { .. } => false,
+            Leader::Elected(election) => election.changed().await.is_ok(),
+        };
+        if !has_changed {
+            std::future::pending().await
+        }
+    }
+
+    /// Waits for a leader that is not the one we are connected with. That nobody leads, or that ZooKeeper is away, does
+    /// not end a subscription: a master that has lost its office ends it by itself.
+    async fn other_than(&mut self, connection: &Connection<'_>) -> String {
+        let Leader::Elected(election) = self else { return std::future::pending().await };
+        let is_other = |known: &Election| match (&known.last, &known.trouble, connection.elected) {
+            (Some(leader), None, Some(elected)) => leader != elected && leader.id != connection.master_id,
+            _ => false,
+        };
+        let other = election.wait_for(is_other).await.map(|known| known.last.clone());
+        match other {
+            Ok(Some(leader)) => leader.address,
+            // The sender lives as long as a receiver does.
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
+    }
+}
+
 async fn answer_of(in_flight: &mut Option<CallInFlight>) -> Result<(), CallError> {
     match in_flight {
         Some(waiting) => waiting.answer.as_mut().await,
@@ -427,9 +541,13 @@ async fn first_record(
         Err(_) => return Err(SessionError::NoAnswer { master, timeout }),
     };
     match (event.r#type(), event.subscribed, event.error) {
-        (event::Type::Subscribed, Some(subscribed), _) => {
-            Ok(Answer::Subscribed(Box::new(Subscription { master, stream, stream_id, subscribed })))
-        }
+        (event::Type::Subscribed, Some(subscribed), _) => Ok(Answer::Subscribed(Box::new(Subscription {
+            master,
+            elected: None,
+            stream,
+            stream_id,
+            subscribed,
+        }))),
         (event::Type::Error, _, Some(error)) => Err(SessionError::Refused { master, message: error.message }),
         (other, ..) => Err(SessionError::NotMesos {
             master,
@@ -448,9 +566,11 @@ fn refused_subscribe(master: String, principal: Option<String>, refusal: Refusal
             };
             SessionError::Unauthorized { master, who }
         }
-        StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE => {
+        // What stands between us and the master may be in trouble too, and gets over it.
+        StatusCode::NOT_FOUND | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
             SessionError::NotReady { master, status, text: refusal.text }
         }
+        refused if refused.is_server_error() => SessionError::NotReady { master, status, text: refusal.text },
         _ => SessionError::Rejected { master, status, text: refusal.text },
     }
 }

@@ -7,9 +7,9 @@ use crate::fake::{EventStream, Fake, ReceivedCall, within};
 use crate::messages::scheduler::{Event, call, event};
 use crate::messages::{TaskId, TaskState};
 
-type Master = Fake<Call>;
+pub(super) type Master = Fake<Call>;
 
-fn config(masters: &str) -> SchedulerConfig {
+pub(super) fn config(masters: &str) -> SchedulerConfig {
     SchedulerConfig {
         masters: masters.parse().unwrap(),
         framework_info: FrameworkInfo {
@@ -22,12 +22,12 @@ fn config(masters: &str) -> SchedulerConfig {
     }
 }
 
-async fn next(events: &mut mpsc::Receiver<SchedulerEvent>) -> SchedulerEvent {
+pub(super) async fn next(events: &mut mpsc::Receiver<SchedulerEvent>) -> SchedulerEvent {
     within(events.recv()).await.unwrap()
 }
 
 /// The next event but those that tell of a new attempt.
-async fn next_but_connecting(events: &mut mpsc::Receiver<SchedulerEvent>) -> SchedulerEvent {
+pub(super) async fn next_but_connecting(events: &mut mpsc::Receiver<SchedulerEvent>) -> SchedulerEvent {
     loop {
         let event = next(events).await;
         if !matches!(event, SchedulerEvent::Connecting { .. }) {
@@ -56,15 +56,15 @@ fn error_event(message: &str) -> Event {
     Event { error: Some(event::Error { message: message.to_owned() }), ..of_type(event::Type::Error) }
 }
 
-fn kill(task_id: &str) -> Call {
+pub(super) fn kill(task_id: &str) -> Call {
     Call::kill(task_id.into(), None)
 }
 
-fn killed_task(call: &Call) -> &str {
+pub(super) fn killed_task(call: &Call) -> &str {
     &call.kill.as_ref().unwrap().task_id.value
 }
 
-async fn accept_subscription(request: ReceivedCall<Call>, stream_id: &str) -> EventStream {
+pub(super) async fn accept_subscription(request: ReceivedCall<Call>, stream_id: &str) -> EventStream {
     assert_eq!(request.call.r#type(), call::Type::Subscribe);
     assert!(!request.headers.contains_key("mesos-stream-id"));
     let stream = request.stream(stream_id);

@@ -1,0 +1,122 @@
+//! Debian's ZooKeeper as a child of a test: one server with a port and a directory of its own.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Of the package `libzookeeper-java`; its manifest names the other archives.
+const JAR: &str = "/usr/share/java/zookeeper.jar";
+
+/// How long a Java machine may take to start on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running server. Dropping it kills it.
+#[derive(Debug)]
+pub struct TestServer {
+    directory: TempDir,
+    port: u16,
+    process: Option<Child>,
+}
+
+impl TestServer {
+    /// Starts a server and waits until it takes connections.
+    ///
+    /// # Panics
+    /// If there is no ZooKeeper here, or it does not start.
+    pub fn start() -> TestServer {
+        assert!(
+            fs::exists(JAR).unwrap(),
+            "there is no {JAR}: install libzookeeper-java and default-jre-headless (or run `cargo xtask setup`)"
+        );
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let directory = tempfile::Builder::new().prefix("zookeeper-").tempdir().unwrap();
+        let data = directory.path().join("data");
+        // A short tick, so that sessions may be short too.
+        let settings = format!(
+            "tickTime=100\nminSessionTimeout=200\nmaxSessionTimeout=60000\ndataDir={}\nclientPortAddress=127.0.0.1\n\
+             clientPort={port}\nadmin.enableServer=false\n",
+            data.display()
+        );
+        fs::write(directory.path().join("zoo.cfg"), settings).unwrap();
+        let mut server = TestServer { directory, port, process: None };
+        server.start_again();
+        server
+    }
+
+    /// `host:port`
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Kills it. What was written is still there when it starts again.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn crash(&mut self) {
+        let mut process = self.process.take().expect("the server does not run");
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// Starts it again and waits until it takes connections.
+    ///
+    /// # Panics
+    /// If it runs, or does not start.
+    pub fn start_again(&mut self) {
+        assert!(self.process.is_none(), "the server runs already");
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.directory.path().join("server.log"))
+            .unwrap();
+        let process = Command::new("java")
+            .args(["-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", JAR])
+            .arg("org.apache.zookeeper.server.ZooKeeperServerMain")
+            .arg(self.directory.path().join("zoo.cfg"))
+            .current_dir(self.directory.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let process = self.process.insert(process);
+        let start = Instant::now();
+        while !serves(self.port) {
+            let ended = process.try_wait().unwrap();
+            assert!(
+                ended.is_none() && start.elapsed() < PATIENCE,
+                "ZooKeeper does not start ({ended:?}): {}",
+                fs::read_to_string(self.directory.path().join("server.log")).unwrap_or_default()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// Whether sessions can begin: a server listens a little before that.
+fn serves(port: u16) -> bool {
+    let mut answer = String::new();
+    let asked = TcpStream::connect(("127.0.0.1", port)).and_then(|mut connection| {
+        // One that came too early is never answered.
+        connection.set_read_timeout(Some(Duration::from_millis(500)))?;
+        connection.write_all(b"srvr")?;
+        connection.read_to_string(&mut answer)
+    });
+    asked.is_ok() && answer.contains("Mode: standalone")
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // One that has ended by itself needs no killing.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
