@@ -90,6 +90,14 @@ mod tests {
     }
 
     #[test]
+    fn a_bad_address_of_masters_is_explained_without_its_secret() {
+        let address = "-mesos_master_address=zk://aurora:hidden@z1:2181";
+        let error = parse_texts(&["-cluster_name=c", address]).unwrap_err().to_string();
+        assert!(error.contains("-mesos_master_address") && error.contains("names no path"), "{error}");
+        assert!(!error.contains("hidden"), "{error}");
+    }
+
+    #[test]
     fn one_dash_two_dashes_and_a_separate_value_all_work() {
         let flags = parse_texts(&[
             "-cluster_name",

@@ -14,11 +14,13 @@ pub mod split;
 pub mod status;
 pub mod task_info;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use aurora_api::ids::FrameworkId;
 use clap::ArgAction;
+use clap::builder::TypedValueParser;
 use mesos_v1::Masters;
 use mesos_v1::messages::framework_info::Capability;
 use mesos_v1::messages::framework_info::capability::Type as CapabilityType;
@@ -32,8 +34,8 @@ use crate::flags::amounts::TimeAmount;
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Mesos")]
 pub struct MesosFlags {
-    /// Where the Mesos masters are: host:port, several separated by commas.
-    #[arg(long = "mesos_master_address", value_name = "HOST:PORT")]
+    /// Where the Mesos masters are: host:port, several separated by commas, or zk://[user:secret@]host:2181,…/path.
+    #[arg(long = "mesos_master_address", value_name = "ADDRESS", value_parser = MastersParser)]
     pub mesos_master_address: Masters,
     /// The Mesos role to take offers for.
     #[arg(long = "mesos_role")]
@@ -62,6 +64,26 @@ pub struct MesosFlags {
     /// Subscribe as a new framework once more, because Mesos has removed the old one and its tasks. Ours, not upstream's.
     #[arg(long = "register_anew", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     pub register_anew: bool,
+}
+
+/// Reads an address of masters. Its complaints do not repeat the value, which may hold a secret.
+#[derive(Clone)]
+struct MastersParser;
+
+impl TypedValueParser for MastersParser {
+    type Value = Masters;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Masters, clap::Error> {
+        value.to_string_lossy().parse().map_err(|error| {
+            let text = format!("-mesos_master_address: {error}\n");
+            clap::Error::raw(clap::error::ErrorKind::ValueValidation, text).with_cmd(command)
+        })
+    }
 }
 
 /// Why we cannot say to Mesos who we are.

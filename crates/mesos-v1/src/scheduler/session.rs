@@ -604,7 +604,7 @@ fn authorization(credential: Option<&Credential>) -> Result<Authorization, Start
 
 /// Doubles with each failure up to the maximum; a random half of it is left out, so that schedulers which lost the
 /// same master do not come back together.
-fn backoff(timing: &SchedulerTiming, failures: u32) -> Duration {
+pub(super) fn backoff(timing: &SchedulerTiming, failures: u32) -> Duration {
     let full = timing.backoff_min.saturating_mul(2_u32.saturating_pow(failures)).min(timing.backoff_max);
     full.mul_f64(rand::random_range(0.5..=1.0))
 }

@@ -201,6 +201,75 @@ async fn mesos_s12_a_master_without_heartbeats_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_master_that_takes_a_subscription_and_says_nothing_is_given_up() {
+    let mut master = Master::start().await;
+    let mut config = config(&master.address);
+    config.timing.subscribe_timeout = Duration::from_millis(50);
+    let (_handle, mut events) = SchedulerSession::start(config).unwrap();
+    // The first answers with nothing at all, the second with headers alone.
+    let _silent = master.next().await;
+    let event = next_but_connecting(&mut events).await;
+    assert!(
+        matches!(&event, SchedulerEvent::Disconnected { reason: SessionError::NoAnswer { .. } }),
+        "{event:?}"
+    );
+    let _stream = master.next().await.stream("stream-1");
+    let event = next_but_connecting(&mut events).await;
+    let SchedulerEvent::Disconnected { reason } = event else { panic!("{event:?}") };
+    assert!(matches!(reason, SessionError::NoAnswer { .. }), "{reason}");
+    assert!(reason.remedy().contains("drops its packets"));
+}
+
+#[tokio::test]
+async fn a_call_that_is_never_answered_comes_back_and_the_next_one_goes_out() {
+    let mut master = Master::start().await;
+    let (handle, mut events) = SchedulerSession::start(config(&master.address)).unwrap();
+    let stream = master.next().await.stream("stream-1");
+    stream.send(&subscribed(0.1)).await;
+    assert!(matches!(next_but_connecting(&mut events).await, SchedulerEvent::Subscribed { .. }));
+    // The stream is alive; only the connection of the calls is half open.
+    let heartbeats = tokio::spawn(async move {
+        loop {
+            stream.send(&of_type(event::Type::Heartbeat)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    handle.send(kill("a")).unwrap();
+    handle.send(kill("b")).unwrap();
+    let _unanswered = master.next().await;
+    let SchedulerEvent::CallFailed { call, error } = next(&mut events).await else { panic!("no failure") };
+    assert_eq!(killed_task(&call), "a");
+    assert!(matches!(error, CallError::Unanswered { .. }), "{error}");
+    assert_eq!(killed_task(&master.next().await.call), "b");
+    heartbeats.abort();
+}
+
+#[tokio::test]
+async fn a_proxy_in_trouble_is_asked_again() {
+    let mut master = Master::start().await;
+    let (_handle, mut events) = SchedulerSession::start(config(&master.address)).unwrap();
+    for status in [502, 504, 500, 429] {
+        master.next().await.answer(status, "Bad Gateway");
+        let event = next_but_connecting(&mut events).await;
+        let SchedulerEvent::Disconnected { reason } = event else { panic!("{event:?}") };
+        assert!(reason.to_string().contains(&status.to_string()), "{reason}");
+    }
+    let _stream = accept_subscription(master.next().await, "stream-1").await;
+    assert!(matches!(next_but_connecting(&mut events).await, SchedulerEvent::Subscribed { .. }));
+}
+
+#[test]
+fn waits_double_up_to_their_limit_and_half_of_each_is_left_to_chance() {
+    let timing = SchedulerTiming::default();
+    for (failures, full) in [(0, 200), (1, 400), (2, 800), (6, 12_800), (7, 15_000), (60, 15_000)] {
+        let full = Duration::from_millis(full);
+        let waits: Vec<Duration> = (0..50).map(|_| session::backoff(&timing, failures)).collect();
+        assert!(waits.iter().all(|wait| (full / 2..=full).contains(wait)), "{failures}: {waits:?}");
+        assert!(waits.windows(2).any(|pair| pair[0] != pair[1]), "{failures}");
+    }
+}
+
+#[tokio::test]
 async fn mesos_s39_wrong_credentials_end_the_session() {
     let mut master = Master::start().await;
     let credential = Credential { principal: "aurora".to_owned(), secret: Some("secret".to_owned()) };
