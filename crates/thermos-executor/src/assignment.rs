@@ -7,6 +7,8 @@ use serde_json::Value;
 use thermos::binding::{self, Context, Escapes};
 use thermos::task::{Task, TaskError, bind_and_read};
 
+use crate::announcer::{AnnounceError, Announcement, Identity};
+use crate::flags::Flags;
 use crate::health::HealthConfig;
 use crate::http_lifecycle::LifecycleConfig;
 use crate::ports::{PortCycle, resolve};
@@ -40,6 +42,9 @@ pub enum AssignmentError {
     /// Ports that name each other.
     #[error("Internal error: {0}")]
     Ports(#[from] PortCycle),
+    /// An announcement that is not possible.
+    #[error(transparent)]
+    Announce(#[from] AnnounceError),
     /// What this executor cannot do.
     #[error(
         "Cannot launch task using a filesystem image: this executor does not run them yet; use a Docker container for image {0}"
@@ -58,6 +63,10 @@ pub struct Assigned {
     pub host: String,
     /// Whose job it is.
     pub role: String,
+    /// The job's environment.
+    pub environment: String,
+    /// The job's name.
+    pub job: String,
     /// Numbers by port name.
     pub ports: BTreeMap<String, u16>,
     /// The executor runs inside the task's container.
@@ -80,6 +89,8 @@ pub struct Assignment {
     pub health: HealthConfig,
     /// How the task is asked to end over HTTP.
     pub lifecycle: Option<LifecycleConfig>,
+    /// How the task is made known in ZooKeeper.
+    pub announcement: Option<Announcement>,
     /// What is odd, for the RUNNING message and the log.
     pub warnings: Vec<String>,
 }
@@ -92,9 +103,9 @@ impl Assigned {
     pub fn decode(data: &[u8]) -> Result<Self, AssignmentError> {
         let assigned: AssignedTask = decode_binary(data).map_err(AssignmentError::Undecodable)?;
         let task = assigned.task.ok_or(AssignmentError::Incomplete("task"))?;
-        let role = task
-            .job
-            .and_then(|job| job.role)
+        let key = task.job.unwrap_or_default();
+        let role = key
+            .role
             .or_else(|| task.owner.and_then(|owner| owner.user))
             .ok_or(AssignmentError::Incomplete("task.job.role"))?;
         let image = match &task.container {
@@ -106,6 +117,8 @@ impl Assigned {
             instance: assigned.instance_id.unwrap_or(0),
             host: assigned.slave_host.unwrap_or_default(),
             role,
+            environment: key.environment.unwrap_or_default(),
+            job: key.name.unwrap_or_default(),
             ports: assigned
                 .assigned_ports
                 .unwrap_or_default()
@@ -122,7 +135,7 @@ impl Assigned {
     ///
     /// # Errors
     /// [`AssignmentError`].
-    pub fn unpack(&self, user: &str, can_announce: bool) -> Result<Assignment, AssignmentError> {
+    pub fn unpack(&self, user: &str, flags: &Flags) -> Result<Assignment, AssignmentError> {
         if let Some(image) = &self.image {
             return Err(AssignmentError::Image(image.clone()));
         }
@@ -148,9 +161,17 @@ impl Assigned {
         };
         let mut warnings: Vec<String> = task.iter().flat_map(|task| task.warnings.clone()).collect();
         warnings.extend(resolved.unmapped.iter().map(|alias| format!("Task has unmapped port: {alias}")));
-        if announce.is_some() {
-            warnings.push(announce_warning(can_announce));
+        if announce.is_some() && flags.announcer_ensemble.is_none() {
+            warnings.push(NOT_ANNOUNCED.to_owned());
         }
+        let who = Identity {
+            role: &self.role,
+            environment: &self.environment,
+            name: &self.job,
+            instance: self.instance,
+            host: &self.host,
+        };
+        let announcement = Announcement::read(&job, &resolved.numbers, who, flags)?;
         let health = HealthConfig::read(
             &job,
             &context.and(Context::mesos(self.instance, &self.host)),
@@ -159,19 +180,12 @@ impl Assigned {
         warnings.extend(health.warnings.iter().cloned());
         let (lifecycle, warning) = LifecycleConfig::read(&job, &resolved.numbers);
         warnings.extend(warning);
-        Ok(Assignment { task_json, task, ports: resolved.numbers, health, lifecycle, warnings })
+        Ok(Assignment { task_json, task, ports: resolved.numbers, health, lifecycle, announcement, warnings })
     }
 }
 
-fn announce_warning(can_announce: bool) -> String {
-    if can_announce {
-        "the job asks to be announced, which this executor does not do yet: nobody will find it in ZooKeeper"
-            .to_owned()
-    } else {
-        "the job asks to be announced, but the executor was started without --announcer-ensemble: it is not"
-            .to_owned()
-    }
-}
+/// Upstream says nothing (D22).
+const NOT_ANNOUNCED: &str = "the job asks to be announced, but the executor was started without --announcer-ensemble: it is not, and nobody will find it in ZooKeeper; set the flag in the scheduler's -thermos_executor_flags";
 
 #[cfg(test)]
 #[path = "assignment_tests.rs"]

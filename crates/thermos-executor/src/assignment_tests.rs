@@ -27,6 +27,10 @@ fn assigned(data: &str) -> Assigned {
     Assigned::decode(&bytes).unwrap()
 }
 
+fn flags() -> Flags {
+    Flags::try_read(std::iter::once("thermos_executor".into())).unwrap()
+}
+
 fn job(cmdline: &str) -> Value {
     json!({"role": "www", "name": "j", "surprise": 1, "task": {
         "name": "j", "processes": [{"name": "p", "cmdline": cmdline, "novelty": true}],
@@ -41,27 +45,27 @@ fn th_98_garbage_is_named_as_such() {
 
 #[test]
 fn th_99_executor_data_that_is_not_json() {
-    let text = assigned("{nope").unpack("www", false).unwrap_err().to_string();
+    let text = assigned("{nope").unpack("www", &flags()).unwrap_err().to_string();
     let start =
         "Could not deserialize Thermos task from AssignedTask: Could not deserialize thermos config: ";
     assert!(text.starts_with(start), "{text}");
-    let text = assigned("").unpack("www", false).unwrap_err().to_string();
+    let text = assigned("").unpack("www", &flags()).unwrap_err().to_string();
     assert!(text.contains("Task did not have a thermos config!"), "{text}");
 }
 
 #[test]
 fn th_107_unknown_fields_and_old_blobs_are_accepted() {
-    let assignment = assigned(&job("run").to_string()).unpack("www", false).unwrap();
+    let assignment = assigned(&job("run").to_string()).unpack("www", &flags()).unwrap();
     assert_eq!(assignment.task.unwrap().name, "j");
     assert!(assignment.warnings.is_empty());
     let instance = json!({"instance": 3, "role": "www", "task": job("run")["task"]});
-    assert!(assigned(&instance.to_string()).unpack("www", false).is_ok());
+    assert!(assigned(&instance.to_string()).unpack("www", &flags()).is_ok());
 }
 
 #[test]
 fn th_108_unbound_references_are_listed() {
     let text = assigned(&job("{{unbound_cmd}} {{unbound}}").to_string())
-        .unpack("www", false)
+        .unpack("www", &flags())
         .unwrap_err()
         .to_string();
     assert!(
@@ -76,7 +80,7 @@ fn run_time_values_are_bound() {
     let data = job(
         "{{mesos.instance}} {{mesos.hostname}} {{thermos.task_id}} {{thermos.ports[http]}} {{thermos.user}}",
     );
-    let assignment = assigned(&data.to_string()).unpack("me", false).unwrap();
+    let assignment = assigned(&data.to_string()).unpack("me", &flags()).unwrap();
     assert_eq!(assignment.task.unwrap().process("p").unwrap().cmdline, "3 h t-1 8080 me");
     let for_runner = assignment.task_json["processes"][0]["cmdline"].as_str().unwrap();
     assert_eq!(for_runner, "3 h {{thermos.task_id}} {{thermos.ports[http]}} {{thermos.user}}");
@@ -84,6 +88,6 @@ fn run_time_values_are_bound() {
 
 #[test]
 fn a_port_that_was_not_assigned_is_left_to_the_runner() {
-    let assignment = assigned(&job("{{thermos.ports[admin]}}").to_string()).unpack("www", false).unwrap();
+    let assignment = assigned(&job("{{thermos.ports[admin]}}").to_string()).unpack("www", &flags()).unwrap();
     assert!(assignment.task.is_none());
 }

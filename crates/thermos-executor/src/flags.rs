@@ -29,6 +29,10 @@ pub struct Flags {
     #[arg(long)]
     pub announcer_zookeeper_auth_config: Option<PathBuf>,
 
+    /// Announce tasks only once they run, which with a health check means that they are healthy. Ours, not upstream's.
+    #[arg(long)]
+    pub announcer_wait_for_running: bool,
+
     /// Of older versions: announcing is on whenever an ensemble is given.
     #[arg(long)]
     pub announcer_enable: bool,

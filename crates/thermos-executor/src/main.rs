@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod announcer;
 mod assignment;
 mod disk;
 mod flags;
@@ -56,6 +57,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// A variable of the agent's. The run directory is where the agent starts executors: without its variable the task still
+/// hears of it from the self-check.
+fn variable(name: &'static str) -> Option<String> {
+    let given = std::env::var(name).ok().filter(|value| !value.is_empty());
+    match (given, std::env::var_os("MESOS_FRAMEWORK_ID")) {
+        (None, Some(_)) if name == "MESOS_DIRECTORY" => {
+            std::env::current_dir().ok().map(|folder| folder.display().to_string())
+        }
+        (given, _) => given,
+    }
+}
+
 fn check(flags: &Flags) -> ExitCode {
     let root = flags.image_root.as_deref().unwrap_or_else(|| Path::new("/"));
     let findings = self_check::check_offline(root, flags.role.as_deref());
@@ -70,10 +83,12 @@ fn execute(flags: Flags) -> anyhow::Result<ExitCode> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
-    let environment = ExecutorEnvironment::from_process()
+    let environment = ExecutorEnvironment::from_lookup(variable)
         .context("this program is started by a Mesos agent; --check tells whether a task could run here")?;
     // Daemons whose runner is killed come to this process, which ends them.
-    nix::sys::prctl::set_child_subreaper(true).context("cannot become the reaper of the task's processes")?;
+    if let Err(error) = nix::sys::prctl::set_child_subreaper(true) {
+        tracing::warn!(%error, "cannot become the reaper of the task's processes: daemons may outlive a killed runner");
+    }
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     runtime.block_on(async {

@@ -2,14 +2,30 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use nix::sys::statfs::statfs;
 use nix::sys::statvfs::statvfs;
+use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 use thermos::coordinator::check_shell_below;
-use thermos::os::users::UserDatabase;
+use thermos::os::users::{User, UserDatabase};
 
 /// Space that must be free for checkpoints.
 const LEAST_FREE_BYTES: u64 = 16 << 20;
+
+/// Names of file systems by their magic numbers, for messages.
+const FILE_SYSTEMS: &[(i64, &str)] = &[
+    (0xef53, "ext4"),
+    (0x0102_1994, "tmpfs"),
+    (0x5846_5342, "xfs"),
+    (0x9123_683e, "btrfs"),
+    (0x794c_7630, "overlay"),
+    (0x6969, "nfs"),
+    (0x9fa0, "proc"),
+    (0x6265_6572, "sysfs"),
+    (0x7371_7368, "squashfs"),
+];
 
 /// Whose fault a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,37 +51,151 @@ fn finding(severity: Severity, text: impl Into<String>) -> Finding {
     Finding { severity, text: text.into() }
 }
 
+/// Where a task is to run.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The run directory as the host names it.
+    pub directory: &'a Path,
+    /// The same as this process sees it.
+    pub sandbox: &'a Path,
+    /// Where checkpoints go.
+    pub checkpoint_root: &'a Path,
+    /// Whether this process is in a container of the task's image.
+    pub is_in_image: bool,
+}
+
 /// Checks of this host: the folders of the agent, the root of checkpoints, the shell.
-pub fn check_host(directory: &Path, sandbox: &Path, checkpoint_root: &Path) -> Vec<Finding> {
+pub fn check_host(place: Place<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (variable, path) in [("MESOS_DIRECTORY", directory), ("MESOS_SANDBOX", sandbox)] {
-        // Under Docker the host's path leads nowhere until the sandbox is made.
-        if variable == "MESOS_DIRECTORY" && directory != sandbox {
-            continue;
-        }
+    if std::env::var_os("MESOS_DIRECTORY").is_none_or(|value| value.is_empty()) {
+        let text = "MESOS_DIRECTORY is not set: the agent that started this executor is at fault";
+        findings.push(finding(Severity::Host, text));
+    }
+    // Under Docker the host's path leads nowhere until the sandbox is made.
+    let mut folders = vec![("MESOS_SANDBOX", place.sandbox)];
+    if place.directory == place.sandbox {
+        folders.insert(0, ("MESOS_DIRECTORY", place.directory));
+        folders.truncate(1);
+    }
+    for (variable, path) in folders {
         if let Err(error) = probe(path) {
-            let text = format!(
-                "{variable} {} is not writable: {error}; give the executor's user rights on it",
-                path.display()
-            );
-            findings.push(finding(Severity::Host, text));
+            findings.push(not_writable(variable, path, &error, place.is_in_image));
         }
     }
-    if let Err(error) = fs::create_dir_all(checkpoint_root).and_then(|()| probe(checkpoint_root)) {
-        let text = format!(
-            "the checkpoint root {} is not usable: {error}; make it writable or leave out --checkpoint-root",
-            checkpoint_root.display()
-        );
-        findings.push(finding(Severity::Host, text));
-    } else if let Ok(space) = statvfs(checkpoint_root)
-        && space.blocks_available().saturating_mul(space.fragment_size()) < LEAST_FREE_BYTES
-    {
-        let text = format!("less than 16 MiB are free at {}; free some space", checkpoint_root.display());
-        findings.push(finding(Severity::Host, text));
+    // What is said of the sandbox would be said of the folder in it once more.
+    if findings.is_empty() {
+        findings.extend(check_checkpoint_root(place.checkpoint_root));
     }
     findings.extend(check_shell(Path::new("/")));
     findings.extend(check_path());
     findings
+}
+
+fn not_writable(variable: &str, path: &Path, error: &io::Error, is_in_image: bool) -> Finding {
+    let own_uid = nix::unistd::geteuid();
+    let text = format!(
+        "{variable} {} is not writable: {error}{}",
+        path.display(),
+        fs::metadata(path).map_or_else(
+            |_| String::new(),
+            |metadata| format!(
+                " (uid {own_uid} writes, it belongs to uid {} with mode {:04o})",
+                metadata.uid(),
+                metadata.mode() & 0o7777
+            )
+        )
+    );
+    if is_in_image {
+        let remedy = "the container's user must be the one of the scheduler's -executor_user: leave out the Docker parameter `user`, or give it that uid";
+        return finding(Severity::Job, format!("{text}; {remedy}"));
+    }
+    finding(Severity::Host, format!("{text}; give the executor's user rights on it"))
+}
+
+fn check_checkpoint_root(root: &Path) -> Option<Finding> {
+    if let Err(error) = fs::create_dir_all(root).and_then(|()| probe(root)) {
+        let text = format!(
+            "the checkpoint root {} is not usable: {error} (on {}); make it writable or leave out --checkpoint-root",
+            root.display(),
+            file_system(root)
+        );
+        return Some(finding(Severity::Host, text));
+    }
+    let space = statvfs(root).ok()?;
+    let what = if space.blocks_available().saturating_mul(space.fragment_size()) < LEAST_FREE_BYTES {
+        "less than 16 MiB are free"
+    } else if space.files() > 0 && space.files_available() == 0 {
+        "no inode is free"
+    } else {
+        return None;
+    };
+    let text = format!("{what} at {} (on {}); free some space", root.display(), file_system(root));
+    Some(finding(Severity::Host, text))
+}
+
+/// The kind of file system of a path, or of the nearest folder above it that exists.
+fn file_system(path: &Path) -> String {
+    let Some(magic) =
+        path.ancestors().find_map(|folder| statfs(folder).ok()).map(|fs| fs.filesystem_type().0)
+    else {
+        return "an unknown file system".to_owned();
+    };
+    FILE_SYSTEMS
+        .iter()
+        .find(|(number, _)| *number == magic)
+        .map_or_else(|| format!("a file system of type {magic:#x}"), |(_, name)| (*name).to_owned())
+}
+
+/// Whether the user whom processes will run as can use the sandbox.
+pub fn check_user(sandbox: &Path, user: &User, users: &UserDatabase) -> Option<Finding> {
+    let error = write_as(sandbox, user).err()?;
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        let text = format!("{} cannot be written by {}: {error}", sandbox.display(), user.name);
+        return Some(finding(Severity::Host, text));
+    }
+    // The trial lacks the user's further groups: it counts only if no group helps.
+    let groups = users.groups_of(&user.name);
+    let (folder, metadata) = refused_on_the_way(sandbox, user, &groups)?;
+    let text = format!(
+        "user {} (uid {}) cannot reach the sandbox {}: {} of uid {} and gid {} with mode {:04o} lets nobody of theirs pass; give others execute permission on it (chmod o+x)",
+        user.name,
+        user.uid,
+        sandbox.display(),
+        folder.display(),
+        metadata.uid(),
+        metadata.gid(),
+        metadata.mode() & 0o7777,
+    );
+    Some(finding(Severity::Job, text))
+}
+
+/// Creates and removes a file with the user's rights. They are those of one thread, which then ends.
+fn write_as(folder: &Path, user: &User) -> io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    let folder = folder.to_owned();
+    let trial = std::thread::Builder::new().stack_size(64 << 10).spawn(move || {
+        setfsgid(gid);
+        setfsuid(uid);
+        probe(&folder)
+    })?;
+    trial.join().unwrap_or_else(|_| Err(io::Error::other("the trial ended early")))
+}
+
+fn refused_on_the_way<'a>(path: &'a Path, user: &User, groups: &[u32]) -> Option<(&'a Path, fs::Metadata)> {
+    let mut way: Vec<&Path> = path.ancestors().collect();
+    way.reverse();
+    way.into_iter().find_map(|folder| {
+        let metadata = fs::metadata(folder).ok()?;
+        let mode = metadata.mode();
+        let may_pass = if metadata.uid() == user.uid {
+            mode & 0o100 != 0
+        } else if metadata.gid() == user.gid || groups.contains(&metadata.gid()) {
+            mode & 0o010 != 0
+        } else {
+            mode & 0o001 != 0
+        };
+        (!may_pass).then_some((folder, metadata))
+    })
 }
 
 /// Checks of an image or of this machine, without an agent.
@@ -101,7 +231,20 @@ pub fn probe(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    fn place<'a>(folder: &'a Path, checkpoint_root: &'a Path) -> Place<'a> {
+        Place { directory: folder, sandbox: folder, checkpoint_root, is_in_image: false }
+    }
+
+    /// What is found besides the variable that only an agent sets.
+    fn found(place: Place<'_>) -> Vec<Finding> {
+        let mut findings = check_host(place);
+        findings.retain(|finding| !finding.text.starts_with("MESOS_DIRECTORY is not set"));
+        findings
+    }
 
     #[test]
     fn th_112_an_image_without_bash_is_found_out() {
@@ -116,8 +259,7 @@ mod tests {
     #[test]
     fn a_good_host_has_no_findings() {
         let folder = tempfile::tempdir().unwrap();
-        let findings = check_host(folder.path(), folder.path(), &folder.path().join("checkpoints"));
-        assert_eq!(findings, []);
+        assert_eq!(found(place(folder.path(), &folder.path().join("checkpoints"))), []);
     }
 
     #[test]
@@ -125,7 +267,44 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("checkpoints");
         fs::write(&file, "").unwrap();
-        let findings = check_host(folder.path(), folder.path(), &file);
-        assert_eq!(findings.first().map(|finding| finding.severity), Some(Severity::Host), "{findings:?}");
+        let finding = check_checkpoint_root(&file).unwrap();
+        assert_eq!(finding.severity, Severity::Host);
+        assert!(finding.text.contains(&format!("(on {})", file_system(folder.path()))), "{finding:?}");
+    }
+
+    #[test]
+    fn a_sandbox_that_cannot_be_written_is_the_hosts_fault_or_the_images() {
+        let error = io::Error::from(io::ErrorKind::PermissionDenied);
+        let of_host = not_writable("MESOS_SANDBOX", Path::new("/"), &error, false);
+        assert!(of_host.severity == Severity::Host && of_host.text.contains("mode 0"), "{of_host:?}");
+        let of_image = not_writable("MESOS_SANDBOX", Path::new("/"), &error, true);
+        assert!(
+            of_image.severity == Severity::Job && of_image.text.contains("-executor_user"),
+            "{of_image:?}"
+        );
+    }
+
+    #[test]
+    fn the_folder_that_lets_a_user_not_pass_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let closed = folder.path().join("closed");
+        let sandbox = closed.join("sandbox");
+        fs::create_dir_all(&sandbox).unwrap();
+        for open in [folder.path(), sandbox.as_path()] {
+            fs::set_permissions(open, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+        let stranger = User { name: "stranger".into(), uid: 54321, gid: 54321, home: "/".into() };
+        let (refused, _) = refused_on_the_way(&sandbox, &stranger, &[]).unwrap();
+        assert_eq!(refused, closed);
+        if nix::unistd::geteuid().is_root() {
+            let finding = check_user(&sandbox, &stranger, &UserDatabase::default()).unwrap();
+            assert!(
+                finding.severity == Severity::Job && finding.text.contains("closed of uid 0"),
+                "{finding:?}"
+            );
+        }
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o711)).unwrap();
+        assert_eq!(check_user(&sandbox, &stranger, &UserDatabase::default()), None);
     }
 }

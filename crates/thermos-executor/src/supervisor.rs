@@ -1,32 +1,28 @@
 //! Carries the task through its life: sandbox, runner, health, end (`spec/thermos.md` §§3.3–3.5).
 
-use std::path::PathBuf;
+mod prepare;
+
 use std::time::Duration;
 
 use mesos_v1::messages::TaskState;
 use mesos_v1::{ExecutorEnvironment, ExecutorHandle, StatusUpdate};
 use thermos::checkpoint::{TaskPaths, load};
-use thermos::os::users::{User, UserDatabase};
+use thermos::os::users::UserDatabase;
 use thermos::plan::record::TaskState as Checkpointed;
 use thermos::plan::replay::RunnerState;
-use thermos::sandbox::{self, SandboxError};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use crate::announcer::Presence;
 use crate::assignment::{Assigned, Assignment, AssignmentError};
 use crate::disk;
 use crate::flags::Flags;
-use crate::health::{Counter, HealthCheck, HealthConfig, HealthContext, ShellUser, Verdict as Health};
+use crate::health::{Counter, HealthCheck, Verdict as Health};
 use crate::http_lifecycle::LifecycleConfig;
 use crate::oom::OomWatch;
 use crate::progress::Progress;
 use crate::runner::{FirstNews, Runner, RunnerOrder};
-use crate::self_check::{Severity, check_host, probe};
 use crate::status::{RunnerEnd, Verdict, of_runner, one_line};
-
-/// Limit for making the sandbox.
-const SANDBOX_LIMIT: Duration = Duration::from_secs(600);
 
 /// Limit for the runner to be in control.
 const RUNNER_START_LIMIT: Duration = Duration::from_secs(60);
@@ -102,15 +98,18 @@ impl Supervisor {
         self.check_host(&checkpoint_root)?;
         let sandbox = self.make_sandbox().await?;
         self.unless_killed()?;
+        self.check_user(&sandbox)?;
         let process_user = self.process_user();
         let user_name = process_user.clone().unwrap_or_else(|| self.own_user());
         let assignment = self
             .assigned
-            .unpack(&user_name, self.flags.announcer_ensemble.is_some())
+            .unpack(&user_name, &self.flags)
             .map_err(|error| Verdict::new(TaskState::TaskFailed, error.to_string()))?;
         for warning in &assignment.warnings {
             tracing::warn!("{warning}");
         }
+        self.compare_waits(&assignment);
+        let announcer = self.prepare_announcer(assignment.announcement.clone())?;
         let health = self.prepare_health(&assignment.health, sandbox.clone())?;
         let task_file = self.write_task(&assignment)?;
         let order = RunnerOrder {
@@ -125,36 +124,14 @@ impl Supervisor {
         };
         let paths = TaskPaths::new(&checkpoint_root, &self.assigned.task_id);
         let mut runner = self.start_runner(&order, &paths).await?;
-        let turn = self.watch(&mut runner, health, &assignment).await;
-        Ok(self.end(turn, runner, &paths, assignment.lifecycle.as_ref()).await)
-    }
-
-    fn check_host(&self, checkpoint_root: &std::path::Path) -> Result<(), Verdict> {
-        let findings = check_host(&self.environment.directory, &self.environment.sandbox, checkpoint_root);
-        for finding in &findings {
-            eprintln!("thermos_executor: self-check: {}", finding.text);
+        let is_running = watch::Sender::new(false);
+        let mut presence = announcer.map(|announcer| announcer.start(is_running.subscribe()));
+        let turn = self.watch(&mut runner, health, &assignment, presence.as_mut(), &is_running).await;
+        // Nobody is to be sent to a task that ends.
+        if let Some(presence) = presence {
+            presence.leave().await;
         }
-        let state = match findings.iter().map(|finding| finding.severity).max() {
-            Some(Severity::Host) => TaskState::TaskLost,
-            Some(Severity::Job) => TaskState::TaskFailed,
-            Some(Severity::Warning) | None => return Ok(()),
-        };
-        let texts: Vec<&str> = findings.iter().map(|finding| finding.text.as_str()).collect();
-        Err(Verdict::new(state, format!("Task cannot run on {}: {}", self.assigned.host, texts.join(" | "))))
-    }
-
-    async fn make_sandbox(&mut self) -> Result<PathBuf, Verdict> {
-        let environment = self.environment.clone();
-        let users = self.users.clone();
-        let is_docker = self.assigned.is_docker;
-        let owner = self.sandbox_owner();
-        let making = tokio::task::spawn_blocking(move || {
-            if is_docker {
-                sandbox::link_container_root(&environment.directory, &environment.sandbox)?;
-            }
-            sandbox::create(&environment.directory, owner.as_deref(), &users)
-        });
-        sandbox_made(making, SANDBOX_LIMIT).await
+        Ok(self.end(turn, runner, &paths, assignment.lifecycle.as_ref()).await)
     }
 
     /// D20: a task that was killed while it was prepared is not started.
@@ -163,34 +140,6 @@ impl Supervisor {
             None => Ok(()),
             Some(_) => Err(Verdict::new(TaskState::TaskKilled, "Task killed during initialization.")),
         }
-    }
-
-    fn prepare_health(
-        &self,
-        config: &HealthConfig,
-        sandbox: PathBuf,
-    ) -> Result<Option<HealthCheck>, Verdict> {
-        let failed = |text: String| Verdict::new(TaskState::TaskFailed, text);
-        let shell_user = match self.process_user() {
-            Some(name) if !self.flags.nosetuid_health_checks => {
-                let user =
-                    self.users.by_name(&name).map_err(|error| failed(format!("Internal error: {error}")))?;
-                (user.uid != nix::unistd::getuid().as_raw())
-                    .then_some(ShellUser { uid: user.uid, gid: user.gid })
-            }
-            _ => None,
-        };
-        HealthCheck::new(config, HealthContext { sandbox, shell_user })
-            .map_err(|error| failed(format!("Internal error: {error}")))
-    }
-
-    fn write_task(&self, assignment: &Assignment) -> Result<PathBuf, Verdict> {
-        let path = self.environment.directory.join("task.json");
-        std::fs::write(&path, assignment.task_json.to_string()).map_err(|error| {
-            let text = format!("Task initialization failed: cannot write {}: {error}", path.display());
-            Verdict::new(TaskState::TaskLost, text)
-        })?;
-        Ok(path)
     }
 
     async fn start_runner(&mut self, order: &RunnerOrder, paths: &TaskPaths) -> Result<Runner, Verdict> {
@@ -225,14 +174,25 @@ impl Supervisor {
         runner: &mut Runner,
         check: Option<HealthCheck>,
         assignment: &Assignment,
+        presence: Option<&mut Presence>,
+        is_running: &watch::Sender<bool>,
     ) -> Turn {
         let handle = self.handle.clone();
         let task_id = self.assigned.task_id.clone();
         let health = watch_health(check, assignment, move |state, message| {
+            if state == TaskState::TaskRunning {
+                is_running.send_replace(true);
+            }
             report_to(&handle, StatusUpdate::new(task_id.as_str(), state).with_message(message));
         });
         let limit = assignment.task.as_ref().and_then(|task| u64::try_from(task.disk_bytes?).ok());
         let disk = disk::watch(self.environment.directory.join("sandbox"), limit);
+        let unannounced = async {
+            match presence {
+                Some(presence) => presence.failed().await,
+                None => std::future::pending().await,
+            }
+        };
         let mut stop = self.stop.clone();
         // What has happened goes before what is asked for, and both before an opinion.
         tokio::select! {
@@ -241,6 +201,7 @@ impl Supervisor {
             stop = stopped(&mut stop) => Turn::Stopped(stop),
             reason = health => Turn::Condemned(format!("Failed health check! {reason}")),
             reason = disk => Turn::Condemned(reason),
+            reason = unannounced => Turn::Condemned(reason),
         }
     }
 
@@ -321,37 +282,6 @@ impl Supervisor {
             Err(error) => {
                 tracing::error!(%error, "the checkpoint cannot be read");
                 None
-            }
-        }
-    }
-
-    /// Whom the sandbox belongs to; none: whoever runs this.
-    fn sandbox_owner(&self) -> Option<String> {
-        if self.flags.nosetuid || self.assigned.is_docker {
-            return None;
-        }
-        Some(self.flags.execute_as_user.clone().unwrap_or_else(|| self.assigned.role.clone()))
-    }
-
-    /// Whom processes run as, the owner of the sandbox (D21); none: whoever runs this.
-    fn process_user(&self) -> Option<String> {
-        self.sandbox_owner().filter(|_| nix::unistd::geteuid().is_root())
-    }
-
-    fn own_user(&self) -> String {
-        let uid = nix::unistd::getuid().as_raw();
-        self.users.by_uid(uid).map_or_else(|_| uid.to_string(), |User { name, .. }| name)
-    }
-
-    /// In the run directory, where the observer finds it (`spec/thermos.md` §4.2). Another root is taken only if it can be used.
-    fn checkpoint_root(&self) -> PathBuf {
-        let own = self.environment.sandbox.join("checkpoints");
-        match &self.flags.checkpoint_root {
-            None => own,
-            Some(root) if std::fs::create_dir_all(root).is_ok() && probe(root).is_ok() => root.clone(),
-            Some(root) => {
-                tracing::warn!(root = %root.display(), used = %own.display(), "--checkpoint-root is not writable: the run directory is used");
-                own
             }
         }
     }
@@ -437,20 +367,6 @@ async fn ask_to_end(runner: &mut Runner, lifecycle: Option<&LifecycleConfig>) ->
     timeout_at(Instant::now() + RUNNER_STOP_LIMIT, runner.ended()).await.is_ok()
 }
 
-/// The sandbox, or why there is none.
-async fn sandbox_made(
-    making: JoinHandle<Result<PathBuf, SandboxError>>,
-    limit: Duration,
-) -> Result<PathBuf, Verdict> {
-    let failed = |text: String| Verdict::new(TaskState::TaskFailed, text);
-    match timeout(limit, making).await {
-        Err(_) => Err(failed("Timed out waiting for sandbox to initialize!".to_owned())),
-        Ok(Err(error)) => Err(failed(format!("Unknown exception initializing sandbox: {error}"))),
-        Ok(Ok(Err(error))) => Err(failed(format!("Failed to initialize sandbox: {error}"))),
-        Ok(Ok(Ok(sandbox))) => Ok(sandbox),
-    }
-}
-
 fn cannot_start(error: &std::io::Error) -> Verdict {
     let text =
         format!("Unknown exception starting runner: {error}; the host may be out of processes or memory");
@@ -508,20 +424,6 @@ async fn watch_health(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn th_101_a_sandbox_that_cannot_be_made_says_so_in_upstreams_words() {
-        let endless = tokio::spawn(std::future::pending());
-        let verdict = sandbox_made(endless, Duration::from_millis(1)).await.unwrap_err();
-        assert_eq!(
-            (verdict.state, verdict.message.as_str()),
-            (TaskState::TaskFailed, "Timed out waiting for sandbox to initialize!")
-        );
-        let lost = tokio::spawn(std::future::pending());
-        lost.abort();
-        let verdict = sandbox_made(lost, SANDBOX_LIMIT).await.unwrap_err();
-        assert!(verdict.message.starts_with("Unknown exception initializing sandbox: "), "{verdict:?}");
-    }
 
     #[tokio::test]
     async fn th_102_a_runner_that_cannot_be_started_says_so_in_upstreams_words() {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod agent;
+mod announce;
 mod bare_root;
 
 use std::fs;

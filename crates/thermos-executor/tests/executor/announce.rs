@@ -1,0 +1,250 @@
+//! Announcements, with a ZooKeeper server of the test's own (`spec/thermos.md` §3.9).
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use mesos_v1::messages::TaskState::{TaskFailed, TaskKilled, TaskRunning};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use zookeeper::Ensemble;
+use zookeeper::client::Client;
+
+use crate::agent::{Rig, assigned_text, job_of, wait_for};
+
+const LIBRARY: &str = "/usr/share/java/zookeeper.jar";
+
+/// Debian's ZooKeeper on a port of its own. Dropping it kills it.
+struct ZooKeeper {
+    folder: TempDir,
+    port: u16,
+    process: Option<Child>,
+    runtime: Runtime,
+}
+
+impl ZooKeeper {
+    fn start() -> Self {
+        assert!(
+            Path::new(LIBRARY).exists(),
+            "{LIBRARY} is not there: install Debian's zookeeperd, or run `cargo xtask setup`"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = format!(
+            "tickTime=500\nmaxSessionTimeout=10000\ndataDir={}\nclientPort={port}\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n",
+            folder.path().join("data").display()
+        );
+        fs::write(folder.path().join("zoo.cfg"), config).unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let mut server = Self { folder, port, process: None, runtime };
+        server.run();
+        server
+    }
+
+    fn run(&mut self) {
+        let log = fs::File::create(self.folder.path().join("log")).unwrap();
+        let process = Command::new("java")
+            .args(["-Xmx64m", "-XX:TieredStopAtLevel=1", "-cp", LIBRARY])
+            .args(["org.apache.zookeeper.server.quorum.QuorumPeerMain"])
+            .arg(self.folder.path().join("zoo.cfg"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("java starts: install Debian's default-jre-headless, or run `cargo xtask setup`");
+        self.process = Some(process);
+        self.client();
+    }
+
+    fn crash(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
+    fn forget_everything(&self) {
+        fs::remove_dir_all(self.folder.path().join("data")).unwrap();
+    }
+
+    fn flag(&self) -> String {
+        format!("--announcer-ensemble=127.0.0.1:{}", self.port)
+    }
+
+    fn client(&self) -> Client {
+        let ensemble = Ensemble::new(&format!("127.0.0.1:{}", self.port), "/").unwrap();
+        wait_for("ZooKeeper", || {
+            self.runtime.block_on(zookeeper::connect(&ensemble, Duration::from_secs(10))).ok()
+        })
+    }
+
+    /// Names and contents of a ServerSet's members.
+    fn members(&self, set: &str) -> Vec<(String, Value)> {
+        let client = self.client();
+        self.runtime.block_on(async {
+            let mut members = Vec::new();
+            for name in client.list_children(set).await.unwrap_or_default() {
+                if let Ok((data, _)) = client.get_data(&format!("{set}/{name}")).await {
+                    members.push((name, serde_json::from_slice(&data).unwrap()));
+                }
+            }
+            members
+        })
+    }
+
+    fn wait_for_member(&self, set: &str) -> (String, Value) {
+        wait_for("a member", || self.members(set).pop())
+    }
+}
+
+impl Drop for ZooKeeper {
+    fn drop(&mut self) {
+        self.crash();
+    }
+}
+
+fn announced_job(announce: Value) -> String {
+    let mut job = job_of(&[json!({"name": "p", "cmdline": "exec sleep 1000"})]);
+    job["announce"] = announce;
+    job.to_string()
+}
+
+const SET: &str = "/aurora/nobody/devel/j";
+
+#[test]
+fn a_task_is_announced_as_long_as_it_runs() {
+    let server = ZooKeeper::start();
+    let mut rig = Rig::start(&["--nosetuid", &server.flag()]);
+    let job = announced_job(json!({"primary_port": "http", "portmap": {"aurora": "http"}}));
+    rig.launch(assigned_text(&job, "nobody", &[("http", 8080)]));
+    let (name, data) = server.wait_for_member(SET);
+    assert!(name.len() == "member_0000000000".len() && name.starts_with("member_"), "{name}");
+    let endpoint = json!({"host": "localhost", "port": 8080});
+    assert_eq!(
+        data,
+        json!({
+            "status": "ALIVE", "serviceEndpoint": endpoint, "shard": 0,
+            "additionalEndpoints": {"aurora": endpoint, "http": endpoint},
+        })
+    );
+    // Removed by somebody: it comes back under another number.
+    server.runtime.block_on(server.client().delete(&format!("{SET}/{name}"), None)).unwrap();
+    let (second, _) = server.wait_for_member(SET);
+    assert_ne!(name, second);
+    rig.kill("t");
+    rig.wait_state(TaskKilled);
+    assert!(server.members(SET).is_empty(), "the task is announced still");
+    assert_eq!(rig.end(), Some(0));
+}
+
+#[test]
+fn an_announcement_outlives_a_restart_and_the_end_of_its_session() {
+    let mut server = ZooKeeper::start();
+    let mut rig = Rig::start(&["--nosetuid", &server.flag()]);
+    rig.launch(assigned_text(&announced_job(json!({})), "nobody", &[("http", 8080)]));
+    let (name, _) = server.wait_for_member(SET);
+    server.crash();
+    server.run();
+    // The session goes on, and the member with it.
+    assert_eq!(server.wait_for_member(SET).0, name);
+    server.crash();
+    server.forget_everything();
+    server.run();
+    server.wait_for_member(SET);
+    rig.kill("t");
+    assert_eq!(rig.end(), Some(0));
+    assert_eq!(rig.states().last(), Some(&TaskKilled));
+}
+
+#[test]
+fn th_136_a_task_that_cannot_be_announced_in_time_fails() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut rig = Rig::start(&["--nosetuid", &format!("--announcer-ensemble=127.0.0.1:{free}")]);
+    let mut job: Value = serde_json::from_str(&announced_job(json!({}))).unwrap();
+    job["health_check_config"] = json!({"initial_interval_secs": 0.1, "interval_secs": 0.1});
+    rig.launch(assigned_text(&job.to_string(), "nobody", &[]));
+    let message = rig.wait_state(TaskFailed);
+    assert!(message.starts_with("Creating Announcer Serverset timed out."), "{message}");
+    assert!(message.contains(&format!("127.0.0.1:{free}")), "{message}");
+    assert_eq!(rig.end(), Some(0));
+    assert!(!rig.is_inhabited());
+}
+
+#[test]
+fn th_137_a_path_of_the_jobs_own() {
+    let job = announced_job(json!({"zk_path": "/uns/blah"}));
+    let mut refused = Rig::start(&["--nosetuid", "--announcer-ensemble=127.0.0.1:1"]);
+    refused.launch(assigned_text(&job, "nobody", &[]));
+    let message = refused.wait_state(TaskFailed);
+    assert!(message.starts_with("Executor must be started with --announcer-allow-custom-serverset-path"));
+    assert_eq!(refused.end(), Some(0));
+
+    let server = ZooKeeper::start();
+    let flags = ["--nosetuid", &server.flag(), "--announcer-allow-custom-serverset-path"];
+    let mut rig = Rig::start(&flags);
+    rig.launch(assigned_text(&job, "nobody", &[]));
+    assert_eq!(server.wait_for_member("/uns/blah").1["serviceEndpoint"]["port"], 0);
+    rig.kill("t");
+    assert_eq!(rig.end(), Some(0));
+}
+
+#[test]
+fn credentials_and_rights_are_those_of_the_file() {
+    let server = ZooKeeper::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, user: &str| {
+        let path = folder.path().join(name);
+        let credential = format!("{user}:secret");
+        let all = json!({"read": true, "write": true, "create": true, "delete": true, "admin": true});
+        let config = json!({
+            "auth": [{"scheme": "digest", "credential": credential}],
+            "acl": [
+                {"scheme": "digest", "credential": credential, "permissions": all},
+                {"scheme": "world", "credential": "anyone", "permissions": {"read": true}},
+            ],
+        });
+        fs::write(&path, config.to_string()).unwrap();
+        format!("--announcer-zookeeper-auth-config={}", path.display())
+    };
+    let mut rig = Rig::start(&["--nosetuid", &server.flag(), &file("ours", "aurora")]);
+    rig.launch(assigned_text(&announced_job(json!({})), "nobody", &[]));
+    let (name, _) = server.wait_for_member(SET);
+    // Others may read it, which was done, and not remove it.
+    assert!(server.runtime.block_on(server.client().delete(&format!("{SET}/{name}"), None)).is_err());
+
+    // Another may not join the set of the first: that is said, and the task fails (D24).
+    let mut other = Rig::start(&["--nosetuid", &server.flag(), &file("theirs", "mallory")]);
+    let mut job: Value = serde_json::from_str(&announced_job(json!({}))).unwrap();
+    job["health_check_config"] = json!({"initial_interval_secs": 3});
+    other.launch(assigned_text(&job.to_string(), "nobody", &[]));
+    other.wait_state(TaskRunning);
+    let message = other.wait_state(TaskFailed);
+    assert!(message.starts_with(&format!("Failed to join ServerSet: {SET}: not authorized")), "{message}");
+    assert_eq!(other.end(), Some(0));
+    rig.kill("t");
+    assert_eq!(rig.end(), Some(0));
+}
+
+#[test]
+fn a_task_may_be_announced_only_once_it_runs() {
+    let server = ZooKeeper::start();
+    let mut rig = Rig::start(&["--nosetuid", &server.flag(), "--announcer-wait-for-running"]);
+    let mut job: Value = serde_json::from_str(&announced_job(json!({}))).unwrap();
+    job["health_check_config"] = json!({
+        "initial_interval_secs": 600, "interval_secs": 0.2, "timeout_secs": 10.0,
+        "health_checker": {"shell": {"shell_command": "touch checked; test -e go"}},
+    });
+    rig.launch(assigned_text(&job.to_string(), "nobody", &[]));
+    let checked = rig.folder.path().join("checked");
+    wait_for("a check", || checked.exists().then_some(()));
+    assert!(server.members(SET).is_empty());
+    fs::write(rig.folder.path().join("go"), "").unwrap();
+    rig.wait_state(TaskRunning);
+    server.wait_for_member(SET);
+    rig.kill("t");
+    assert_eq!(rig.end(), Some(0));
+}
