@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::process::{Child, ExitCode, ExitStatus};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::setsid;
@@ -25,6 +26,7 @@ use crate::checkpoint::Appender;
 use crate::os::fd;
 use crate::os::kernel::{Kernel, Linux};
 use crate::plan::record::{ProcessState, ProcessStatus, Record};
+use crate::run::reap;
 use crate::task::Logger;
 use orphan::Orphanhood;
 use output::Output;
@@ -114,6 +116,8 @@ impl Coordinator {
         // The shell inherits the signal mask, and the runner's is not for it. SIGCHLD is blocked only once the shell is
         // there; one that ended before is noticed by the first look in the loop.
         let started = setsid()
+            // A daemon of the process stays below, and so within reach when runner and executor are gone together.
+            .and_then(|_| set_child_subreaper(true))
             .and_then(|_| sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None))
             .map_err(|error| format!("cannot begin a session: {error}"))
             .and_then(|()| shell::spawn(&self.assignment).map_err(|error| error.to_string()))
@@ -186,6 +190,7 @@ impl Coordinator {
                 orphanhood.kill_all();
                 return recorded;
             }
+            reap::strangers(&[shell_pid]);
             wait(signals, &mut output, &mut orphanhood)?;
         }
     }

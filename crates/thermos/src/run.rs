@@ -10,7 +10,7 @@ mod exit;
 mod flags;
 mod kill;
 mod launch;
-mod reap;
+pub(crate) mod reap;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -312,7 +312,11 @@ impl Runner {
     }
 
     fn carry_out(&self, orders: &[SignalOrder]) {
-        let sender = Sender { own_pid: own_pid(), coordinators: self.coordinators().into_iter().collect() };
+        let sender = Sender {
+            own_pid: own_pid(),
+            coordinators: self.coordinators().into_iter().collect(),
+            shells: self.machine.state().last_runs().filter_map(|(_, _, run)| run.pid).collect(),
+        };
         carry_out(&self.kernel, &sender, orders);
     }
 

@@ -474,6 +474,26 @@ fn nothing_outlives_an_executor_killed_together_with_its_runner() {
 }
 
 #[test]
+fn no_daemon_outlives_an_executor_killed_together_with_its_runner() {
+    // Out of the session, and double-forked: it is below its coordinator, if anywhere.
+    let daemon = "(setsid sleep 1000 &); ";
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(task_of(&format!("{daemon}{STUBBORN}")));
+    rig.wait_file("ready");
+    rig.wait_state(TaskRunning);
+    let runner = runner_of(&rig);
+    let executor = rig.executor_pid();
+    for pid in [executor, runner] {
+        let pid = nix::unistd::Pid::from_raw(pid);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    }
+    kill_process(runner);
+    kill_process(executor);
+    rig.end();
+    rig.wait_deserted();
+}
+
+#[test]
 fn the_agents_token_stays_with_the_executor() {
     let mut rig = Rig::start(&["--nosetuid", "--preserve_env"]);
     rig.launch(task_of("test -z \"$MESOS_EXECUTOR_AUTHENTICATION_TOKEN\" && test -n \"$MESOS_SANDBOX\""));

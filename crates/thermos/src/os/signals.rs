@@ -12,6 +12,8 @@ pub struct Sender {
     pub own_pid: i32,
     /// Coordinators of runs that go on.
     pub coordinators: BTreeSet<i32>,
+    /// Their shells. Other children of theirs are daemons that were re-parented to them.
+    pub shells: BTreeSet<i32>,
 }
 
 /// Signals everybody that the orders name. All are looked up before the first is signalled. Returns how many there were.
@@ -42,7 +44,11 @@ fn victims(table: &ProcessTable, sender: &Sender, target: Target) -> Vec<i32> {
     let live = table.values().filter(|process| !process.is_zombie && process.pid != sender.own_pid);
     match target {
         Target::OrphanedChildren => live
-            .filter(|process| process.parent == sender.own_pid && !sender.coordinators.contains(&process.pid))
+            .filter(|process| {
+                let is_own = process.parent == sender.own_pid && !sender.coordinators.contains(&process.pid);
+                is_own
+                    || sender.coordinators.contains(&process.parent) && !sender.shells.contains(&process.pid)
+            })
             .map(|process| process.pid)
             .collect(),
         Target::Session(leader) => live
@@ -93,8 +99,8 @@ mod tests {
     use super::*;
     use crate::os::kernel::{ProcessFacts, RecordedKernel};
 
-    /// (pid, parent, session) of a runner 10 with coordinators 20 and 30, shell 21, its child 22 in a session of its own, and
-    /// an orphan 40.
+    /// (pid, parent, session) of a runner 10 with coordinators 20 and 30, shells 21 and 31, a child 22 of the first in a session
+    /// of its own, and the orphans 40 and 32.
     fn kernel() -> RecordedKernel {
         let rows = [
             (1, 0, 1),
@@ -104,6 +110,7 @@ mod tests {
             (22, 21, 22),
             (30, 10, 30),
             (31, 30, 30),
+            (32, 30, 32),
             (40, 10, 40),
         ];
         let table = rows
@@ -127,7 +134,7 @@ mod tests {
     }
 
     fn sender() -> Sender {
-        Sender { own_pid: 10, coordinators: BTreeSet::from([20, 30]) }
+        Sender { own_pid: 10, coordinators: BTreeSet::from([20, 30]), shells: BTreeSet::from([21, 31]) }
     }
 
     fn kill(target: Target) -> SignalOrder {
@@ -135,10 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn orphans_are_children_that_are_no_coordinators() {
+    fn orphans_are_children_that_are_neither_coordinators_nor_shells() {
         let kernel = kernel();
-        assert_eq!(carry_out(&kernel, &sender(), &[kill(Target::OrphanedChildren)]), 1);
-        assert_eq!(*kernel.sent.borrow(), [(40, Strength::Kill)]);
+        assert_eq!(carry_out(&kernel, &sender(), &[kill(Target::OrphanedChildren)]), 2);
+        assert_eq!(*kernel.sent.borrow(), [(32, Strength::Kill), (40, Strength::Kill)]);
     }
 
     #[test]

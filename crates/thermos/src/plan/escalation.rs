@@ -14,7 +14,7 @@ pub enum Strength {
 /// Whom a signal is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// Direct children of the runner that are no coordinators: daemons that forked twice and were re-parented to it.
+    /// Daemons that forked twice and were re-parented: to their coordinator, or to the runner once that is gone.
     OrphanedChildren,
     /// The shell of a run, not its group. Its number alone may be another's by now: it must still belong to its coordinator.
     Shell {

@@ -1,6 +1,5 @@
 //! Ends a task whose runner is gone, from outside (`spec/thermos.md` §1.10, "`TaskRunnerHelper.kill`").
 
-use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -87,7 +86,7 @@ pub fn kill_task(paths: &TaskPaths, outcome: TaskState) -> Result<Killed, KillEr
         let table = Linux.processes();
         let is_there = is_any_ours(&table, run, &header);
         if is_there {
-            let sender = Sender { own_pid: own_pid(), coordinators: BTreeSet::new() };
+            let sender = Sender { own_pid: own_pid(), ..Sender::default() };
             carry_out(&Linux, &sender, &escalation::on_run_end(run));
         }
         let mut status = ProcessStatus::new(process, run.seq + 1, ProcessState::Lost);
