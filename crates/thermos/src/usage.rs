@@ -57,6 +57,7 @@ impl Usage {
 struct Sample {
     parent: i32,
     start_ticks: u64,
+    start_secs: f64,
     user: f64,
     system: f64,
     rss: u64,
@@ -80,18 +81,24 @@ impl Snapshot {
         let taken = Instant::now();
         let page = procfs::page_size();
         let ticks = procfs::ticks_per_second();
+        let boot = procfs::boot_time_secs().unwrap_or(0);
         let all = procfs::process::all_processes();
         let samples: BTreeMap<i32, Sample> = all
             .into_iter()
             .flatten()
             .filter_map(|process| process.ok()?.stat().ok())
-            .map(|stat| (stat.pid, sample(&stat, page, ticks)))
+            .map(|stat| (stat.pid, sample(&stat, page, ticks, boot)))
             .collect();
         let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
         for (pid, sample) in &samples {
             children.entry(sample.parent).or_default().push(*pid);
         }
         Self { taken, samples, children }
+    }
+
+    /// When a process began, epoch seconds.
+    pub fn start_secs(&self, pid: i32) -> Option<f64> {
+        self.samples.get(&pid).map(|sample| sample.start_secs)
     }
 
     /// What a process and everything below it use, since `before` if there is an earlier look.
@@ -111,11 +118,12 @@ impl Snapshot {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "clock ticks of a process are far below 2^53")]
-fn sample(stat: &procfs::process::Stat, page: u64, ticks: u64) -> Sample {
+fn sample(stat: &procfs::process::Stat, page: u64, ticks: u64, boot: u64) -> Sample {
     let seconds = |count: u64| count as f64 / ticks.max(1) as f64;
     Sample {
         parent: stat.ppid,
         start_ticks: stat.starttime,
+        start_secs: boot as f64 + seconds(stat.starttime),
         user: seconds(stat.utime),
         system: seconds(stat.stime),
         rss: stat.rss.saturating_mul(page),

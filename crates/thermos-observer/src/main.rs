@@ -1,0 +1,100 @@
+//! `thermos_observer`: shows the tasks, processes, logs and sandboxes of one machine over HTTP (`spec/thermos.md` §4).
+//!
+//! `tasks.rs` keeps what is found on disk, `sampling.rs` what it uses, `routes.rs` answers. It reads what users of the machine may
+//! have prepared for it: every file is opened below its folder (`thermos::os::beneath`), every text is escaped, and nothing is
+//! ever written.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod data;
+mod disk;
+mod files;
+mod flags;
+mod html;
+mod pages;
+mod reply;
+mod routes;
+mod sampling;
+mod tasks;
+mod vars;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tracing::info;
+use tracing_subscriber::EnvFilter;
+
+use flags::Flags;
+use sampling::Samples;
+use tasks::Tasks;
+
+/// Everything that is answered from.
+pub struct Observer {
+    flags: Flags,
+    tasks: Tasks,
+    samples: Samples,
+    vars: vars::Vars,
+}
+
+fn main() -> ExitCode {
+    let flags = match Flags::try_read(std::env::args_os()) {
+        Ok(flags) => flags,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    match observe(flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("thermos_observer: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn observe(flags: Flags) -> anyhow::Result<()> {
+    // An Err means that a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    let disk = disk::Source::new(&flags).context("cannot measure disks")?;
+    let address = SocketAddr::new(flags.ip, flags.port);
+    let observer = Arc::new(Observer {
+        tasks: Tasks::new(flags.places()),
+        samples: Samples::new(!flags.disable_task_resource_collection),
+        vars: vars::Vars::new(),
+        flags,
+    });
+    observer.tasks.refresh();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(routes::BLOCKING_MAX)
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
+            format!("cannot listen on {address}: another program may have the port; choose one with --port, an address with --ip")
+        })?;
+        info!(address = %listener.local_addr().unwrap_or(address), roots = ?observer.flags.places(), "observing");
+        tokio::spawn(tasks::keep_fresh(Arc::clone(&observer)));
+        tokio::spawn(sampling::keep_sampling(Arc::clone(&observer)));
+        tokio::spawn(disk::keep_measuring(Arc::clone(&observer), disk));
+        axum::serve(listener, routes::router(observer)).with_graceful_shutdown(ended()).await.context("cannot serve")
+    })
+}
+
+/// Until somebody asks the program to end.
+async fn ended() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(_) => return std::future::pending().await,
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
