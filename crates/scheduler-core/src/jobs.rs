@@ -9,6 +9,7 @@ use aurora_api::task::TaskStatus;
 
 use crate::effect::Reply;
 use crate::handle::{Core, Step};
+use crate::state::JobTasks;
 use crate::task::{ChangeResult, StatusChange};
 use crate::validate::with_default_diversity;
 
@@ -31,10 +32,7 @@ impl Core {
         if self.config.policy.legacy_constraints {
             config = with_default_diversity(&config).map_or(config, Arc::new);
         }
-        for instance in 0..job.instance_count {
-            let task = self.new_task(&config, instance);
-            self.admit(task, TaskStatus::Pending, None, step);
-        }
+        self.admit_all(&config, 0..job.instance_count, step);
         step.count("thrift_workload_createJob", u64::from(job.instance_count));
         Reply::Done(Vec::new())
     }
@@ -109,7 +107,7 @@ impl Core {
         let stored = self.state.tables().job(job);
         let (Some(like), Some(last), Some(active)) = (
             stored.and_then(|job| job.active_of(instance)).and_then(|id| self.state.task(id)),
-            stored.and_then(|job| job.active().last()).map(|(instance, _)| instance),
+            stored.and_then(JobTasks::last_instance),
             stored.and_then(|job| u32::try_from(job.active_count()).ok()),
         ) else {
             return invalid("No active task found for a given instance ID.");
@@ -122,10 +120,7 @@ impl Core {
         if let Err(refused) = self.check_quota(&config, count) {
             return refused;
         }
-        for instance in (last + 1..).take(usize::try_from(count).unwrap_or(usize::MAX)) {
-            let task = self.new_task(&config, instance);
-            self.admit(task, TaskStatus::Pending, None, step);
-        }
+        self.admit_all(&config, (last + 1..).take(usize::try_from(count).unwrap_or(usize::MAX)), step);
         step.count("thrift_workload_addInstances", u64::from(count));
         Reply::Done(Vec::new())
     }

@@ -88,26 +88,65 @@ pub struct Consumption {
 }
 
 impl Consumption {
+    /// Kept by the tables, so its cost is not that of the role's tasks.
     pub(crate) fn of_role(tables: &Tables, role: &str) -> Self {
-        let mut sum = Self::default();
-        for (_, job) in tables.jobs().filter(|(key, _)| key.role() == role) {
-            for (_, id) in job.active() {
-                let Some(task) = tables.task(id) else { continue };
-                let class = sum.class_of(&task.config);
-                *class = class.plus(Quota::of(&task.config.resources));
-            }
+        tables.totals(role).map(Totals::consumption).unwrap_or_default()
+    }
+}
+
+/// The sums behind a [`Consumption`], wide enough that what was added can be taken away again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    tasks: u64,
+    /// By class, in the order of the fields of [`Consumption`].
+    sums: [[i128; 3]; 4],
+}
+
+impl Totals {
+    /// Counts a task.
+    pub(crate) fn add(&mut self, config: &TaskConfig) {
+        self.tasks += 1;
+        let sums = self.sums_of(config);
+        for (sum, amount) in sums.iter_mut().zip(amounts(config)) {
+            *sum += i128::from(amount);
         }
-        sum
     }
 
-    fn class_of(&mut self, config: &TaskConfig) -> &mut Quota {
-        match (config.production, is_dedicated(config)) {
-            (true, false) => &mut self.production_shared,
-            (true, true) => &mut self.production_dedicated,
-            (false, false) => &mut self.other_shared,
-            (false, true) => &mut self.other_dedicated,
+    /// Counts a task no more. Says whether others are left.
+    pub(crate) fn remove(&mut self, config: &TaskConfig) -> bool {
+        self.tasks = self.tasks.saturating_sub(1);
+        let sums = self.sums_of(config);
+        for (sum, amount) in sums.iter_mut().zip(amounts(config)) {
+            *sum -= i128::from(amount);
         }
+        self.tasks > 0
     }
+
+    fn sums_of(&mut self, config: &TaskConfig) -> &mut [i128; 3] {
+        let class = match (config.production, is_dedicated(config)) {
+            (true, false) => 0,
+            (true, true) => 1,
+            (false, false) => 2,
+            (false, true) => 3,
+        };
+        &mut self.sums[class]
+    }
+
+    fn consumption(&self) -> Consumption {
+        let clamp = |sum: i128| i64::try_from(sum).unwrap_or(if sum > 0 { i64::MAX } else { i64::MIN });
+        let [production_shared, production_dedicated, other_shared, other_dedicated] =
+            self.sums.map(|[cpus, ram, disk]| Quota {
+                cpus: MilliCpus(clamp(cpus)),
+                ram: Megabytes(clamp(ram)),
+                disk: Megabytes(clamp(disk)),
+            });
+        Consumption { production_shared, production_dedicated, other_shared, other_dedicated }
+    }
+}
+
+fn amounts(config: &TaskConfig) -> [i64; 3] {
+    let Quota { cpus, ram, disk } = Quota::of(&config.resources);
+    [cpus.0, ram.0, disk.0]
 }
 
 fn is_dedicated(config: &TaskConfig) -> bool {

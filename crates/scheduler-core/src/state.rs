@@ -5,6 +5,7 @@
 
 mod configs;
 mod jobs;
+mod key;
 mod tables;
 
 use std::sync::Arc;
@@ -73,6 +74,11 @@ impl State {
 
     pub(crate) fn task(&self, id: &TaskId) -> Option<&Arc<Task>> {
         self.tables.task(id)
+    }
+
+    /// A task with the id of its configuration.
+    pub(crate) fn row(&self, id: &TaskId) -> Option<(&Arc<Task>, ConfigId)> {
+        self.tables.row(id)
     }
 
     /// Makes one durable change, or none if it contradicts the state.

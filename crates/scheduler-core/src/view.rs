@@ -48,7 +48,7 @@ impl View {
         self.tables.task(id)
     }
 
-    /// All tasks, by id.
+    /// All tasks, in an order that their ids alone decide.
     pub fn tasks(&self) -> impl Iterator<Item = &Arc<Task>> {
         self.tables.tasks().map(|(task, _)| task)
     }
@@ -84,7 +84,7 @@ impl View {
         stats
     }
 
-    /// Tasks in one status, by id.
+    /// Tasks in one status, in an order that their ids alone decide.
     pub fn tasks_with_status(&self, status: TaskStatus) -> impl Iterator<Item = &Arc<Task>> {
         self.tables.with_status(status).filter_map(|id| self.task(id))
     }

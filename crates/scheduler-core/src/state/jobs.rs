@@ -27,6 +27,11 @@ impl JobTasks {
         self.active.get(&instance)
     }
 
+    /// The highest active instance.
+    pub(crate) fn last_instance(&self) -> Option<u32> {
+        self.active.get_max().map(|(instance, _)| *instance)
+    }
+
     /// How many instances are active.
     pub fn active_count(&self) -> usize {
         self.active.len()

@@ -1,15 +1,16 @@
-//! Tasks and hosts, found by id, job, status and host.
+//! Tasks and hosts, found by id, job, status, host and role.
 
 use std::sync::Arc;
 
 use aurora_api::amounts::Timestamp;
 use aurora_api::ids::{FrameworkId, HostName, JobKey, TaskId};
-use aurora_api::task::{Task, TaskStatus};
+use aurora_api::task::{Task, TaskConfig, TaskStatus};
 use imbl::{OrdMap, OrdSet};
 
+use super::key::TaskKey;
 use super::{Inconsistent, JobTasks};
 use crate::operation::{ConfigId, HostAttributes};
-use crate::quota::Quota;
+use crate::quota::{Quota, Totals};
 
 /// A stored task with the id of its configuration.
 #[derive(Clone, Debug)]
@@ -19,14 +20,19 @@ struct Row {
 }
 
 /// The tables. Cloning them is cheap: clones share what neither changes.
+///
+/// Every index says the same as a look at all of `tasks` would; `reindex` is the one place that keeps them so.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
     pub(super) framework: Option<FrameworkId>,
-    tasks: OrdMap<TaskId, Row>,
+    tasks: OrdMap<TaskKey, Row>,
+    /// Jobs that have tasks. An instance's active task is in it, and every ended one.
     jobs: OrdMap<JobKey, JobTasks>,
-    by_status: OrdMap<TaskStatus, OrdSet<TaskId>>,
+    by_status: OrdMap<TaskStatus, OrdSet<TaskKey>>,
     /// Tasks that are on an agent (`TaskStatus::is_assigned`).
     by_host: OrdMap<HostName, OrdSet<TaskId>>,
+    /// What the active tasks of a role take.
+    by_role: OrdMap<Arc<str>, Totals>,
     hosts: OrdMap<HostName, Arc<HostAttributes>>,
     quotas: OrdMap<Arc<str>, Quota>,
 }
@@ -41,23 +47,50 @@ fn place(task: &Task) -> Option<&HostName> {
     task.assignment.as_ref().filter(|_| task.status.is_assigned()).map(|assignment| &assignment.host)
 }
 
+/// What the task counts with against its role's quota.
+fn consumer(task: &Task) -> Option<&TaskConfig> {
+    task.status.is_active().then_some(&*task.config)
+}
+
+/// Where a task is among those of its job.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Slot<'a> {
+    Active(&'a JobKey, u32),
+    Ended(&'a JobKey, Timestamp),
+}
+
+fn slot(task: &Task) -> Option<Slot<'_>> {
+    let job = &task.config.job;
+    if task.status.is_active() {
+        Some(Slot::Active(job, task.instance))
+    } else {
+        task.status.is_terminal().then(|| Slot::Ended(job, last_event_at(task)))
+    }
+}
+
 impl Tables {
     pub(crate) fn framework(&self) -> Option<&FrameworkId> {
         self.framework.as_ref()
     }
 
     pub(crate) fn task(&self, id: &TaskId) -> Option<&Arc<Task>> {
-        self.tasks.get(id).map(|row| &row.task)
+        self.tasks.get(&TaskKey::of(id)).map(|row| &row.task)
+    }
+
+    /// A task with the id of its configuration.
+    pub(crate) fn row(&self, id: &TaskId) -> Option<(&Arc<Task>, ConfigId)> {
+        self.tasks.get(&TaskKey::of(id)).map(|row| (&row.task, row.config))
     }
 
     pub(crate) fn config_id(&self, id: &TaskId) -> Option<ConfigId> {
-        self.tasks.get(id).map(|row| row.config)
+        self.row(id).map(|(_, config)| config)
     }
 
     pub(crate) fn len(&self) -> usize {
         self.tasks.len()
     }
 
+    /// All tasks, in an order that their ids alone decide.
     pub(crate) fn tasks(&self) -> impl Iterator<Item = (&Arc<Task>, ConfigId)> {
         self.tasks.values().map(|row| (&row.task, row.config))
     }
@@ -74,8 +107,9 @@ impl Tables {
         self.by_status.get(&status).map_or(0, OrdSet::len)
     }
 
+    /// Ids of the tasks in a status, in an order that the ids alone decide.
     pub(crate) fn with_status(&self, status: TaskStatus) -> impl Iterator<Item = &TaskId> {
-        self.by_status.get(&status).into_iter().flatten()
+        self.by_status.get(&status).into_iter().flatten().map(TaskKey::id)
     }
 
     /// Every task that is on an agent.
@@ -103,6 +137,11 @@ impl Tables {
         self.hosts.len()
     }
 
+    /// What a role's active tasks take.
+    pub(crate) fn totals(&self, role: &str) -> Option<&Totals> {
+        self.by_role.get(role)
+    }
+
     /// A role's quota: nothing if it has none.
     pub(crate) fn quota(&self, role: &str) -> Quota {
         self.quotas.get(role).copied().unwrap_or_default()
@@ -123,7 +162,7 @@ impl Tables {
         }
         // The tasks on it count for its new attributes now.
         for id in self.by_host.get(&host.host).into_iter().flatten() {
-            let Some(row) = self.tasks.get(id) else { continue };
+            let Some(row) = self.tasks.get(&TaskKey::of(id)) else { continue };
             if let Some(job) = self.jobs.get_mut(&row.task.config.job) {
                 job.places.remove(&host.host, old.as_deref());
                 job.places.add(&host.host, Some(host));
@@ -137,64 +176,140 @@ impl Tables {
         task: Arc<Task>,
         config: ConfigId,
     ) -> Result<Option<ConfigId>, Inconsistent> {
-        let active = self.jobs.get(&task.config.job).and_then(|job| job.active.get(&task.instance));
-        if let Some(first) = active
-            && task.status.is_active()
-            && *first != task.id
-        {
-            return Err(Inconsistent::TwoActive { first: first.clone(), second: task.id.clone() });
+        let key = TaskKey::of(&task.id);
+        let old = self.tasks.get(&key).map(|row| (Arc::clone(&row.task), row.config));
+        if let Some(first) = self.rival(old.as_ref().map(|(old, _)| &**old), &task) {
+            return Err(Inconsistent::TwoActive { first, second: task.id.clone() });
         }
-        let old = self.remove(&task.id);
-        self.index(&task);
-        self.tasks.insert(task.id.clone(), Row { task, config });
-        Ok(old)
+        self.reindex(&key, old.as_ref().map(|(old, _)| &**old), Some(&task));
+        self.tasks.insert(key, Row { task, config });
+        Ok(old.map(|(_, config)| config))
+    }
+
+    /// Another active task of the instance. A task that was active before has none.
+    fn rival(&self, old: Option<&Task>, new: &Task) -> Option<TaskId> {
+        if !new.status.is_active() || old.is_some_and(|old| slot(old) == slot(new)) {
+            return None;
+        }
+        let first = self.jobs.get(&new.config.job).and_then(|job| job.active.get(&new.instance));
+        first.filter(|first| **first != new.id).cloned()
     }
 
     /// Forgets a task; says which configuration it had, if it was there.
     pub(super) fn remove(&mut self, id: &TaskId) -> Option<ConfigId> {
-        let Row { task, config } = self.tasks.remove(id)?;
-        self.unindex(&task);
+        let key = TaskKey::of(id);
+        let Row { task, config } = self.tasks.remove(&key)?;
+        self.reindex(&key, Some(&task), None);
         Some(config)
     }
 
-    fn index(&mut self, task: &Task) {
-        let job = self.jobs.entry(task.config.job.clone()).or_default();
-        if task.status.is_active() {
-            job.active.insert(task.instance, task.id.clone());
-        } else if task.status.is_terminal() {
-            job.ended.insert((last_event_at(task), task.id.clone()));
+    /// Changes the indexes where `new` differs from `old`.
+    fn reindex(&mut self, key: &TaskKey, old: Option<&Task>, new: Option<&Task>) {
+        let status = |task: Option<&Task>| task.map(|task| task.status);
+        if status(old) != status(new) {
+            if let Some(ids) = status(old).and_then(|old| self.by_status.get_mut(&old)) {
+                ids.remove(key);
+            }
+            if let Some(new) = status(new) {
+                self.by_status.entry(new).or_default().insert(key.clone());
+            }
         }
-        self.by_status.entry(task.status).or_default().insert(task.id.clone());
-        if let Some(host) = place(task) {
-            self.by_host.entry(host.clone()).or_default().insert(task.id.clone());
-            job.places.add(host, self.hosts.get(host).map(|host| &**host));
+        let (old_slot, new_slot) = (old.and_then(slot), new.and_then(slot));
+        if old_slot != new_slot {
+            self.reslot(key.id(), old_slot, new_slot);
+        }
+        let (old_place, new_place) = (old.and_then(place), new.and_then(place));
+        let is_same_job = old.map(|task| &task.config.job) == new.map(|task| &task.config.job);
+        if old_place != new_place || !is_same_job {
+            if let Some((host, task)) = old_place.zip(old) {
+                self.leave(host, task);
+            }
+            if let Some((host, task)) = new_place.zip(new) {
+                self.enter(host, task);
+            }
+        }
+        if let Some(job) = old.filter(|_| old_slot != new_slot).map(|task| &task.config.job)
+            && self.jobs.get(job).is_some_and(JobTasks::is_empty)
+        {
+            self.jobs.remove(job);
+        }
+        let (old, new) = (old.and_then(consumer), new.and_then(consumer));
+        if !is_same_config(old, new) {
+            self.reconsume(old, new);
         }
     }
 
-    fn unindex(&mut self, task: &Task) {
+    fn reslot(&mut self, id: &TaskId, old: Option<Slot<'_>>, new: Option<Slot<'_>>) {
+        match old {
+            Some(Slot::Active(job, instance)) => {
+                if let Some(job) = self.jobs.get_mut(job) {
+                    job.active.remove(&instance);
+                }
+            }
+            Some(Slot::Ended(job, at)) => {
+                if let Some(job) = self.jobs.get_mut(job) {
+                    job.ended.remove(&(at, id.clone()));
+                }
+            }
+            None => {}
+        }
+        match new {
+            Some(Slot::Active(job, instance)) => {
+                self.jobs.entry(job.clone()).or_default().active.insert(instance, id.clone());
+            }
+            Some(Slot::Ended(job, at)) => {
+                self.jobs.entry(job.clone()).or_default().ended.insert((at, id.clone()));
+            }
+            None => {}
+        }
+    }
+
+    fn enter(&mut self, host: &HostName, task: &Task) {
+        self.by_host.entry(host.clone()).or_default().insert(task.id.clone());
+        let job = self.jobs.entry(task.config.job.clone()).or_default();
+        job.places.add(host, self.hosts.get(host).map(|host| &**host));
+    }
+
+    fn leave(&mut self, host: &HostName, task: &Task) {
         if let Some(job) = self.jobs.get_mut(&task.config.job) {
-            if let Some(host) = place(task) {
-                job.places.remove(host, self.hosts.get(host).map(|host| &**host));
-            }
-            if task.status.is_active() {
-                job.active.remove(&task.instance);
-            } else {
-                job.ended.remove(&(last_event_at(task), task.id.clone()));
-            }
-            if job.is_empty() {
-                self.jobs.remove(&task.config.job);
-            }
+            job.places.remove(host, self.hosts.get(host).map(|host| &**host));
         }
-        if let Some(ids) = self.by_status.get_mut(&task.status) {
-            ids.remove(&task.id);
-        }
-        if let Some(host) = place(task)
-            && let Some(ids) = self.by_host.get_mut(host)
-        {
+        if let Some(ids) = self.by_host.get_mut(host) {
             ids.remove(&task.id);
             if ids.is_empty() {
                 self.by_host.remove(host);
             }
         }
     }
+
+    fn reconsume(&mut self, old: Option<&TaskConfig>, new: Option<&TaskConfig>) {
+        if let Some(new) = new {
+            let role = new.job.role();
+            if let Some(totals) = self.by_role.get_mut(role) {
+                totals.add(new);
+            } else {
+                let mut totals = Totals::default();
+                totals.add(new);
+                self.by_role.insert(Arc::from(role), totals);
+            }
+        }
+        if let Some(old) = old
+            && let Some(totals) = self.by_role.get_mut(old.job.role())
+            && !totals.remove(old)
+        {
+            self.by_role.remove(old.job.role());
+        }
+    }
 }
+
+fn is_same_config(old: Option<&TaskConfig>, new: Option<&TaskConfig>) -> bool {
+    match (old, new) {
+        (None, None) => true,
+        (Some(old), Some(new)) => std::ptr::eq(old, new),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "tables_tests.rs"]
+mod tests;

@@ -80,15 +80,15 @@ impl ChangeResult {
 impl Core {
     /// Changes a task's status, if the table allows it, and does all that is owed then.
     pub(crate) fn change_status(&mut self, change: &StatusChange, step: &mut Step<'_>) -> ChangeResult {
-        let task = self.state.task(&change.task).cloned();
-        let from = task.as_ref().map(|task| task.status);
+        let task = self.state.row(&change.task).map(|(task, config)| (Arc::clone(task), config));
+        let from = task.as_ref().map(|(task, _)| task.status);
         if change.expected.is_some() && from != change.expected {
             return ChangeResult::Unexpected;
         }
         match (transition(from, change.to), task) {
             (Outcome::Same, _) => ChangeResult::Same,
-            (Outcome::Legal(actions), Some(task)) => {
-                self.execute(actions, task, change, step);
+            (Outcome::Legal(actions), Some((task, config))) => {
+                self.execute(actions, task, config, change, step);
                 ChangeResult::Success
             }
             (Outcome::Legal(_), None) => {
@@ -97,7 +97,8 @@ impl Core {
             (Outcome::Illegal(actions), task) => {
                 step.count("scheduler_illegal_task_state_transitions", 1);
                 if actions.contains(&Action::Kill) {
-                    self.kill(&change.task, task.as_deref(), change.agent.as_ref(), step);
+                    let task = task.as_ref().map(|(task, _)| &**task);
+                    self.kill(&change.task, task, change.agent.as_ref(), step);
                     ChangeResult::IllegalWithKill
                 } else {
                     ChangeResult::Illegal
@@ -127,15 +128,29 @@ impl Core {
         self.commit(Operation::SaveTask { task: Arc::new(task), config }, step);
     }
 
-    /// Stores a new task as PENDING or THROTTLED.
-    pub(crate) fn admit(
+    /// Stores new tasks of one configuration as PENDING, one for each of the instances.
+    pub(crate) fn admit_all(
+        &mut self,
+        config: &Arc<TaskConfig>,
+        instances: impl Iterator<Item = u32>,
+        step: &mut Step<'_>,
+    ) {
+        let id = self.stored_config(config, step);
+        for instance in instances {
+            let task = self.new_task(config, instance);
+            self.admit(task, id, TaskStatus::Pending, None, step);
+        }
+    }
+
+    /// Stores a new task as PENDING or THROTTLED. Its configuration is stored already.
+    fn admit(
         &mut self,
         task: Task,
+        config: ConfigId,
         to: TaskStatus,
         message: Option<Arc<str>>,
         step: &mut Step<'_>,
     ) {
-        let config = self.stored_config(&task.config, step);
         let change = StatusChange { message, ..StatusChange::to(&task.id, to) };
         let from = task.status;
         assert_eq!(
@@ -173,9 +188,10 @@ impl Core {
     pub(crate) fn delete_tasks(&mut self, ids: &[TaskId], step: &mut Step<'_>) {
         let mut deleted = Vec::with_capacity(ids.len());
         for id in ids {
-            let Some(task) = self.state.task(id).cloned() else { continue };
+            let Some((task, config)) = self.state.row(id) else { continue };
             if transition(Some(task.status), None) == Outcome::Legal(&[Action::Delete]) {
-                self.remove(&task, step);
+                let task = Arc::clone(task);
+                self.remove(&task, config, step);
                 deleted.push(task);
             }
         }
@@ -184,26 +200,32 @@ impl Core {
         }
     }
 
-    fn execute(&mut self, actions: &[Action], task: Arc<Task>, change: &StatusChange, step: &mut Step<'_>) {
+    fn execute(
+        &mut self,
+        actions: &[Action],
+        task: Arc<Task>,
+        config: ConfigId,
+        change: &StatusChange,
+        step: &mut Step<'_>,
+    ) {
         let from = task.status;
-        let mut draft = Task::clone(&task);
+        let mut failures = task.failure_count;
         let mut saved = None;
         for action in actions {
             match action {
-                Action::CountFailure => draft.failure_count += 1,
+                Action::CountFailure => failures += 1,
                 Action::Save => {
                     let to = change.to.expect("the table saves only what gets a status");
-                    let config = self.config_of(&task.id);
-                    let task = self.save_status(draft.clone(), to, change, config, step);
-                    draft = Task::clone(&task);
-                    saved = Some(task);
+                    let draft = Task { failure_count: failures, ..with_room(&task) };
+                    saved = Some(self.save_status(draft, to, change, config, step));
                 }
                 Action::Reschedule
                 | Action::RescheduleIfService
                 | Action::RescheduleIfRetriesLeft
                 | Action::RescheduleUnlessKilled => {
-                    if is_rescheduled(*action, &draft) {
-                        self.reschedule(&draft, step);
+                    let ended = Arc::clone(saved.as_ref().unwrap_or(&task));
+                    if is_rescheduled(*action, &ended) {
+                        self.reschedule(&ended, config, step);
                     }
                 }
                 Action::MarkLost => {
@@ -213,7 +235,7 @@ impl Core {
                 }
                 Action::Kill => self.kill(&task.id, Some(&task), None, step),
                 Action::Delete => {
-                    self.remove(&task, step);
+                    self.remove(&task, config, step);
                     step.batch.effects.push(Effect::TasksRemoved(vec![Arc::clone(&task)]));
                 }
             }
@@ -251,7 +273,7 @@ impl Core {
         task
     }
 
-    fn reschedule(&mut self, old: &Task, step: &mut Step<'_>) {
+    fn reschedule(&mut self, old: &Task, config: ConfigId, step: &mut Step<'_>) {
         let penalty = penalty(&self.state, old, &self.config, &mut self.rng);
         let to = if penalty > aurora_api::amounts::Millis::ZERO {
             TaskStatus::Throttled
@@ -263,7 +285,7 @@ impl Core {
             ancestor: Some(old.id.clone()),
             ..self.new_task(&old.config, old.instance)
         };
-        self.admit(replacement, to, Some(rescheduled_message(penalty)), step);
+        self.admit(replacement, config, to, Some(rescheduled_message(penalty)), step);
     }
 
     fn kill(&self, id: &TaskId, task: Option<&Task>, told_by: Option<&AgentId>, step: &mut Step<'_>) {
@@ -272,8 +294,7 @@ impl Core {
         step.batch.effects.push(Effect::Kill { task: id.clone(), agent });
     }
 
-    fn remove(&mut self, task: &Task, step: &mut Step<'_>) {
-        let config = self.config_of(&task.id);
+    fn remove(&mut self, task: &Task, config: ConfigId, step: &mut Step<'_>) {
         self.commit(Operation::RemoveTask(task.id.clone()), step);
         if self.state.configs().uses(config) == 0 {
             self.commit(Operation::RemoveConfig(config), step);
@@ -306,6 +327,23 @@ impl Core {
         let id = self.state.configs().free_id();
         self.commit(Operation::SaveConfig { id, config: Arc::clone(config) }, step);
         id
+    }
+}
+
+/// The task, with room for another event.
+fn with_room(task: &Task) -> Task {
+    let mut events = Vec::with_capacity(task.events.len() + 1);
+    events.extend_from_slice(&task.events);
+    Task {
+        id: task.id.clone(),
+        instance: task.instance,
+        config: Arc::clone(&task.config),
+        status: task.status,
+        assignment: task.assignment.clone(),
+        failure_count: task.failure_count,
+        times_partitioned: task.times_partitioned,
+        events,
+        ancestor: task.ancestor.clone(),
     }
 }
 

@@ -1,0 +1,117 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use aurora_api::amounts::Resources;
+use aurora_api::ids::AgentId;
+use aurora_api::task::{Assignment, TaskEvent};
+use proptest::prelude::*;
+
+use super::*;
+use crate::bench::{ad_hoc, resources};
+use crate::operation::MaintenanceMode;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Save { task: usize, job: usize, instance: u32, status: usize, host: Option<usize>, at: i64 },
+    Remove { task: usize },
+    SaveHost { host: usize, rack: Option<usize> },
+}
+
+const HOSTS: [&str; 3] = ["h0", "h1", "h2"];
+const RACKS: [&str; 2] = ["r0", "r1"];
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..8_usize, 0..3_usize, 0..3_u32, 0..15_usize, prop::option::of(0..3_usize), 0..3_i64).prop_map(
+            |(task, job, instance, status, host, at)| Step::Save { task, job, instance, status, host, at }
+        ),
+        2 => (0..8_usize).prop_map(|task| Step::Remove { task }),
+        1 => (0..3_usize, prop::option::of(0..2_usize)).prop_map(|(host, rack)| Step::SaveHost { host, rack }),
+    ]
+}
+
+fn configs() -> Vec<Arc<TaskConfig>> {
+    ["r/prod/a", "r/prod/b", "s/prod/a"]
+        .map(|key| {
+            let resources = Resources { ports: 1, ..resources(2.0, 100, 10) };
+            Arc::new(TaskConfig { resources, production: key.ends_with('a'), ..ad_hoc(key) })
+        })
+        .into()
+}
+
+fn task_id(number: usize) -> TaskId {
+    TaskId::new(format!("a-long-beginning-of-every-id-{number}"))
+}
+
+fn play(tables: &mut Tables, configs: &[Arc<TaskConfig>], step: &Step) {
+    match *step {
+        Step::Save { task, job, instance, status, host, at } => {
+            let status = TaskStatus::ALL[status];
+            let assignment = host.map(|host| Assignment {
+                agent: AgentId::new(HOSTS[host]),
+                host: HostName::new(HOSTS[host]),
+                ports: BTreeMap::new(),
+            });
+            let task = Task {
+                id: task_id(task),
+                instance,
+                config: Arc::clone(&configs[job]),
+                status,
+                assignment,
+                failure_count: 0,
+                times_partitioned: 0,
+                events: vec![TaskEvent { at: Timestamp(at), status, message: None, scheduler: None }],
+                ancestor: None,
+            };
+            // A contradiction changes nothing.
+            let _ = tables.save(Arc::new(task), ConfigId(u64::try_from(job).unwrap()));
+        }
+        Step::Remove { task } => {
+            tables.remove(&task_id(task));
+        }
+        Step::SaveHost { host, rack } => {
+            let name = HOSTS[host];
+            let attribute = |name: &str, value: &str| (Arc::from(name), BTreeSet::from([Arc::from(value)]));
+            let host = HostAttributes {
+                host: HostName::new(name),
+                agent: AgentId::new(name),
+                attributes: std::iter::once(attribute("host", name))
+                    .chain(rack.map(|rack| attribute("rack", RACKS[rack])))
+                    .collect(),
+                mode: MaintenanceMode::None,
+            };
+            tables.save_host(&Arc::new(host));
+        }
+    }
+}
+
+/// What the indexes say, in words.
+fn indexes(tables: &Tables) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (key, job) in &tables.jobs {
+        lines.push(format!("{key} {:?} {:?} {:?}", job.active, job.ended, job.places));
+    }
+    for (status, ids) in tables.by_status.iter().filter(|(_, ids)| !ids.is_empty()) {
+        lines.push(format!("{status} {ids:?}"));
+    }
+    lines.extend(tables.by_host.iter().map(|(host, ids)| format!("{host} {ids:?}")));
+    lines.extend(tables.by_role.iter().map(|(role, totals)| format!("{role} {totals:?}")));
+    lines
+}
+
+proptest! {
+    /// Whatever was saved, changed and removed: the indexes are those of tables that are filled anew.
+    #[test]
+    fn the_indexes_say_what_the_tasks_say(steps in prop::collection::vec(step(), 1..80)) {
+        let configs = configs();
+        let mut tables = Tables::default();
+        for step in &steps {
+            play(&mut tables, &configs, step);
+            let mut anew = Tables::default();
+            tables.hosts().for_each(|host| anew.save_host(host));
+            for (task, config) in tables.tasks() {
+                anew.save(Arc::clone(task), config).unwrap();
+            }
+            prop_assert_eq!(indexes(&tables), indexes(&anew));
+        }
+    }
+}
