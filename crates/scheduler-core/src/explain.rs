@@ -261,40 +261,54 @@ impl Findings {
         }
     }
 
-    /// An offer was banned in an earlier attempt.
-    pub(crate) fn remember_banned(&mut self, vetoes: &[Veto]) {
+    /// Offers were banned in an earlier attempt; they are told with the others.
+    pub(crate) fn remember_ban(&mut self) {
         self.banned += 1;
-        self.remember(vetoes);
     }
 
-    /// An offer is looked at.
+    /// An offer is looked at, or a class of equal ones.
     pub(crate) fn look(&mut self) {
         self.evaluated += 1;
     }
 
     /// It is vetoed.
     pub(crate) fn add(&mut self, vetoes: &[Veto]) {
+        self.count_vetoes(vetoes);
+        self.remember(vetoes, 1);
+    }
+
+    /// It is vetoed, for the counters alone.
+    pub(crate) fn count_vetoes(&mut self, vetoes: &[Veto]) {
         for counter in vetoes.iter().map(Veto::counter).chain(VetoGroup::of(vetoes).counter()) {
             *self.counters.entry(counter).or_default() += 1;
         }
-        self.remember(vetoes);
     }
 
-    /// An offer is known to be vetoed, from an earlier attempt.
-    pub(crate) fn remember(&mut self, vetoes: &[Veto]) {
-        self.agents += 1;
+    /// So many agents are known to be vetoed.
+    pub(crate) fn remember(&mut self, vetoes: &[Veto], agents: usize) {
+        if agents == 0 {
+            return;
+        }
+        self.agents += agents;
         let score = vetoes.iter().map(Veto::score).sum();
-        if self.nearest.as_ref().is_none_or(|(best, _)| score < *best) {
+        // Of equal scores one is taken that does not depend on the order in which offers are looked at.
+        if self.nearest.as_ref().is_none_or(|(best, of)| (score, vetoes) < (*best, &**of)) {
             self.nearest = Some((score, Arc::from(vetoes)));
         }
         for veto in vetoes {
             let (kind, cause) = cause_of(veto);
-            let (known, agents) = self.causes.entry(kind).or_insert_with(|| (cause.clone(), 0));
-            *agents += 1;
+            let (known, of_cause) = self.causes.entry(kind).or_insert_with(|| (cause.clone(), 0));
+            *of_cause += agents;
             if let (Cause::Short { best, .. }, Cause::Short { best: other, .. }) = (known, &cause) {
                 *best = (*best).max(*other);
             }
         }
+    }
+
+    /// What will be told, without what it took to find out.
+    #[cfg(test)]
+    pub(crate) fn told(&self) -> String {
+        format!("{} agents, {:?}, nearest {:?}", self.agents, self.causes, self.nearest)
     }
 
     /// Tells the counters.

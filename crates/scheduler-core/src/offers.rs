@@ -3,7 +3,9 @@
 //! One offer per agent. An offer leaves this module exactly once: taken for a launch, declined, or dropped because it is
 //! void.
 
+pub(crate) mod classes;
 mod held;
+mod rank;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use crate::input::Offer;
 use crate::operation::{Capacity, HostAttributes, MaintenanceMode, Operation};
 use crate::schedule::filter::Space;
 pub(crate) use held::{HeldOffer, Offers};
+pub(crate) use rank::Rank;
 
 impl Core {
     pub(crate) fn on_offers(&mut self, offers: Vec<Offer>, step: &mut Step<'_>) {
@@ -57,7 +60,7 @@ impl Core {
                 step.cancel_timer(TimerKey::OfferHold(held.offer.id.clone()));
             }
         }
-        self.groups.clear_bans(|_| true);
+        self.groups.clear_bans();
     }
 
     /// Takes an offer out of what is held; its timer is not needed any more.
@@ -150,7 +153,6 @@ impl Core {
         for id in &of_host {
             self.offers.reorder(id, mode, &self.config.offer_order);
         }
-        self.groups.clear_bans(|offer| of_host.contains(offer));
     }
 }
 

@@ -10,6 +10,7 @@ mod groups;
 mod preempt;
 mod rate;
 mod reservations;
+mod search;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::backoff::backoff;
 use crate::effect::{Effect, TimerKey};
 use crate::explain::{Explanation, Findings, KeptFor};
 use crate::handle::{Core, Step};
+use crate::offers::classes::ClassId;
 use crate::operation::ConfigId;
 use crate::task::{ChangeResult, StatusChange};
 pub(crate) use affinity::Affinity;
@@ -35,8 +37,8 @@ pub(crate) use rate::RateLimiter;
 /// Most pairs of group and new offer looked at to wake groups early. Groups beyond it wait for their own time.
 const WAKE_CHECKS_MAX: usize = 1000;
 
-/// Vetoes of a group's offers that hold for as long as the offer does.
-pub(crate) type StaticBans = BTreeMap<OfferId, Arc<[Veto]>>;
+/// Vetoes of a group's offers that hold for as long as the offer does: equal offers are banned as one.
+pub(crate) type StaticBans = BTreeMap<ClassId, Arc<[Veto]>>;
 
 impl Core {
     /// A task is pending: it will be tried after `delay`, or with the group that waits already.
@@ -152,6 +154,8 @@ impl Core {
         let mut bans = self.groups.take_bans(group);
         let (affinity, preemption) = (&self.affinity, &self.preemption);
         let kept_for = |agent: &AgentId| kept_for(affinity, preemption, agent, group, step.now);
+        let kept_agents =
+            || affinity.kept_agents().chain(preemption.reserved_agents()).cloned().collect::<Vec<_>>();
         let places = self.kept_places(tasks, step.now);
         let keeping: Vec<TaskId> = places.keys().cloned().collect();
         let mut attempt = Attempt {
@@ -159,6 +163,7 @@ impl Core {
             counts,
             bans: &mut bans,
             kept_for: &kept_for,
+            kept_agents: &kept_agents,
             places,
             now: step.now,
         };

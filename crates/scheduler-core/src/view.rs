@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use aurora_api::amounts::Timestamp;
-use aurora_api::ids::{FrameworkId, HostName, JobKey, OfferId, TaskId};
+use aurora_api::ids::{FrameworkId, HostName, JobKey, TaskId};
 use aurora_api::task::{Task, TaskStatus};
 use imbl::OrdMap;
 
 use crate::away::{Away, MissingHost, RenewedHost};
 use crate::explain::Explanation;
 use crate::input::Offer;
+use crate::offers::classes::SlotId;
 use crate::operation::{ConfigId, HostAttributes};
 use crate::quota::{Consumption, Quota};
 pub use crate::state::JobTasks;
@@ -19,7 +20,7 @@ use crate::state::Tables;
 #[derive(Clone, Debug, Default)]
 pub struct View {
     pub(crate) tables: Tables,
-    pub(crate) offers: OrdMap<OfferId, Arc<Offer>>,
+    pub(crate) offers: OrdMap<SlotId, Arc<Offer>>,
     pub(crate) explanations: OrdMap<ConfigId, Arc<Explanation>>,
     pub(crate) away: Away,
     pub(crate) sizes: Sizes,
@@ -32,7 +33,7 @@ pub struct Sizes {
     pub offers: usize,
     /// `globally_banned_offers_size`: offers that were withdrawn before they came.
     pub globally_banned_offers: usize,
-    /// `statically_banned_offers_size`: pairs of an offer and a group that it cannot suit.
+    /// `statically_banned_offers_size`: pairs of a class of equal offers and a group that it cannot suit.
     pub statically_banned_offers: usize,
     /// `reservation_cache_size`: agents kept for tasks for which others made room.
     pub reservations: usize,

@@ -1,13 +1,14 @@
-//! The offers we hold, in the order they are tried.
+//! The offers we hold.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use aurora_api::amounts::Timestamp;
 use aurora_api::ids::{AgentId, OfferId};
 use imbl::OrdMap;
 
+use super::classes::{ClassId, Classes, Lookup, SlotId, TooManyValues};
+use super::rank::Rank;
 use crate::config::OfferOrder;
 use crate::input::Offer;
 use crate::operation::MaintenanceMode;
@@ -31,34 +32,24 @@ pub(crate) struct HeldOffer {
     pub(crate) chance: u64,
 }
 
-/// What offers are sorted by: mode, unavailability (none, then latest first), the configured order, the id (T10).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank(MaintenanceMode, Option<Reverse<Timestamp>>, Vec<u64>, OfferId);
-
-impl HeldOffer {
-    fn rank(&self, order: &[OfferOrder]) -> Rank {
-        let offer = &self.offer;
-        let least = |amount: i64| amount.max(0).unsigned_abs();
-        let keys = order.iter().map(|key| match key {
-            OfferOrder::Cpu => least(offer.resources.cpus.0),
-            OfferOrder::Memory => least(offer.resources.ram.0),
-            OfferOrder::Disk => least(offer.resources.disk.0),
-            OfferOrder::RevocableCpu => match least(offer.revocable.cpus.0) {
-                0 => u64::MAX,
-                cpus => cpus,
-            },
-            OfferOrder::Random => self.chance,
-        });
-        Rank(self.mode, offer.unavailable_from.map(Reverse), keys.collect(), offer.id.clone())
-    }
+#[derive(Debug)]
+struct Slot {
+    held: HeldOffer,
+    rank: Rank,
+    /// `None` if it must not be used.
+    class: Option<ClassId>,
 }
 
 /// All held offers.
+///
+/// Those that may be used are in a class each, and in `all`; those that are banned are in neither.
 #[derive(Debug, Default)]
 pub(crate) struct Offers {
-    held: BTreeMap<OfferId, (Rank, HeldOffer)>,
-    ordered: BTreeSet<Rank>,
-    by_agent: BTreeMap<AgentId, OfferId>,
+    slots: Vec<Option<Slot>>,
+    free: Vec<SlotId>,
+    by_id: Lookup<OfferId, SlotId>,
+    by_agent: Lookup<AgentId, SlotId>,
+    classes: Classes,
     /// Rescinded before they came: held if they come, but never used.
     banned: BTreeSet<OfferId>,
     banned_in_turn: VecDeque<OfferId>,
@@ -66,27 +57,65 @@ pub(crate) struct Offers {
     gone: BTreeSet<OfferId>,
     gone_in_turn: VecDeque<OfferId>,
     /// For views.
-    all: OrdMap<OfferId, Arc<Offer>>,
+    all: OrdMap<SlotId, Arc<Offer>>,
 }
 
 impl Offers {
     /// Adds an offer of an agent that has none.
     pub(super) fn add(&mut self, held: HeldOffer, order: &[OfferOrder]) {
-        let (id, rank) = (held.offer.id.clone(), held.rank(order));
-        self.ordered.insert(rank.clone());
-        self.by_agent.insert(held.offer.agent.clone(), id.clone());
-        if !self.banned.contains(&id) {
-            self.all.insert(id.clone(), Arc::clone(&held.offer));
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            SlotId(u32::try_from(self.slots.len() - 1).expect("there are fewer agents than 2^32"))
+        });
+        self.by_id.insert(held.offer.id.clone(), slot);
+        self.by_agent.insert(held.offer.agent.clone(), slot);
+        let is_banned = self.banned.contains(&held.offer.id);
+        let rank = Rank::of(&held, order);
+        self.slots[slot.0 as usize] = Some(Slot { held, rank, class: None });
+        if !is_banned {
+            self.put_to_use(slot);
         }
-        self.held.insert(id, (rank, held));
+    }
+
+    /// Puts an offer into its class.
+    fn put_to_use(&mut self, id: SlotId) {
+        let Some(slot) = self.slots[id.0 as usize].as_mut() else { return };
+        self.all.insert(id, Arc::clone(&slot.held.offer));
+        match self.classes.add(id, &slot.held, &slot.rank) {
+            Ok(class) => slot.class = Some(class),
+            Err(too_many) => self.classify_anew(too_many),
+        }
+    }
+
+    /// Gives every offer its class again. It happens once for each attribute of many values.
+    fn classify_anew(&mut self, mut too_many: TooManyValues) {
+        let usable: Vec<SlotId> = self.all.keys().copied().collect();
+        'again: loop {
+            self.classes.make_individual(too_many);
+            for id in &usable {
+                let Some(slot) = self.slots[id.0 as usize].as_mut() else { continue };
+                match self.classes.add(*id, &slot.held, &slot.rank) {
+                    Ok(class) => slot.class = Some(class),
+                    Err(another) => {
+                        too_many = another;
+                        continue 'again;
+                    }
+                }
+            }
+            return;
+        }
     }
 
     pub(super) fn remove(&mut self, id: &OfferId) -> Option<HeldOffer> {
         self.banned.remove(id);
-        let (rank, held) = self.held.remove(id)?;
-        self.ordered.remove(&rank);
-        self.by_agent.remove(&held.offer.agent);
-        self.all.remove(id);
+        let id = self.by_id.swap_remove(id)?;
+        let Slot { held, rank, class } = self.slots[id.0 as usize].take()?;
+        self.free.push(id);
+        self.by_agent.swap_remove(&held.offer.agent);
+        if let Some(class) = class {
+            self.classes.remove(id, &held, &rank, class);
+            self.all.remove(&id);
+        }
         Some(held)
     }
 
@@ -113,54 +142,102 @@ impl Offers {
         }
     }
 
+    /// An offer that is not held must not be used if it comes.
     pub(super) fn ban(&mut self, id: OfferId) {
-        self.all.remove(&id);
         if self.banned.insert(id.clone()) {
             self.banned_in_turn.push_back(id);
         }
         if self.banned_in_turn.len() > BANS_MAX
             && let Some(oldest) = self.banned_in_turn.pop_front()
+            && self.banned.remove(&oldest)
+            && let Some(slot) = self.by_id.get(&oldest)
         {
-            self.banned.remove(&oldest);
+            self.put_to_use(*slot);
         }
     }
 
     pub(super) fn flush(&mut self) -> Vec<HeldOffer> {
-        let held = std::mem::take(self).held;
-        held.into_values().map(|(_, held)| held).collect()
+        let slots = std::mem::take(self).slots;
+        slots.into_iter().flatten().map(|slot| slot.held).collect()
+    }
+
+    fn slot(&self, id: SlotId) -> Option<&Slot> {
+        self.slots.get(id.0 as usize)?.as_ref()
     }
 
     pub(crate) fn get(&self, id: &OfferId) -> Option<&HeldOffer> {
-        self.held.get(id).map(|(_, held)| held)
+        Some(&self.slot(*self.by_id.get(id)?)?.held)
     }
 
     /// The offer held for an agent, usable or not.
     pub(crate) fn of_agent(&self, agent: &AgentId) -> Option<&HeldOffer> {
-        self.get(self.by_agent.get(agent)?)
-    }
-
-    /// The offers that may be used, best first.
-    pub(crate) fn in_order(&self) -> impl Iterator<Item = &HeldOffer> {
-        self.ordered.iter().filter_map(|rank| self.usable(&rank.3))
+        Some(&self.slot(*self.by_agent.get(agent)?)?.held)
     }
 
     /// An offer that may be used.
     pub(crate) fn usable(&self, id: &OfferId) -> Option<&HeldOffer> {
-        self.get(id).filter(|_| !self.banned.contains(id))
+        let slot = self.slot(*self.by_id.get(id)?)?;
+        slot.class.map(|_| &slot.held)
     }
 
-    /// The offers that may be used, by id.
-    pub(crate) fn all(&self) -> &OrdMap<OfferId, Arc<Offer>> {
+    /// The offer of an agent that may be used, with its slot.
+    pub(crate) fn usable_of_agent(&self, agent: &AgentId) -> Option<SlotId> {
+        let id = *self.by_agent.get(agent)?;
+        self.slot(id)?.class.map(|_| id)
+    }
+
+    /// A usable offer by its slot: its class, its rank, and itself.
+    pub(crate) fn member(&self, id: SlotId) -> Option<(ClassId, &Rank, &HeldOffer)> {
+        let slot = self.slot(id)?;
+        slot.class.map(|class| (class, &slot.rank, &slot.held))
+    }
+
+    /// The classes of the offers that may be used.
+    pub(crate) fn classes(&self) -> &Classes {
+        &self.classes
+    }
+
+    /// The offers that may be used.
+    pub(crate) fn all(&self) -> &OrdMap<SlotId, Arc<Offer>> {
         &self.all
     }
 
     /// How many are held, usable or not: `outstanding_offers`.
     pub(crate) fn len(&self) -> usize {
-        self.held.len()
+        self.by_id.len()
     }
 
-    /// How many must not be used, whether they have come or not: `globally_banned_offers_size`.
+    /// How many of the held ones must not be used: `globally_banned_offers_size`.
     pub(crate) fn banned_len(&self) -> usize {
         self.banned.len()
+    }
+
+    /// Holds an offer for ever.
+    #[cfg(test)]
+    pub(crate) fn hold_for_test(&mut self, offer: Offer, mode: MaintenanceMode, order: &[OfferOrder]) {
+        let chance =
+            offer.id.as_str().bytes().fold(7, |sum: u64, byte| sum.wrapping_mul(31) ^ u64::from(byte));
+        self.add(HeldOffer { offer: Arc::new(offer), mode, until: None, chance: chance % 5 }, order);
+    }
+
+    /// Drops an offer, if it is held.
+    #[cfg(test)]
+    pub(crate) fn drop_for_test(&mut self, id: &OfferId) {
+        self.remove(id);
+    }
+
+    /// The class of a usable offer.
+    #[cfg(test)]
+    pub(crate) fn class_of(&self, id: &OfferId) -> Option<ClassId> {
+        self.slot(*self.by_id.get(id)?)?.class
+    }
+
+    /// The offers that may be used, best first.
+    #[cfg(test)]
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = &HeldOffer> {
+        let mut usable: Vec<&Slot> =
+            self.slots.iter().flatten().filter(|slot| slot.class.is_some()).collect();
+        usable.sort_by_key(|slot| &slot.rank);
+        usable.into_iter().map(|slot| &slot.held)
     }
 }

@@ -32,6 +32,11 @@ impl Affinity {
         self.agents.keys_of(agent, now)
     }
 
+    /// The agents that are kept.
+    pub(super) fn kept_agents(&self) -> impl Iterator<Item = &AgentId> {
+        self.agents.owners()
+    }
+
     /// Whether an agent is kept by any instance. Then nobody else may use it.
     pub(super) fn is_kept(&self, agent: &AgentId, now: Timestamp) -> bool {
         self.agents.has(agent, now)

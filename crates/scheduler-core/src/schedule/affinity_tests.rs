@@ -112,10 +112,11 @@ fn sched_78_the_kept_agent_is_asked_without_bans() {
         let id = pending(&bench, "r/prod/j", 0);
         bench.core.state.tables().config_id(&id).unwrap()
     };
-    let bans = BTreeMap::from([(OfferId::new("o-a"), Arc::from([crate::schedule::filter::Veto::Dedicated]))]);
-    bench.core.groups.give_bans(group, bans);
     keep(&mut bench, "r/prod/j", 0, "a");
     bench.offer(room("a"));
+    let class = bench.core.offers.class_of(&OfferId::new("o-a")).unwrap();
+    let bans = BTreeMap::from([(class, Arc::from([crate::schedule::filter::Veto::Dedicated]))]);
+    bench.core.groups.give_bans(group, bans);
     assert_eq!(places(&bench.tick(Millis(5000))), [("a".to_owned(), 1)]);
 }
 

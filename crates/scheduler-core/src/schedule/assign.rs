@@ -10,7 +10,8 @@ use aurora_api::ids::{AgentId, OfferId, TaskId};
 
 use super::StaticBans;
 use super::counts::AttributeCounts;
-use super::filter::{Request, Space, Veto, VetoGroup, vetoes};
+use super::filter::{Request, Space, Veto, vetoes};
+use super::search::Search;
 use crate::config::CoreConfig;
 use crate::explain::{Findings, KeptFor};
 use crate::offers::{HeldOffer, Offers};
@@ -31,10 +32,12 @@ pub(super) struct Attempt<'a> {
     pub(super) request: &'a Request<'a>,
     /// Grows with each placed task.
     pub(super) counts: AttributeCounts,
-    /// Offers that cannot suit this group; grows.
+    /// Classes of offers that cannot suit this group; grows.
     pub(super) bans: &'a mut StaticBans,
     /// Whom an agent is kept for, if not for this group.
     pub(super) kept_for: &'a dyn Fn(&AgentId) -> Option<KeptFor>,
+    /// The agents that are kept for anybody.
+    pub(super) kept_agents: &'a dyn Fn() -> Vec<AgentId>,
     /// Tasks that keep their agent: they go to that offer, or, without one, nowhere for now.
     pub(super) places: BTreeMap<TaskId, Option<OfferId>>,
     pub(super) now: Timestamp,
@@ -90,45 +93,42 @@ pub(super) fn first_fit(
     let mut placements = at_kept_places(offers, config, attempt, tasks, &mut findings, rng);
     let mut waiting: VecDeque<&TaskId> =
         tasks.iter().filter(|task| !attempt.places.contains_key(*task)).collect();
-    for held in offers.in_order() {
-        if waiting.is_empty() {
-            break;
-        }
-        let id = &held.offer.id;
-        if let Some(kept_for) = (attempt.kept_for)(&held.offer.agent) {
-            findings.pass_over(kept_for);
+    let mut search = Search::new(offers, attempt);
+    let mut placed = 0;
+    while let Some(mut task) = waiting.front() {
+        let Some(slot) = search.next(attempt, &mut findings, placed) else { break };
+        let Some((_, _, held)) = offers.member(slot) else { continue };
+        if (attempt.kept_for)(&held.offer.agent).is_some() || !held.offer_space().is_worth_trying() {
             continue;
         }
-        if !held.is_worth_trying() {
-            // Never tried, but told: a full cluster must say that it is full.
-            let space = held.offer_space();
-            findings.remember(&vetoes(held, &space, attempt.request, &attempt.counts, attempt.now));
-            continue;
-        }
-        if let Some(known) = attempt.bans.get(id) {
-            findings.remember_banned(known);
-            continue;
-        }
-        findings.look();
         let mut filling = Filling::of(held);
-        while let Some(task) = waiting.front() {
-            let Err(found) = filling.place(task, attempt, config, rng) else {
-                waiting.pop_front();
-                continue;
-            };
-            if filling.placed.is_empty() && VetoGroup::of(&found) == VetoGroup::Static {
-                attempt.bans.insert(id.clone(), Arc::from(found.as_slice()));
+        loop {
+            match filling.place(task, attempt, config, rng) {
+                Ok(()) => {
+                    placed += 1;
+                    waiting.pop_front();
+                    let Some(next) = waiting.front() else { break };
+                    task = next;
+                }
+                Err(found) => {
+                    if filling.placed.is_empty() {
+                        search.veto(slot, &found, &mut findings);
+                    } else {
+                        findings.add(&found);
+                    }
+                    break;
+                }
             }
-            findings.add(&found);
-            break;
         }
         if !filling.placed.is_empty() {
+            search.use_up(slot);
             placements.push(filling.placement());
         }
     }
     if !waiting.is_empty() {
-        // The pass saw every offer: what it did not see is gone for good.
-        attempt.bans.retain(|id, _| offers.usable(id).is_some());
+        search.explain(attempt, &mut findings, placed);
+        // What is gone is gone for good.
+        attempt.bans.retain(|class, _| offers.classes().get(*class).is_some());
     }
     (placements, findings)
 }
@@ -164,7 +164,7 @@ fn at_kept_places(
 
 impl Space {
     /// Takes away what a task uses.
-    fn take(&mut self, request: &Request<'_>, config: &CoreConfig) {
+    pub(super) fn take(&mut self, request: &Request<'_>, config: &CoreConfig) {
         let [regular, revocable] = pools(&request.footprint, request.is_revocable, config);
         self.regular = self.regular - regular;
         self.revocable = self.revocable - revocable;

@@ -52,6 +52,14 @@ impl AttributeCounts {
         }
     }
 
+    /// The values of a limited attribute that have as many tasks as they may have.
+    pub(super) fn reached(&self, name: &str, limit: i32) -> Vec<Arc<str>> {
+        let is_reached = |value: &&Arc<str>| i64::from(self.get(name, value)) >= i64::from(limit);
+        let added = self.added.get(name).into_iter().flat_map(BTreeMap::keys);
+        let all: BTreeSet<&Arc<str>> = self.before.values(name).chain(added).collect();
+        all.into_iter().filter(is_reached).cloned().collect()
+    }
+
     /// Tasks of the job on agents with this value.
     pub(super) fn get(&self, name: &str, value: &str) -> u32 {
         let added = self.added.get(name).and_then(|values| values.get(value)).copied().unwrap_or(0);

@@ -9,13 +9,14 @@ use aurora_api::task::{Constraint, ConstraintRule, TaskConfig};
 
 use super::counts::AttributeCounts;
 use crate::offers::HeldOffer;
+use crate::offers::classes::Common;
 use crate::operation::MaintenanceMode;
 
 /// The attribute that reserves agents.
 pub(crate) const DEDICATED: &str = "dedicated";
 
 /// One reason why an offer does not suit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Veto {
     /// The agent is reserved, and the task does not ask for such agents.
     Dedicated,
@@ -206,41 +207,91 @@ impl HeldOffer {
     pub(crate) fn offer_space(&self) -> Space {
         Space { regular: self.offer.resources, revocable: self.offer.revocable }
     }
+}
 
+impl Space {
     /// Offers without processors or memory cannot hold any task and are not even looked at.
     pub(super) fn is_worth_trying(&self) -> bool {
-        let Space { regular, revocable } = self.offer_space();
+        let Self { regular, revocable } = self;
         (regular.cpus.0 > 0 || revocable.cpus.0 > 0) && (regular.ram.0 > 0 || revocable.ram.0 > 0)
+    }
+}
+
+/// What the filter looks at, apart from resources: an offer, or what a class of offers has in common.
+pub(super) trait Agent {
+    fn mode(&self) -> MaintenanceMode;
+    fn unavailable_from(&self) -> Option<Timestamp>;
+    fn attribute(&self, name: &str) -> Attribute<'_>;
+}
+
+/// An attribute of an agent.
+pub(super) enum Attribute<'a> {
+    Missing,
+    Values(&'a BTreeSet<Arc<str>>),
+    /// It has some, but none that a rule names or that has reached a limit.
+    Other,
+}
+
+impl Agent for HeldOffer {
+    fn mode(&self) -> MaintenanceMode {
+        self.mode
+    }
+
+    fn unavailable_from(&self) -> Option<Timestamp> {
+        self.offer.unavailable_from
+    }
+
+    fn attribute(&self, name: &str) -> Attribute<'_> {
+        self.offer.attributes.get(name).map_or(Attribute::Missing, Attribute::Values)
+    }
+}
+
+/// The members of a class that have a value which a rule names, or which has reached a limit, must be looked at themselves.
+impl Agent for Common {
+    fn mode(&self) -> MaintenanceMode {
+        self.mode
+    }
+
+    fn unavailable_from(&self) -> Option<Timestamp> {
+        self.unavailable_from
+    }
+
+    fn attribute(&self, name: &str) -> Attribute<'_> {
+        match self.shared.get(name) {
+            Some(values) => Attribute::Values(values),
+            None if self.individual.contains(name) => Attribute::Other,
+            None => Attribute::Missing,
+        }
     }
 }
 
 /// Why this offer does not suit; nothing if it does. Each stage hides the later ones.
 pub(super) fn vetoes(
-    held: &HeldOffer,
+    agent: &impl Agent,
     space: &Space,
     request: &Request<'_>,
     counts: &AttributeCounts,
     now: Timestamp,
 ) -> Vec<Veto> {
-    let first = dedicated(held, request)
-        .or_else(|| maintenance(held, request, now))
-        .or_else(|| constraints(held, request, counts));
+    let first = dedicated(agent, request)
+        .or_else(|| maintenance(agent, request, now))
+        .or_else(|| constraints(agent, request, counts));
     match first {
         Some(veto) => vec![veto],
         None => shortages(space, request),
     }
 }
 
-fn dedicated(held: &HeldOffer, request: &Request<'_>) -> Option<Veto> {
-    let is_dedicated = held.offer.attributes.contains_key(DEDICATED);
+fn dedicated(agent: &impl Agent, request: &Request<'_>) -> Option<Veto> {
+    let is_dedicated = !matches!(agent.attribute(DEDICATED), Attribute::Missing);
     let asks_for_it = || request.config.constraints.iter().any(|constraint| &*constraint.name == DEDICATED);
     (is_dedicated && !asks_for_it()).then_some(Veto::Dedicated)
 }
 
-fn maintenance(held: &HeldOffer, request: &Request<'_>, now: Timestamp) -> Option<Veto> {
+fn maintenance(agent: &impl Agent, request: &Request<'_>, now: Timestamp) -> Option<Veto> {
     let is_unavailable_soon =
-        || held.offer.unavailable_from.is_some_and(|from| from.since(now) < request.unavailability_threshold);
-    match held.mode {
+        || agent.unavailable_from().is_some_and(|from| from.since(now) < request.unavailability_threshold);
+    match agent.mode() {
         MaintenanceMode::Draining => Some(Veto::Draining),
         MaintenanceMode::Drained => Some(Veto::Drained),
         MaintenanceMode::None | MaintenanceMode::Scheduled => is_unavailable_soon().then_some(Veto::Draining),
@@ -248,27 +299,32 @@ fn maintenance(held: &HeldOffer, request: &Request<'_>, now: Timestamp) -> Optio
 }
 
 /// Rules on values first, as they cost less and last longer.
-fn constraints(held: &HeldOffer, request: &Request<'_>, counts: &AttributeCounts) -> Option<Veto> {
+fn constraints(agent: &impl Agent, request: &Request<'_>, counts: &AttributeCounts) -> Option<Veto> {
     let is_limit = |constraint: &&Constraint| matches!(constraint.rule, ConstraintRule::Limit(_));
     let constraints = &request.config.constraints;
     let values_first =
         constraints.iter().filter(|rule| !is_limit(rule)).chain(constraints.iter().filter(is_limit));
-    values_first.into_iter().find_map(|constraint| broken(constraint, held, counts))
+    values_first.into_iter().find_map(|constraint| broken(constraint, agent, counts))
 }
 
-fn broken(constraint: &Constraint, held: &HeldOffer, counts: &AttributeCounts) -> Option<Veto> {
+fn broken(constraint: &Constraint, agent: &impl Agent, counts: &AttributeCounts) -> Option<Veto> {
     let name = &constraint.name;
-    let of_host: Option<&BTreeSet<Arc<str>>> = held.offer.attributes.get(name);
-    let mismatch = || Veto::Constraint { name: Arc::clone(name), is_missing: of_host.is_none() };
+    let attribute = agent.attribute(name);
+    let is_missing = matches!(attribute, Attribute::Missing);
+    let mismatch = || Veto::Constraint { name: Arc::clone(name), is_missing };
     match &constraint.rule {
         ConstraintRule::Value { negated, values } => {
-            let matches = of_host.is_some_and(|of_host| !of_host.is_disjoint(values));
+            let matches = matches!(attribute, Attribute::Values(of_agent) if !of_agent.is_disjoint(values));
             (matches == *negated).then(mismatch)
         }
         ConstraintRule::Limit(limit) => {
-            let Some(of_host) = of_host else { return Some(mismatch()) };
-            let is_reached =
-                of_host.iter().any(|value| i64::from(*limit) <= i64::from(counts.get(name, value)));
+            let is_reached = match attribute {
+                Attribute::Missing => return Some(mismatch()),
+                Attribute::Values(of_agent) => {
+                    of_agent.iter().any(|value| i64::from(*limit) <= i64::from(counts.get(name, value)))
+                }
+                Attribute::Other => *limit <= 0,
+            };
             is_reached.then(|| Veto::Limit { name: Arc::clone(name), limit: *limit })
         }
     }

@@ -43,7 +43,7 @@ pub(crate) struct Groups {
     by_config: BTreeMap<ConfigId, Group>,
     places: BTreeMap<TaskId, (ConfigId, u64)>,
     next_place: u64,
-    /// Pairs of offer and group that are banned, over all groups.
+    /// Pairs of a class of offers and a group that are banned, over all groups.
     ban_count: usize,
 }
 
@@ -101,16 +101,13 @@ impl Groups {
         }
     }
 
-    /// Lifts the bans of some offers.
-    pub(crate) fn clear_bans(&mut self, is_lifted: impl Fn(&aurora_api::ids::OfferId) -> bool) {
-        for group in self.by_config.values_mut() {
-            let before = group.bans.len();
-            group.bans.retain(|offer, _| !is_lifted(offer));
-            self.ban_count -= before - group.bans.len();
-        }
+    /// Lifts all bans.
+    pub(crate) fn clear_bans(&mut self) {
+        self.by_config.values_mut().for_each(|group| group.bans.clear());
+        self.ban_count = 0;
     }
 
-    /// Pairs of offer and group that are banned: `statically_banned_offers_size`.
+    /// Pairs of a class of offers and a group that are banned: `statically_banned_offers_size`.
     pub(crate) fn ban_count(&self) -> usize {
         self.ban_count
     }

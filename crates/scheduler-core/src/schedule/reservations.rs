@@ -82,6 +82,16 @@ impl<K: Ord + Clone, V: Ord + Clone> Reservations<K, V> {
         }
     }
 
+    /// All that is kept, or was until a moment ago.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &K> {
+        self.by_key.keys()
+    }
+
+    /// For whom anything is kept, or was until a moment ago.
+    pub(super) fn owners(&self) -> impl Iterator<Item = &V> {
+        self.by_owner.keys()
+    }
+
     /// How many are kept.
     pub(crate) fn len(&self) -> usize {
         self.by_key.len()

@@ -72,6 +72,11 @@ impl Places {
         self.counts.get(name).and_then(|values| values.get(value)).copied().unwrap_or(0)
     }
 
+    /// The values of an attribute that have tasks.
+    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &Arc<str>> {
+        self.counts.get(name).into_iter().flat_map(OrdMap::keys)
+    }
+
     /// A host that has a task, but no attributes stored.
     pub(crate) fn unknown(&self) -> Option<&HostName> {
         self.unknown.get_min().map(|(host, _)| host)

@@ -67,6 +67,11 @@ impl Preemption {
         self.agents.expire(now);
     }
 
+    /// The agents that are reserved.
+    pub(crate) fn reserved_agents(&self) -> impl Iterator<Item = &AgentId> {
+        self.agents.keys()
+    }
+
     /// Agents that are reserved: `reservation_cache_size`.
     pub(crate) fn reservation_count(&self) -> usize {
         self.agents.len()

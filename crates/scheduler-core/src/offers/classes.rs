@@ -1,0 +1,260 @@
+//! Offers that no task can tell apart, put together: what suits one of a class suits all.
+//!
+//! A class is all that the filter looks at: mode, unavailability, resources and attributes. Attributes of many values, such as
+//! `host`, would make a class of every agent; they are *individual*: a class knows that its members have them, and
+//! [`Classes::with_value`] knows which members have a value. So a question about all offers is answered once for each class,
+//! and for the members with the values that the question names.
+//!
+//! Invariants: every usable offer is in exactly one class, that of its key; a class has members; `heads` has the first
+//! member of each class; an individual attribute knows every offer with each of its values; an attribute that is shared has
+//! at most [`SHARED_VALUES_MAX`] values, and counts the offers of each.
+
+use std::collections::{BTreeMap, BTreeSet, btree_map};
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+
+use aurora_api::amounts::{Resources, Timestamp};
+use indexmap::IndexMap;
+
+use super::HeldOffer;
+use super::rank::Rank;
+use crate::operation::MaintenanceMode;
+use crate::state::TextHasher;
+
+/// A map that is never iterated: its order depends on removals.
+pub(super) type Lookup<K, V> = IndexMap<K, V, BuildHasherDefault<TextHasher>>;
+
+/// Most values of an attribute that tell classes apart. With one more, the attribute is individual for ever. Tests have few
+/// agents and want both kinds.
+const SHARED_VALUES_MAX: usize = if cfg!(test) { 3 } else { 32 };
+
+/// Where an offer is held, for as long as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SlotId(pub(super) u32);
+
+/// Names a class; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ClassId(u64);
+
+/// What the offers of a class have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Common {
+    pub(crate) mode: MaintenanceMode,
+    pub(crate) unavailable_from: Option<Timestamp>,
+    pub(crate) resources: Resources,
+    pub(crate) revocable: Resources,
+    /// Values of the attributes that are shared.
+    pub(crate) shared: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// The individual attributes that they have.
+    pub(crate) individual: BTreeSet<Arc<str>>,
+}
+
+/// A class of offers.
+#[derive(Debug)]
+pub(crate) struct Class {
+    pub(crate) common: Arc<Common>,
+    members: BTreeMap<Rank, SlotId>,
+}
+
+impl Class {
+    /// How many offers are in it; never none.
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Its members, in the order they are tried.
+    pub(crate) fn members(&self) -> btree_map::Iter<'_, Rank, SlotId> {
+        self.members.iter()
+    }
+}
+
+#[derive(Debug)]
+enum Attribute {
+    Shared(BTreeMap<Arc<str>, usize>),
+    Individual(Lookup<Arc<str>, BTreeSet<SlotId>>),
+}
+
+/// All classes.
+#[derive(Debug, Default)]
+pub(crate) struct Classes {
+    ids: Lookup<Arc<Common>, ClassId>,
+    by_id: BTreeMap<ClassId, Class>,
+    heads: BTreeMap<Rank, ClassId>,
+    attributes: BTreeMap<Arc<str>, Attribute>,
+    last: u64,
+}
+
+/// An offer has one value too many of this attribute: it must become individual.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TooManyValues(pub(super) Arc<str>);
+
+impl Classes {
+    pub(crate) fn get(&self, id: ClassId) -> Option<&Class> {
+        self.by_id.get(&id)
+    }
+
+    /// The first member of each class, in the order they are tried.
+    pub(crate) fn heads(&self) -> btree_map::Iter<'_, Rank, ClassId> {
+        self.heads.iter()
+    }
+
+    /// Whether an attribute is individual.
+    pub(crate) fn is_individual(&self, name: &str) -> bool {
+        matches!(self.attributes.get(name), Some(Attribute::Individual(_)))
+    }
+
+    /// The offers with a value of an individual attribute.
+    pub(crate) fn with_value(&self, name: &str, value: &str) -> impl Iterator<Item = SlotId> {
+        let slots = match self.attributes.get(name) {
+            Some(Attribute::Individual(values)) => values.get(value),
+            _ => None,
+        };
+        slots.into_iter().flatten().copied()
+    }
+
+    /// Adds an offer; says its class.
+    pub(super) fn add(
+        &mut self,
+        slot: SlotId,
+        held: &HeldOffer,
+        rank: &Rank,
+    ) -> Result<ClassId, TooManyValues> {
+        self.count_values(slot, held)?;
+        let common = self.common(held);
+        let (id, is_new) = match self.ids.get(&common) {
+            Some(id) => (*id, false),
+            None => {
+                self.last += 1;
+                (ClassId(self.last), true)
+            }
+        };
+        if is_new {
+            let common = Arc::new(common);
+            self.ids.insert(Arc::clone(&common), id);
+            self.by_id.insert(id, Class { common, members: BTreeMap::new() });
+        }
+        if let Some(class) = self.by_id.get_mut(&id) {
+            let head = class.members.first_key_value().map(|(head, _)| head.clone());
+            class.members.insert(rank.clone(), slot);
+            if head.as_ref().is_none_or(|head| rank < head) {
+                if let Some(head) = head {
+                    self.heads.remove(&head);
+                }
+                self.heads.insert(rank.clone(), id);
+            }
+        }
+        Ok(id)
+    }
+
+    /// Takes an offer out of its class.
+    pub(super) fn remove(&mut self, slot: SlotId, held: &HeldOffer, rank: &Rank, id: ClassId) {
+        self.forget_values(slot, held);
+        let Some(class) = self.by_id.get_mut(&id) else { return };
+        class.members.remove(rank);
+        if self.heads.remove(rank).is_some()
+            && let Some((head, _)) = class.members.first_key_value()
+        {
+            self.heads.insert(head.clone(), id);
+        }
+        if class.members.is_empty()
+            && let Some(class) = self.by_id.remove(&id)
+        {
+            self.ids.swap_remove(&class.common);
+        }
+    }
+
+    /// Makes an attribute individual; all offers have to be added anew.
+    pub(super) fn make_individual(&mut self, TooManyValues(name): TooManyValues) {
+        let mut individual: Vec<Arc<str>> = vec![name];
+        for (name, attribute) in &self.attributes {
+            if matches!(attribute, Attribute::Individual(_)) {
+                individual.push(Arc::clone(name));
+            }
+        }
+        let attributes = individual.into_iter().map(|name| (name, Attribute::Individual(Lookup::default())));
+        *self = Self { attributes: attributes.collect(), last: self.last, ..Self::default() };
+    }
+
+    fn count_values(&mut self, slot: SlotId, held: &HeldOffer) -> Result<(), TooManyValues> {
+        for (name, values) in &held.offer.attributes {
+            let attribute = match self.attributes.get_mut(name) {
+                Some(attribute) => attribute,
+                None => self
+                    .attributes
+                    .entry(Arc::clone(name))
+                    .or_insert_with(|| Attribute::Shared(BTreeMap::new())),
+            };
+            match attribute {
+                Attribute::Shared(counts) => {
+                    for value in values {
+                        *counts.entry(Arc::clone(value)).or_default() += 1;
+                    }
+                    if counts.len() > SHARED_VALUES_MAX {
+                        return Err(TooManyValues(Arc::clone(name)));
+                    }
+                }
+                Attribute::Individual(slots) => {
+                    for value in values {
+                        match slots.get_mut(value) {
+                            Some(slots) => {
+                                slots.insert(slot);
+                            }
+                            None => {
+                                slots.insert(Arc::clone(value), BTreeSet::from([slot]));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_values(&mut self, slot: SlotId, held: &HeldOffer) {
+        for (name, values) in &held.offer.attributes {
+            match self.attributes.get_mut(name) {
+                Some(Attribute::Shared(counts)) => {
+                    for value in values {
+                        if let Some(count) = counts.get_mut(value) {
+                            *count -= 1;
+                            if *count == 0 {
+                                counts.remove(value);
+                            }
+                        }
+                    }
+                }
+                Some(Attribute::Individual(slots)) => {
+                    for value in values {
+                        if let Some(of_value) = slots.get_mut(value) {
+                            of_value.remove(&slot);
+                            if of_value.is_empty() {
+                                slots.swap_remove(value);
+                            }
+                        }
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn common(&self, held: &HeldOffer) -> Common {
+        let offer = &held.offer;
+        let mut common = Common {
+            mode: held.mode,
+            unavailable_from: offer.unavailable_from,
+            resources: offer.resources,
+            revocable: offer.revocable,
+            shared: BTreeMap::new(),
+            individual: BTreeSet::new(),
+        };
+        for (name, values) in &offer.attributes {
+            if self.is_individual(name) {
+                common.individual.insert(Arc::clone(name));
+            } else {
+                common.shared.insert(Arc::clone(name), values.clone());
+            }
+        }
+        common
+    }
+}

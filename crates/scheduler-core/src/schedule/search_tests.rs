@@ -1,0 +1,260 @@
+//! The search finds and tells what a look at every offer in turn finds.
+
+use std::collections::VecDeque;
+
+use aurora_api::amounts::{MilliCpus, Millis, Resources, Timestamp};
+use aurora_api::ids::{AgentId, HostName, OfferId, TaskId};
+use aurora_api::task::{Assignment, Task, TaskConfig, TaskStatus};
+use proptest::prelude::*;
+
+use super::*;
+use crate::CoreConfig;
+use crate::bench::*;
+use crate::config::OfferOrder;
+use crate::explain::KeptFor;
+use crate::input::Offer;
+use crate::operation::{ConfigId, HostAttributes, MaintenanceMode, Operation};
+use crate::rng::CoreRng;
+use crate::schedule::assign::first_fit;
+use crate::schedule::counts::AttributeCounts;
+use crate::schedule::filter::Request;
+use crate::state::State;
+
+const NOW: Timestamp = Timestamp(1_000_000);
+
+/// An agent: cores, rack, zone, whether it is dedicated, its mode, when it goes away, whether it is kept, whether it offers.
+#[derive(Clone, Debug)]
+struct Machine {
+    cpus: i64,
+    rack: Option<usize>,
+    zones: Vec<usize>,
+    is_dedicated: bool,
+    mode: MaintenanceMode,
+    leaves_in: Option<i64>,
+    is_kept: bool,
+    siblings: usize,
+}
+
+fn machine() -> impl Strategy<Value = Machine> {
+    let mode = prop_oneof![
+        8 => Just(MaintenanceMode::None),
+        1 => Just(MaintenanceMode::Scheduled),
+        1 => Just(MaintenanceMode::Drained),
+    ];
+    let leaves_in = prop_oneof![8 => Just(None), 1 => Just(Some(1000)), 1 => Just(Some(1_000_000))];
+    (
+        0..6_i64,
+        prop::option::weighted(0.9, 0..6_usize),
+        prop::collection::vec(0..3_usize, 0..3),
+        prop::bool::weighted(0.1),
+        mode,
+        leaves_in,
+        prop::bool::weighted(0.1),
+        prop_oneof![3 => Just(0), 1 => 1..3_usize],
+    )
+        .prop_map(|(cpus, rack, zones, is_dedicated, mode, leaves_in, is_kept, siblings)| Machine {
+            cpus,
+            rack,
+            zones,
+            is_dedicated,
+            mode,
+            leaves_in,
+            is_kept,
+            siblings,
+        })
+}
+
+fn rule() -> impl Strategy<Value = Constraint> {
+    let names = ["host", "rack", "zone", "dedicated"];
+    let values = prop::collection::vec(0..6_usize, 1..4);
+    prop_oneof![
+        (0..3_usize, 0..4_i32).prop_map(move |(name, max)| limit(names[name], max)),
+        (0..4_usize, any::<bool>(), values).prop_map(move |(name, is_negated, values)| {
+            let values: Vec<String> = values.iter().map(|value| format!("{}{value}", names[name])).collect();
+            value(names[name], is_negated, &values.iter().map(String::as_str).collect::<Vec<_>>())
+        }),
+    ]
+}
+
+fn name(number: usize) -> String {
+    format!("host{number}")
+}
+
+fn offer_of(number: usize, machine: &Machine) -> Offer {
+    let text = |name: &str, value: usize| format!("{name}{value}");
+    let mut attributes = vec![("host", vec![name(number)])];
+    if let Some(rack) = machine.rack {
+        attributes.push(("rack", vec![text("rack", rack)]));
+    }
+    if !machine.zones.is_empty() {
+        attributes.push(("zone", machine.zones.iter().map(|zone| text("zone", *zone)).collect()));
+    }
+    if machine.is_dedicated {
+        attributes.push(("dedicated", vec![text("dedicated", number % 2)]));
+    }
+    let attributes = attributes.into_iter().map(|(name, values)| {
+        (Arc::from(name), values.iter().map(|value| Arc::from(value.as_str())).collect())
+    });
+    let resources = Resources { cpus: MilliCpus(machine.cpus * 1000), ..resources(0.0, 4096, 4096) };
+    Offer {
+        attributes: attributes.collect(),
+        unavailable_from: machine.leaves_in.map(|time| NOW + Millis(time)),
+        ..offer(&name(number), resources, &[])
+    }
+}
+
+/// Siblings that run already, on the agents that have some.
+fn state_with(machines: &[Machine], config: &Arc<TaskConfig>) -> State {
+    let mut state = State::default();
+    let id = ConfigId(1);
+    state.apply(&Operation::SaveConfig { id, config: Arc::clone(config) }).unwrap();
+    let mut instance = 0;
+    for (number, machine) in machines.iter().enumerate() {
+        let offer = offer_of(number, machine);
+        let host = HostAttributes {
+            host: offer.host.clone(),
+            agent: offer.agent.clone(),
+            attributes: offer.attributes.clone(),
+            mode: machine.mode,
+        };
+        state.apply(&Operation::SaveHost(Arc::new(host))).unwrap();
+        for _ in 0..machine.siblings {
+            instance += 1;
+            let assignment = Assignment {
+                agent: offer.agent.clone(),
+                host: HostName::new(name(number)),
+                ports: std::collections::BTreeMap::new(),
+            };
+            let task = Task {
+                id: TaskId::new(format!("sibling-{instance}")),
+                instance,
+                config: Arc::clone(config),
+                status: TaskStatus::Running,
+                assignment: Some(assignment),
+                failure_count: 0,
+                times_partitioned: 0,
+                events: Vec::new(),
+                ancestor: None,
+            };
+            state.apply(&Operation::SaveTask { task: Arc::new(task), config: id }).unwrap();
+        }
+    }
+    state
+}
+
+/// Where tasks went, and what is told of the others.
+type Outcome = (Vec<(OfferId, usize)>, Option<String>);
+
+/// A look at every offer in turn, as the search is meant to be understood.
+fn scan(offers: &Offers, attempt: &mut Attempt<'_>, config: &CoreConfig, tasks: &[TaskId]) -> Outcome {
+    let mut findings = Findings::default();
+    let mut waiting: VecDeque<&TaskId> = tasks.iter().collect();
+    let mut placements = Vec::new();
+    let mut others = Vec::new();
+    for held in offers.in_order() {
+        if let Some(kept_for) = (attempt.kept_for)(&held.offer.agent) {
+            findings.pass_over(kept_for);
+            continue;
+        }
+        let mut space = held.offer_space();
+        let mut placed = 0;
+        while space.is_worth_trying() || placed > 0 {
+            let found = vetoes(held, &space, attempt.request, &attempt.counts, NOW);
+            if waiting.is_empty() || !found.is_empty() {
+                if placed > 0 && !found.is_empty() {
+                    findings.add(&found);
+                }
+                break;
+            }
+            waiting.pop_front();
+            placed += 1;
+            attempt.counts.add(&held.offer.attributes);
+            space.take(attempt.request, config);
+        }
+        if placed > 0 {
+            placements.push((held.offer.id.clone(), placed));
+        } else {
+            others.push(held);
+        }
+    }
+    for held in others {
+        findings.remember(&vetoes(held, &held.offer_space(), attempt.request, &attempt.counts, NOW), 1);
+    }
+    (placements, (!waiting.is_empty()).then(|| findings.told()))
+}
+
+fn held_offers(machines: &[Machine], order: &[OfferOrder], gone: &[usize], again: &[usize]) -> Offers {
+    let mut offers = Offers::default();
+    let add = |offers: &mut Offers, number: usize| {
+        let Some(machine) = machines.get(number) else { return };
+        offers.hold_for_test(offer_of(number, machine), machine.mode, order);
+    };
+    (0..machines.len()).for_each(|number| add(&mut offers, number));
+    let id = |number: usize| offer(&name(number), Resources::default(), &[]).id;
+    gone.iter().chain(again).for_each(|number| offers.drop_for_test(&id(*number)));
+    let mut again: Vec<usize> = again.to_vec();
+    again.sort_unstable();
+    again.dedup();
+    again.iter().for_each(|number| add(&mut offers, *number));
+    offers
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_search_finds_what_a_scan_finds(
+        machines in prop::collection::vec(machine(), 0..14),
+        rules in prop::collection::btree_set(rule(), 0..4),
+        cpus in 0..7_i64,
+        is_revocable in prop::bool::weighted(0.1),
+        tasks in 1..6_usize,
+        is_random in any::<bool>(),
+        gone in prop::collection::vec(0..14_usize, 0..3),
+        again in prop::collection::vec(0..14_usize, 0..3),
+    ) {
+        let order: &[OfferOrder] = if is_random { &[OfferOrder::Random] } else { &[OfferOrder::Cpu] };
+        let offers = held_offers(&machines, order, &gone, &again);
+        let settings = quiet_config();
+        let config = Arc::new(TaskConfig {
+            constraints: rules,
+            resources: Resources { cpus: MilliCpus(cpus * 1000), ..resources(0.0, 1024, 1024) },
+            ..service("r/prod/j")
+        });
+        let state = state_with(&machines, &config);
+        let request = Request {
+            config: &config,
+            footprint: config.resources,
+            is_revocable,
+            unavailability_threshold: settings.unavailability_threshold,
+        };
+        let kept: BTreeSet<AgentId> = machines.iter().enumerate()
+            .filter(|(_, machine)| machine.is_kept).map(|(number, _)| AgentId::new(name(number))).collect();
+        let kept_for = |agent: &AgentId| kept.contains(agent).then_some(KeptFor::Preemption);
+        let kept_agents = || kept.iter().cloned().collect::<Vec<_>>();
+        let tasks: Vec<TaskId> = (0..tasks).map(|number| TaskId::new(format!("task-{number}"))).collect();
+        let counts = AttributeCounts::of_job(state.tables(), &config).unwrap();
+        let mut bans = BTreeMap::new();
+        // The second time, what is banned is not judged again.
+        for _ in 0..2 {
+            let mut none = BTreeMap::new();
+            let attempt = |bans| Attempt {
+                request: &request,
+                counts: counts.clone(),
+                bans,
+                kept_for: &kept_for,
+                kept_agents: &kept_agents,
+                places: BTreeMap::new(),
+                now: NOW,
+            };
+            let expected = scan(&offers, &mut attempt(&mut none), &settings, &tasks);
+            let (placements, findings) =
+                first_fit(&offers, &settings, &mut attempt(&mut bans), &tasks, &mut CoreRng::new(1));
+            let placements: Vec<(OfferId, usize)> =
+                placements.iter().map(|placement| (placement.offer.clone(), placement.tasks.len())).collect();
+            let placed: usize = placements.iter().map(|(_, tasks)| tasks).sum();
+            let told = (placed < tasks.len()).then(|| findings.told());
+            prop_assert_eq!((placements, told), expected);
+        }
+    }
+}
