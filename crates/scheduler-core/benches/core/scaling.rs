@@ -1,9 +1,10 @@
 //! What one attempt costs in a small cluster and in a large one.
 
 use aurora_api::amounts::Millis;
+use aurora_api::ids::OfferId;
 use aurora_api::task::TaskConfig;
 use scheduler_core::Change;
-use scheduler_core::input::{Input, MesosEvent};
+use scheduler_core::input::{Input, MesosEvent, Offer};
 
 use crate::cluster::{Cluster, limit, offer, task, value};
 use crate::report::{Meter, Report};
@@ -61,7 +62,8 @@ fn undo(cluster: &mut Cluster, was_placed: bool) {
         if let Some(place) = task.assignment.as_ref().filter(|_| was_placed) {
             cluster.input(crate::cluster::update(&task, aurora_api::task::TaskStatus::Killed));
             let number = place.host.as_str().trim_start_matches("host-").parse().unwrap();
-            cluster.input(Input::Mesos(MesosEvent::Offers(vec![offer(number)])));
+            let id = OfferId::new(format!("offer-of-{}", task.id));
+            cluster.input(Input::Mesos(MesosEvent::Offers(vec![Offer { id, ..offer(number) }])));
             cluster.request(Change::PruneTasks(vec![task.id.clone()]));
         }
     }

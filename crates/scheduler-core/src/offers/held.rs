@@ -121,7 +121,7 @@ impl Offers {
 
     /// Whether the offer is held, or was.
     pub(super) fn is_seen(&self, id: &OfferId) -> bool {
-        self.held.contains_key(id) || self.gone.contains(id)
+        self.by_id.contains_key(id) || self.gone.contains(id)
     }
 
     /// Remembers that an offer is used or declined.

@@ -116,6 +116,7 @@ fn state_with(machines: &[Machine], config: &Arc<TaskConfig>) -> State {
             agent: offer.agent.clone(),
             attributes: offer.attributes.clone(),
             mode: machine.mode,
+            capacity: None,
         };
         state.apply(&Operation::SaveHost(Arc::new(host))).unwrap();
         for _ in 0..machine.siblings {
@@ -200,7 +201,7 @@ fn held_offers(machines: &[Machine], order: &[OfferOrder], gone: &[usize], again
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
     fn the_search_finds_what_a_scan_finds(

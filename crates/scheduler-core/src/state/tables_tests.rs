@@ -78,6 +78,7 @@ fn play(tables: &mut Tables, configs: &[Arc<TaskConfig>], step: &Step) {
                     .chain(rack.map(|rack| attribute("rack", RACKS[rack])))
                     .collect(),
                 mode: MaintenanceMode::None,
+                capacity: None,
             };
             tables.save_host(&Arc::new(host));
         }
