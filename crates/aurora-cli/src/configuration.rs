@@ -1,14 +1,15 @@
 //! Config files: loading them, choosing a job, and filling in its tier (`spec/cli.md` §5.1).
 
-mod report;
+pub(crate) mod report;
 
 use std::io::ErrorKind;
 use std::path::Path;
 
 use aurora_api::thrift::rpc::GetTierConfigs;
 use aurora_api::thrift::{JobConfiguration, Response, Result as Payload, TierConfig};
-use aurora_client::Client;
+use aurora_client::{Client, Registry};
 use aurora_config::{Diagnostics, JobSelector, LoadOptions, LoadedFile, TranslatedJob};
+use tracing::info;
 
 use crate::arguments::{ClusterJobKey, ConfigOptions};
 use crate::exit_code::ExitCode;
@@ -23,15 +24,10 @@ pub struct Configuration {
 impl Configuration {
     /// Loads a file; the error is text for a person.
     pub fn load(path: &Path, options: &ConfigOptions) -> Result<Self, String> {
-        let bindings = options.bind.iter();
-        let load_options = LoadOptions {
-            bindings: bindings.map(|binding| (binding.name.clone(), binding.value.clone())).collect(),
-            read_json: options.read_json,
-            read_roots: options.read.clone(),
-            user: None,
-        };
         let file =
-            aurora_config::load(path, &load_options).map_err(|problems| match std::fs::metadata(path) {
+            aurora_config::load(path, &load_options(options)).map_err(|problems| match std::fs::metadata(
+                path,
+            ) {
                 // Compat: scripts know the words of upstream's language.
                 Err(error) if error.kind() == ErrorKind::NotFound => {
                     format!("[Errno 2] No such file or directory: '{}'", path.display())
@@ -56,7 +52,30 @@ impl Configuration {
         let selector = JobSelector::new(cluster, role, environment, name);
         let job = self.file.translate(&selector).map_err(|problems| report::problems(&problems))?;
         warn(&job.warnings);
+        if let Some(image) = job.images.first() {
+            let text = "warning: images are looked up in the registry when the job is sent to the scheduler, such as";
+            output::print_error(&format!("{text} {image}"));
+        }
         Ok(job)
+    }
+
+    /// Asks the registry what it calls the images of a job, and binds that; the error is text for a person.
+    pub async fn look_up_images(&mut self, client: &Client, key: &ClusterJobKey) -> Result<(), String> {
+        let ClusterJobKey { cluster, role, environment, name } = key;
+        let selector = JobSelector::new(cluster, role, environment, name);
+        let images = self.file.images(&selector).map_err(|problems| report::problems(&problems))?;
+        if images.is_empty() {
+            return Ok(());
+        }
+        let registry = Registry::new(client.registry()).map_err(|error| error.to_string())?;
+        for image in &images {
+            let resolved =
+                registry.resolve(&image.name, &image.tag).await.map_err(|error| error.to_string())?;
+            info!("Resolved {image} => {resolved}");
+            let bound = self.file.bind_image(&selector, image, &resolved);
+            bound.map_err(|problems| report::problems(&problems))?;
+        }
+        Ok(())
     }
 
     /// All its jobs, checked and translated; the error is text for a person.
@@ -68,6 +87,17 @@ impl Configuration {
             Ok(job)
         });
         jobs.collect()
+    }
+}
+
+/// What the options mean for loading.
+pub(crate) fn load_options(options: &ConfigOptions) -> LoadOptions {
+    let bindings = options.bind.iter();
+    LoadOptions {
+        bindings: bindings.map(|binding| (binding.name.clone(), binding.value.clone())).collect(),
+        read_json: options.read_json,
+        read_roots: options.read.clone(),
+        user: None,
     }
 }
 
@@ -92,7 +122,8 @@ pub async fn load_job(
     key: &ClusterJobKey,
     options: &ConfigOptions,
 ) -> Result<JobConfiguration, Failure> {
-    let configuration = Configuration::load(path, options).map_err(invalid)?;
+    let mut configuration = Configuration::load(path, options).map_err(invalid)?;
+    configuration.look_up_images(client, key).await.map_err(invalid)?;
     let mut job = configuration.translated(key).map_err(invalid)?.configuration;
     backfill_tier(client, &mut job).await?;
     Ok(job)

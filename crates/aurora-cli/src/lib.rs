@@ -14,6 +14,7 @@ mod configuration;
 mod context;
 mod exit_code;
 mod failure;
+mod hooks;
 mod local_state;
 mod output;
 mod pending;

@@ -12,6 +12,7 @@ use tracing::{debug, warn};
 
 use crate::clusters::Cluster;
 use crate::error::{ClientError, chain};
+use crate::registry::DEFAULT_REGISTRY;
 use crate::retry::{RetryPolicy, is_idempotent};
 
 const ENCODING: Encoding = Encoding::Json;
@@ -28,6 +29,7 @@ pub struct Client {
     http: reqwest::Client,
     cluster: String,
     base: Url,
+    registry: String,
     retry: RetryPolicy,
     start_command: Option<&'static str>,
     sequence: AtomicI32,
@@ -46,6 +48,22 @@ enum Failure {
     Unknown(String),
 }
 
+/// What makes requests to an address.
+pub(crate) fn http_client(base: &Url) -> Result<reqwest::Client, reqwest::Error> {
+    let is_local = base.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
+    let builder = || {
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("Aurora V2;", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT);
+        if is_local { builder.no_proxy() } else { builder }
+    };
+    match builder().build() {
+        // A machine may have no CA certificates, which only https needs.
+        Err(_) if base.scheme() == "http" => builder().tls_backend_preconfigured(trusting_nobody()).build(),
+        built => built,
+    }
+}
+
 impl Client {
     /// A client of the scheduler of a cluster.
     ///
@@ -53,25 +71,12 @@ impl Client {
     /// If the cluster's entry does not say where its scheduler is.
     pub fn new(cluster: &Cluster) -> Result<Self, ClientError> {
         let base = cluster.address()?;
-        let is_local =
-            base.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
-        let builder = || {
-            let builder = reqwest::Client::builder()
-                .user_agent(concat!("Aurora V2;", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(CONNECT_TIMEOUT);
-            if is_local { builder.no_proxy() } else { builder }
-        };
-        let http = match builder().build() {
-            // A machine may have no CA certificates, which only https needs.
-            Err(_) if base.scheme() == "http" => {
-                builder().tls_backend_preconfigured(trusting_nobody()).build()
-            }
-            built => built,
-        };
+        let http = http_client(&base);
         Ok(Self {
             http: http.map_err(ClientError::Setup)?,
             cluster: cluster.name.clone(),
             base,
+            registry: cluster.text("docker_registry").unwrap_or(DEFAULT_REGISTRY).to_owned(),
             retry: RetryPolicy::default(),
             start_command: None,
             sequence: AtomicI32::new(1),
@@ -97,6 +102,12 @@ impl Client {
     #[must_use]
     pub fn address(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
+    }
+
+    /// The address of the registry that the cluster's images come from.
+    #[must_use]
+    pub fn registry(&self) -> &str {
+        &self.registry
     }
 
     /// Makes a call, trying again where that is safe. A refusal by the scheduler is an answer.

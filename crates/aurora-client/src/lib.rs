@@ -10,9 +10,11 @@
 mod client;
 mod clusters;
 mod error;
+mod registry;
 mod retry;
 
 pub use client::Client;
 pub use clusters::{Cluster, Clusters, ClustersError};
 pub use error::ClientError;
+pub use registry::{DEFAULT_REGISTRY, Registry, RegistryError};
 pub use retry::{RetryPolicy, is_idempotent};

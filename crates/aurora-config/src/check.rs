@@ -3,6 +3,7 @@
 
 mod cron;
 mod job;
+mod lint;
 mod plan;
 mod ports;
 mod references;
@@ -14,6 +15,7 @@ use aurora_model::{Budget, Escapes, Raw, Value};
 
 use crate::diagnostic::{Diagnostic, Severity, SourceMap};
 use crate::explain;
+use crate::load::ImageName;
 
 /// What checking may spend on one job.
 const STEPS: u64 = 8_000_000;
@@ -22,8 +24,6 @@ const BYTES: u64 = 64 << 20;
 /// What checks need to explain themselves.
 pub(crate) struct Context<'a> {
     pub sources: &'a SourceMap,
-    /// Names that `.bind()` calls of the file have bound.
-    pub bound_names: &'a [String],
     /// The job's name, for field paths.
     pub name: &'a str,
 }
@@ -40,6 +40,8 @@ pub(crate) struct Checked {
     pub job: Value,
     /// Names of the ports it needs.
     pub ports: BTreeSet<String>,
+    /// Images that a registry has yet to be asked about.
+    pub images: BTreeSet<ImageName>,
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -58,13 +60,11 @@ pub(crate) fn check(value: &Value, context: &Context<'_>) -> Result<Checked, Vec
         }
     }
     job::require(&bound, context, &mut problems);
-    let interpolated = match bound.interpolate_within(Escapes::Keep, &budget) {
+    // What is broken in itself stays as it is, and does not hide what is wrong with the rest.
+    let interpolated = match bound.interpolate_leniently(Escapes::Keep, &budget) {
         Ok(interpolated) => interpolated,
         Err(error) => {
-            if problems.is_empty() {
-                problems.extend(broken(&error).into_iter().map(|problem| problem.field(context.root())));
-            }
-            references::check_leaves(&bound, context, &budget, &mut problems);
+            problems.extend(broken(&error).into_iter().map(|problem| problem.field(context.root())));
             return Err(problems);
         }
     };
@@ -72,16 +72,23 @@ pub(crate) fn check(value: &Value, context: &Context<'_>) -> Result<Checked, Vec
     references::check(&bound, &interpolated, &refs, context, &budget, &mut problems);
     let mut found = Vec::new();
     let ports = job::check(&interpolated.value, &interpolated.unbound, &refs, context, &mut found);
-    let mut warnings = Vec::new();
+    let mut warnings = lint::texts(&bound, context);
+    warnings.extend(lint::tier(&interpolated.value, context));
+    let broken: BTreeSet<String> = problems.iter().filter_map(|problem| problem.field.clone()).collect();
+    let is_broken = |problem: &Diagnostic| problem.field.as_ref().is_some_and(|field| broken.contains(field));
     for problem in found {
         match problem.severity {
+            // What a field holds means nothing as long as it does not resolve.
+            _ if is_broken(&problem) => {}
             Severity::Error => add(&mut problems, problem),
             Severity::Warning => warnings.push(problem),
         }
     }
     if problems.is_empty() {
-        Ok(Checked { job: interpolated.value, ports, warnings })
+        let images = interpolated.unbound.iter().filter_map(|left| ImageName::of(&left.reference)).collect();
+        Ok(Checked { job: interpolated.value, ports, images, warnings })
     } else {
+        problems.sort_by_key(|problem| problem.span.map(|span| (span.file, span.start)));
         problems.extend(warnings);
         Err(problems)
     }

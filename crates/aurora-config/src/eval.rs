@@ -20,13 +20,16 @@ mod methods;
 mod modules;
 mod objects;
 mod ops;
+mod recover;
 mod regex;
 mod schema_names;
 mod stmt;
 mod text;
 mod value;
 
+pub(crate) use call::Args;
 pub(crate) use interp::{Interp, Surroundings};
+pub(crate) use recover::Mistakes;
 pub(crate) use value::Value;
 
 /// What is shown of an error that no `except` caught.

@@ -1,8 +1,10 @@
 //! What the model found wrong, in the words of a person who has the file open.
 
-use aurora_model::{AddressFinding, Cause, Error, InvalidAddress, Problem, TriedAlternative};
+use aurora_model::{
+    AddressFinding, Cause, Error, InvalidAddress, Origin, Problem, StructType, TriedAlternative, Type,
+};
 
-use crate::diagnostic::{Diagnostic, SourceMap, Span};
+use crate::diagnostic::{Diagnostic, Related, SourceMap, Span};
 use crate::origin::{narrow, unpack};
 
 /// An error of the model as diagnostics: one for each field it names.
@@ -39,21 +41,36 @@ pub(crate) fn error(error: &Error, sources: &SourceMap) -> Vec<Diagnostic> {
         )
         .help_maybe(suggestion.as_ref().map(|suggestion| format!("did you mean '{suggestion}'?")))),
         Error::Coercion { value, to, .. } => one(coercion(value, to)),
+        Error::NotAList { value, .. } | Error::NotAMap { value, .. } | Error::NotAMapping { value, .. }
+            if matches!(brief(value).as_str(), "None") =>
+        {
+            let wanted = match error {
+                Error::NotAList { .. } => "a list".to_owned(),
+                Error::NotAMapping { ty, .. } => with_article(shown_struct(ty.name())),
+                _ => "a dict".to_owned(),
+            };
+            one(none(&wanted))
+        }
         Error::NotAList { to, value, .. } => {
-            one(Diagnostic::error("type", format!("a list is needed here, got {value}"))
-                .label(format!("must be a {to}"))
-                .help("put it into brackets: [...]"))
+            let what = to
+                .strip_suffix("List")
+                .map_or_else(|| to.to_string(), |of| format!("list, each of its elements a {of}"));
+            let help = match &**to {
+                "MetadataList" => "write [Metadata(key='k', value='v')]",
+                "ParameterList" => "write [Parameter(name='n', value='v')]",
+                _ => "put it into brackets: [...]",
+            };
+            one(Diagnostic::error("type", format!("a list is needed here, got {}", brief(value)))
+                .label(format!("must be a {what}"))
+                .help(help))
         }
         Error::NotAMap { to, value, .. } => {
-            one(Diagnostic::error("type", format!("a dict is needed here, got {value}"))
-                .label(format!("must be a {to}"))
+            let what = if &**to == "StringStringMap" { "must be a dict of texts" } else { "must be a dict" };
+            one(Diagnostic::error("type", format!("a dict is needed here, got {}", brief(value)))
+                .label(what)
                 .help("write {'key': 'value'}"))
         }
-        Error::NotAMapping { ty, value, .. } => one(Diagnostic::error(
-            "type",
-            format!("a {} is needed here, got {value}", shown_struct(ty.name())),
-        )
-        .help(format!("write {}(field=value, ...)", shown_struct(ty.name())))),
+        Error::NotAMapping { ty, value, .. } => one(not_a_mapping(ty, value)),
         Error::Arity { ty, positional, named } => one(Diagnostic::error(
             "type",
             format!("{ty} takes one value, got {positional} and {named} named ones"),
@@ -65,7 +82,7 @@ pub(crate) fn error(error: &Error, sources: &SourceMap) -> Vec<Diagnostic> {
                 invalid_reference(invalid, written).at_maybe(span.map(|span| narrow(span, written, sources))),
             ]
         }
-        Error::Uninterpolatable { cycle, .. } if !cycle.is_empty() => {
+        Error::Uninterpolatable { cycle, written, .. } if !cycle.is_empty() => {
             let path: Vec<String> = cycle.iter().map(ToString::to_string).collect();
             let mut help = "give one of them a value that does not lead back".to_owned();
             if cycle.len() <= 2 {
@@ -74,11 +91,17 @@ pub(crate) fn error(error: &Error, sources: &SourceMap) -> Vec<Diagnostic> {
                     path[0]
                 );
             }
-            one(Diagnostic::error(
-                "reference-cycle",
-                format!("references go in a circle: {}", path.join(" -> ")),
-            )
-            .help(help))
+            let message = format!("references go in a circle: {}", path.join(" -> "));
+            let mut problem = Diagnostic::error("reference-cycle", message).help(help);
+            let values = path.iter().zip(written).take(path.len().saturating_sub(1));
+            problem.related = values
+                .filter_map(|(name, place)| {
+                    let span = unpack((*place)?);
+                    (error.origin() != *place)
+                        .then(|| Related { note: format!("'{name}' has its value"), span })
+                })
+                .collect();
+            one(problem)
         }
         Error::Uninterpolatable { .. } => {
             one(Diagnostic::error("reference-cycle", "references lead to references more than 100 times")
@@ -107,19 +130,19 @@ pub(crate) fn shown_struct(name: &str) -> &str {
 fn widen_to_keyword(span: Span, name: &str, sources: &SourceMap) -> Span {
     let Some(file) = sources.file(span.file) else { return span };
     let before = file.text.get(..span.start as usize).unwrap_or_default().trim_end();
-    let Some(before) = before.strip_suffix('=') else { return span };
-    let Some(rest) = before.trim_end().strip_suffix(name) else { return span };
+    let Some(before) = before.strip_suffix(['=', ':']) else { return span };
+    let before = before.trim_end();
+    let before = before.strip_suffix(['"', '\'']).unwrap_or(before);
+    let Some(rest) = before.strip_suffix(name) else { return span };
     let start = u32::try_from(rest.len()).unwrap_or(span.start);
     Span { file: span.file, start, end: start + u32::try_from(name.len()).unwrap_or(0) }
 }
 
 fn coercion(value: &str, to: &str) -> Diagnostic {
     if value == "None" {
-        return Diagnostic::error("none", format!("the value is None, but must be a {to}"))
-            .help("leave the field out, or give a default: os.environ.get('NAME', 'default')");
+        return none(&with_article(to));
     }
-    let article = if to.starts_with(['A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
-    let problem = Diagnostic::error("type", format!("'{value}' is not {article} {to}"));
+    let problem = Diagnostic::error("type", format!("{} is not {}", quoted(value), with_article(to)));
     if to == "Integer"
         && let Some(form) = size(value)
     {
@@ -128,8 +151,86 @@ fn coercion(value: &str, to: &str) -> Diagnostic {
     match to {
         "Boolean" => problem.help("write True or False"),
         "Integer" if value.parse::<f64>().is_ok() => problem.help("write it as a number, without quotes"),
+        "Integer" => problem.help("write a whole number, such as 3"),
+        "Float" => problem.help("write a number, such as 0.5"),
+        "String" => problem.help("write a text in quotes; str(...) makes one of a number"),
         _ => problem,
     }
+}
+
+fn none(wanted: &str) -> Diagnostic {
+    Diagnostic::error("none", format!("the value is None, but must be {wanted}"))
+        .help("leave the field out, or give a default: os.environ.get('NAME', 'default')")
+}
+
+fn not_a_mapping(ty: &StructType, value: &str) -> Diagnostic {
+    let name = shown_struct(ty.name());
+    let got = brief(value);
+    if got == with_article(name) {
+        return Diagnostic::error("type", format!("{name}(...) is made of named fields, got {got}"))
+            .help(format!("call the object to derive a copy of it: base(field=value), not {name}(base)"));
+    }
+    let required = ty.fields().filter(|(_, signature)| signature.is_required());
+    let fields: Vec<String> = required.map(|(field, _)| format!("{field}=...")).collect();
+    let holder = ty.fields().find(|(_, signature)| {
+        matches!(signature.ty(), Type::Struct(inner) if value.starts_with(&format!("{}(", inner.name())))
+    });
+    let help = match (holder, value.strip_prefix("the type ")) {
+        (Some((field, _)), _) => {
+            format!("write {name}({field}={}(...))", value.split('(').next().unwrap_or_default())
+        }
+        (None, Some(other)) if other == name => format!("call it: {name}(...)"),
+        _ if value.starts_with('[') => "write one of them, without the brackets".to_owned(),
+        _ if fields.is_empty() => {
+            let known: Vec<&str> = ty.fields().map(|(field, _)| &**field).take(4).collect();
+            format!("write {name}(field=value, ...); its fields are {} ...", known.join(", "))
+        }
+        _ => format!("write {name}({})", fields.join(", ")),
+    };
+    Diagnostic::error("type", format!("{} is needed here, got {got}", with_article(name))).help(help)
+}
+
+fn with_article(name: &str) -> String {
+    let vowel = name.starts_with(['A', 'E', 'I', 'O', 'U']) && !name.starts_with("Un");
+    format!("{} {name}", if vowel { "an" } else { "a" })
+}
+
+/// A value in a message: objects by their type, long ones cut off.
+fn brief(value: &str) -> String {
+    let value = value.strip_prefix('(').and_then(|inner| inner.strip_suffix(",)")).unwrap_or(value);
+    let name = value.split('(').next().unwrap_or_default();
+    let is_object = value.len() > name.len()
+        && name.starts_with(|letter: char| letter.is_ascii_uppercase())
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+    if is_object && (value.contains('\n') || value.ends_with(')')) {
+        return with_article(shown_struct(name));
+    }
+    if value.contains('\n') || value.chars().count() > 60 {
+        return match value.chars().next() {
+            Some('[') => "a list".to_owned(),
+            Some('(') => "a tuple".to_owned(),
+            Some('{') => "a dict".to_owned(),
+            _ => format!(
+                "{}...",
+                value.lines().next().unwrap_or_default().chars().take(60).collect::<String>()
+            ),
+        };
+    }
+    value.to_owned()
+}
+
+/// A text in quotes, cut off if it is long.
+fn quoted(value: &str) -> String {
+    if value.chars().count() > 60 || value.contains('\n') { brief(value) } else { format!("'{value}'") }
+}
+
+/// Where a text is used that was written elsewhere.
+pub(crate) fn used(written: Option<Origin>, used_at: Option<Origin>) -> Option<Related> {
+    let (written, used_at) = (written.map(unpack), unpack(used_at?));
+    let is_inside = written.is_none_or(|span| {
+        span.file == used_at.file && span.start >= used_at.start && span.end <= used_at.end
+    });
+    (!is_inside).then(|| Related { note: "used".to_owned(), span: used_at })
 }
 
 /// `'64MB'` as it should be written.
@@ -195,9 +296,13 @@ pub(crate) fn problem(problem: &Problem, root: &str, sources: &SourceMap) -> Vec
             vec![no_alternative(&problem.path.to_string(), value, tried, sources).at_maybe(span)]
         }
     };
+    let used = used(problem.origin, problem.used_at);
     found
         .into_iter()
-        .map(|problem| Diagnostic { span: problem.span.or(span), ..problem }.field(field.clone()))
+        .map(|mut problem| {
+            problem.related.extend(used.clone());
+            Diagnostic { span: problem.span.or(span), ..problem }.field(field.clone())
+        })
         .collect()
 }
 
@@ -207,6 +312,9 @@ fn missing_help(of: &str, name: &str) -> String {
         ("Job", "cluster") => "write cluster='local', or the name of your cluster".to_owned(),
         ("Job", "role") => "write role='www', the account the job runs as".to_owned(),
         ("Resources", _) => "write Resources(cpu=0.1, ram=16*MB, disk=16*MB)".to_owned(),
+        ("Volume", "mode") => "write mode='RO' or mode='RW'".to_owned(),
+        ("Process", "cmdline") => "write cmdline='./run', a command for bash".to_owned(),
+        ("Job", "task") => "write task=Task(...), or task=SimpleTask('name', 'command')".to_owned(),
         _ => format!("add {name}=... to {of}(...)"),
     }
 }

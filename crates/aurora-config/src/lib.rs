@@ -23,7 +23,8 @@ mod translate;
 pub use aurora_model::schema::{json_schema, reference as schema_reference};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use load::{
-    Correction, JobSelector, ListedJob, ListedTask, LoadOptions, LoadedFile, LoadedTasks, SelectorError,
-    corrections, load, load_tasks, load_text,
+    Correction, HookCall, HookEvent, HookOutcome, ImageName, JobSelector, ListedJob, ListedTask, LoadOptions,
+    LoadedFile, LoadedTasks, SelectorError, check_syntax, corrections, load, load_tasks, load_text,
+    run_hooks,
 };
 pub use translate::TranslatedJob;

@@ -1,5 +1,8 @@
 //! Loading: a file and its includes, or JSON, to jobs; then one of them, checked and translated.
 
+mod hooks;
+mod images;
+mod json;
 mod key;
 mod lint;
 mod run;
@@ -8,15 +11,16 @@ mod tasks;
 use std::path::{Path, PathBuf};
 
 use aurora_api::thrift::JobUpdateSettings;
-use aurora_model::schema;
-use aurora_model::{Environment, Raw, Ref, UnknownKeys};
+use aurora_model::{Environment, Raw, Ref};
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity, SourceMap, Span, nearest};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, SourceMap, nearest};
 use crate::eval::Surroundings;
 use crate::origin::unpack;
 use crate::translate::TranslatedJob;
 use crate::{check, explain, translate};
 
+pub use hooks::{HookCall, HookEvent, HookOutcome, run_hooks};
+pub use images::ImageName;
 pub(crate) use key::is_identifier;
 pub use key::{JobSelector, SelectorError};
 pub use lint::{Correction, corrections};
@@ -60,8 +64,13 @@ pub struct LoadedFile {
     sources: SourceMap,
     warnings: Vec<Diagnostic>,
     printed: String,
-    bound_names: Vec<String>,
     user: String,
+    /// What the command line binds, and what the file does, for suggestions.
+    bindings: Vec<std::sync::Arc<Environment>>,
+    bound_names: Vec<String>,
+    jobs_elsewhere: Option<String>,
+    /// How many hooks it declares.
+    hooks: usize,
 }
 
 /// A job with everything bound that the command line binds.
@@ -92,8 +101,11 @@ fn read_text(path: &Path) -> Result<String, Diagnostics> {
 pub fn load_text(path: &Path, text: String, options: &LoadOptions) -> Result<LoadedFile, Diagnostics> {
     let surroundings = run::surroundings(path, options);
     let user = surroundings.user.clone();
-    let evaluated =
-        if options.read_json { read_json(path, text)? } else { run::on_big_stack(path, text, surroundings)? };
+    let evaluated = if options.read_json {
+        json::evaluated(path, &text)?
+    } else {
+        run::on_big_stack(path, text, surroundings)?
+    };
     load_evaluated(evaluated, user, options)
 }
 
@@ -103,25 +115,21 @@ fn load_evaluated(
     user: String,
     options: &LoadOptions,
 ) -> Result<LoadedFile, Diagnostics> {
-    let run::Evaluated { jobs, sources, mut warnings, printed, bound_names, exports: _ } = evaluated;
+    let run::Evaluated {
+        jobs,
+        sources,
+        warnings,
+        printed,
+        bound_names,
+        mistakes,
+        jobs_elsewhere,
+        hooks,
+        exports: _,
+    } = evaluated;
     let environments = match bindings(&options.bindings) {
         Ok(environments) => environments,
         Err(problems) => return Err(Diagnostics::new(problems, sources)),
     };
-    for (name, _) in &options.bindings {
-        if !is_mentioned(name, &sources) {
-            warnings.push(
-                Diagnostic::warning(
-                    "unused-binding",
-                    format!("--bind {name} is not used: no file refers to {{{{{name}}}}}"),
-                )
-                .help_maybe(
-                    nearest(name, bound_names.iter().map(String::as_str))
-                        .map(|close| format!("did you mean '{close}'?")),
-                ),
-            );
-        }
-    }
     let mut bound = Vec::new();
     for value in jobs {
         let mut value = value;
@@ -133,7 +141,26 @@ fn load_evaluated(
         let (key, problems) = key_of(&value, &sources);
         bound.push(Job { value, key, problems });
     }
-    Ok(LoadedFile { jobs: bound, sources, warnings, printed, bound_names, user })
+    let file = LoadedFile {
+        jobs: bound,
+        sources,
+        warnings,
+        printed,
+        user,
+        bindings: environments,
+        bound_names,
+        jobs_elsewhere,
+        hooks,
+    };
+    if mistakes.problems.is_empty() { Ok(file) } else { Err(file.with_mistakes(mistakes)) }
+}
+
+/// Parses text as if it stood in the file `path`, and evaluates nothing.
+///
+/// # Errors
+/// The syntax errors, all of them.
+pub fn check_syntax(path: &Path, text: &str) -> Result<(), Diagnostics> {
+    run::check_syntax(path, text)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostics {
@@ -185,15 +212,6 @@ fn bindings(pairs: &[(String, String)]) -> Result<Vec<std::sync::Arc<Environment
     if problems.is_empty() { Ok(environments) } else { Err(problems) }
 }
 
-/// Whether some file refers to the name.
-fn is_mentioned(name: &str, sources: &SourceMap) -> bool {
-    let reference = format!("{{{{{name}");
-    let dotted = format!("{{{{.{name}");
-    (0..)
-        .map_while(|index| sources.file(index))
-        .any(|file| file.text.contains(&reference) || file.text.contains(&dotted))
-}
-
 fn key_of(job: &aurora_model::Value, sources: &SourceMap) -> (ListedJob, Vec<Diagnostic>) {
     let mut problems = Vec::new();
     let mut part =
@@ -217,57 +235,6 @@ fn key_of(job: &aurora_model::Value, sources: &SourceMap) -> (ListedJob, Vec<Dia
         problem.field = Some(format!("Job[{}]", key.name));
     }
     (key, problems)
-}
-
-/// `{"jobs": [...]}` or one job. Unknown fields are errors.
-fn read_json(path: &Path, text: String) -> Result<run::Evaluated, Diagnostics> {
-    let mut sources = SourceMap::default();
-    let file = sources.add(path.display().to_string(), path, text.clone());
-    let start = Span { file, start: 0, end: 0 };
-    let json: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
-        let at = sources.file(file).map_or(0, |source| source.offset(error.line(), error.column()));
-        let problem = Diagnostic::error("json", format!("not valid JSON: {error}")).at(Span {
-            file,
-            start: at,
-            end: at,
-        });
-        Diagnostics::new(vec![problem], sources.clone())
-    })?;
-    let listed = match &json {
-        serde_json::Value::Object(map) => match map.get("jobs") {
-            Some(serde_json::Value::Array(jobs)) if map.len() == 1 => jobs.clone(),
-            _ => vec![json.clone()],
-        },
-        _ => {
-            let problem = Diagnostic::error("json", "a job is a JSON object").at(start);
-            return Err(Diagnostics::new(
-                vec![problem.help("write {\"jobs\": [...]} or one job object")],
-                sources,
-            ));
-        }
-    };
-    let (mut jobs, mut problems) = (Vec::new(), Vec::new());
-    for job in &listed {
-        match schema::job().from_json(job, UnknownKeys::Reject) {
-            Ok(value) => jobs.push(value),
-            Err(error) => {
-                problems
-                    .extend(explain::error(&error, &sources).into_iter().map(|problem| problem.at(start)));
-            }
-        }
-    }
-    if problems.is_empty() {
-        Ok(run::Evaluated {
-            jobs,
-            sources,
-            warnings: Vec::new(),
-            printed: String::new(),
-            bound_names: Vec::new(),
-            exports: Vec::new(),
-        })
-    } else {
-        Err(Diagnostics::new(problems, sources))
-    }
 }
 
 impl LoadedFile {
@@ -320,16 +287,14 @@ impl LoadedFile {
     /// No job or several match, or everything that is wrong with the one that does.
     pub fn update_settings(&self, selector: &JobSelector) -> Result<JobUpdateSettings, Diagnostics> {
         let job = self.select(selector)?;
-        let context =
-            check::Context { sources: &self.sources, bound_names: &self.bound_names, name: &job.key.name };
+        let context = check::Context { sources: &self.sources, name: &job.key.name };
         check::check(&job.value, &context)
             .and_then(|checked| translate::update_settings(&checked.job))
             .map_err(|problems| Diagnostics::new(problems, self.sources.clone()))
     }
 
     fn translate_job(&self, job: &Job) -> Result<TranslatedJob, Diagnostics> {
-        let context =
-            check::Context { sources: &self.sources, bound_names: &self.bound_names, name: &job.key.name };
+        let context = check::Context { sources: &self.sources, name: &job.key.name };
         let checked = check::check(&job.value, &context);
         let mut warnings = self.warnings.clone();
         // Another job that is broken must not stop this one (spec/config.md §6 row 14).
@@ -341,6 +306,7 @@ impl LoadedFile {
                     .map(|problem| Diagnostic { severity: Severity::Warning, ..problem.clone() }),
             );
         }
+        warnings.extend(self.binding_warnings(std::slice::from_ref(job)));
         match checked {
             Ok(checked) => {
                 warnings.extend(checked.warnings.iter().cloned());

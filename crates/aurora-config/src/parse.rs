@@ -36,6 +36,10 @@ pub fn parse(text: &str, file: u32) -> Result<Vec<Stmt>, Vec<Diagnostic>> {
         }
     }
     if !problems.is_empty() {
+        let is_python_2 = problems.iter().any(|problem| problem.code == "python-2");
+        if let Some(problem) = leftovers::unclosed(text, file).filter(|_| !is_python_2) {
+            return Err(vec![problem]);
+        }
         problems.truncate(20);
         return Err(problems);
     }

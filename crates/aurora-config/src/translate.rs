@@ -7,6 +7,7 @@ use aurora_api::thrift::{CronCollisionPolicy, Identity, JobConfiguration, JobKey
 
 use crate::check::{Checked, view};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::load::ImageName;
 
 pub(crate) use update::update_settings;
 
@@ -19,6 +20,8 @@ pub struct TranslatedJob {
     pub configuration: JobConfiguration,
     /// Whether it has a cron schedule, and so is scheduled instead of created.
     pub is_cron: bool,
+    /// Images named by tag, which must be looked up and bound before the job is sent.
+    pub images: Vec<ImageName>,
     /// The whole job as canonical JSON, references resolved as far as the client can.
     pub json: String,
     /// What is allowed but probably not meant.
@@ -56,6 +59,7 @@ pub(crate) fn translate(
         cluster: view::text(job, "cluster").unwrap_or_default(),
         configuration,
         is_cron: cron_schedule.is_some(),
+        images: checked.images.iter().cloned().collect(),
         json: aurora_model::canonical_json(&json),
         warnings,
     })

@@ -52,6 +52,27 @@ fn a_misspelt_field_in_a_function() {
 }
 
 #[test]
+fn syntax_errors_point_at_the_mistake() {
+    let first = |text: &str| evaluate(text).err().unwrap().lines().join("\n");
+    assert!(
+        first("p = Process(name='p',\n  cmdline='x # ('\n\njobs = []\n")
+            .starts_with("test.aurora:1:12: error: syntax error: this '(' is never closed")
+    );
+    assert!(first("p = Process(name='p' cmdline='x')\n").contains("is a comma missing just before"));
+    assert!(first("<<<<<<< HEAD\nx = 1\n").contains("left over from a merge"));
+    assert!(first("x = \u{2018}a\u{2019}\n").contains("typographic quotes"));
+    assert!(first("def f():\n  x = 1\n\ty = 2\n").contains("do not mix them with tabs"));
+    assert!(first("if True\n  x = 1\n").contains("ends with a colon"));
+}
+
+#[test]
+fn environment_variables_are_not_listed() {
+    let found = evaluate("import os\nx = os.environ['SURELY_NOT_SET']\n").err().unwrap().lines().join("\n");
+    assert!(found.contains("write os.environ.get('SURELY_NOT_SET', 'default')"), "{found}");
+    assert!(!found.contains("PATH"), "{found}");
+}
+
+#[test]
 fn colours_are_for_terminals() {
     let problems = evaluate("x = zzz\n").err().unwrap();
     assert!(problems.render(true).contains("\u{1b}["));

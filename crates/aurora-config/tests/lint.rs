@@ -24,6 +24,25 @@ jobs.append(make(name='last', instances=0))
 }
 
 #[test]
+fn files_without_jobs_and_jobs_of_one_key() {
+    let lint = |text: &str| evaluate(text).unwrap().lint().lines().join("\n");
+    assert!(lint("x = 1\n").contains("warning: No job defined in this config!"));
+    let misspelt = job("", "").replace("jobs =", "Jobs =");
+    assert!(lint(&misspelt).contains("there are jobs in 'Jobs': write jobs = Jobs"), "{}", lint(&misspelt));
+    let twice = job("", "") + "jobs += jobs\n";
+    assert!(lint(&twice).contains("error: two jobs have the key local/www/devel/j"), "{}", lint(&twice));
+}
+
+#[test]
+fn tiers_are_compared_with_production() {
+    let lint = |arguments: &str| evaluate(&job("", arguments)).unwrap().lint().lines().join("\n");
+    assert!(lint("tier='preemptible', production=True").contains("production=True has no effect"));
+    assert!(lint("tier='preffered'").contains("did you mean 'preferred'?"));
+    assert_eq!(lint("tier='preferred', production=True"), "");
+    assert_eq!(lint("tier='gold'"), "");
+}
+
+#[test]
 fn what_makes_an_update_impossible_is_an_error() {
     let lint =
         evaluate(&job("", "update_config=UpdateConfig(batch_size=0, pulse_interval_secs=5)")).unwrap().lint();

@@ -84,7 +84,10 @@ fn files_without_jobs_and_with_other_things() {
     );
     let wrong = evaluate("x = 1\njobs = [Process(name='p', cmdline='x'), Job]\n").err().unwrap();
     assert_eq!(wrong.items.len(), 2);
-    assert!(wrong.lines()[0].starts_with("test.aurora:2:1: error: jobs[0] is no job but Process"), "{wrong}");
+    assert!(
+        wrong.lines()[0].starts_with("test.aurora:2:1: error: jobs[0] is no job but a Process"),
+        "{wrong}"
+    );
 }
 
 #[test]
@@ -202,4 +205,130 @@ export({'name': 'second', 'processes': [p]})
     assert!(wrong.lines()[0].contains("export() takes a Task"), "{wrong}");
     // In a job's file there is no such function.
     assert!(load_text("t.aurora".as_ref(), exported.to_owned(), &options()).is_err());
+}
+
+#[test]
+fn json_problems_have_their_places() {
+    let json = "{\"jobs\": [\n  {\"cluster\": \"c\", \"rol\": \"r\", \"environment\": \"devel\", \"name\": \"n\",\n   \"task\": {\"name\": \"t\",\n     \"processes\": [{\"name\": \"p\",\n       \"cmdlin\": \"x\"}],\n     \"resources\": {\"cpu\": 1, \"ram\": 1048576, \"disk\": 1048576}},\n   \"announce\": true}]}";
+    let options = LoadOptions { read_json: true, ..options() };
+    let lines = |text: &str| match load_text("t.json".as_ref(), text.to_owned(), &options) {
+        Ok(file) => file.lint().lines().join("\n"),
+        Err(problems) => problems.lines().join("\n"),
+    };
+    let found = lines(json);
+    for wanted in [
+        "t.json:2:21: error: Job has no field 'rol' (did you mean 'role'?)",
+        "t.json:5:9: error: Process has no field 'cmdlin'",
+        "t.json:7:16: error: an Announcer is needed here, got True",
+    ] {
+        assert!(found.contains(wanted), "no {wanted:?} in {found}");
+    }
+    let resolved = json.replace("rol\"", "role\"").replace("cmdlin\"", "cmdline\"").replace("true", "null");
+    let resolved = resolved.replace("\"x\"", "\"{{ a }} \\u00e9\\n{{b}}\"");
+    let found = lines(&resolved);
+    assert!(found.contains("t.json:5:20: error: invalid template reference \"{{ a }}\""), "{found}");
+    assert!(found.contains("t.json:5:34: error: unresolved {{b}}"), "{found}");
+    assert!(found.contains("t.json:7:16: error: the value is None"), "{found}");
+    let deep = "[".repeat(100_000);
+    assert!(lines(&deep).contains("not valid JSON: recursion limit exceeded"), "{}", lines(&deep));
+}
+
+#[test]
+fn what_is_written_for_a_job_can_be_read_back() {
+    let text = job(
+        "",
+        "container=Docker(image='debian:12', parameters=[Parameter(name='a', value='b')]), announce=Announcer(), update_config=UpdateConfig(update_strategy=VariableBatchUpdateStrategy(batch_sizes=[1, 2])), sla_policy=CountSlaPolicy(count=1, duration_secs=5)",
+    );
+    let written = translate(&text).unwrap();
+    let options = LoadOptions { read_json: true, ..options() };
+    let read = load_text("t.json".as_ref(), written.json.clone(), &options).unwrap();
+    let again = read.translate_at(0).unwrap();
+    assert_eq!(again.json, written.json);
+    assert_eq!(again.configuration, written.configuration);
+}
+
+#[test]
+fn images_are_named_and_bound() {
+    let text = job(
+        "",
+        "container=Docker(image='{{docker.image[library/{{distribution}}][12]}}')).bind(distribution='debian'",
+    );
+    let mut file = evaluate(&text).unwrap();
+    assert!(file.lint().items.is_empty(), "{}", file.lint());
+    let selector: JobSelector = "local/www/devel/j".parse().unwrap();
+    let images = file.images(&selector).unwrap();
+    assert_eq!(images.iter().map(ToString::to_string).collect::<Vec<_>>(), ["library/debian:12"]);
+    assert_eq!(file.translate(&selector).unwrap().images, images);
+    file.bind_image(&selector, &images[0], "library/debian@sha256:1").unwrap();
+    let translated = file.translate(&selector).unwrap();
+    assert!(translated.images.is_empty());
+    assert!(translated.json.contains("\"image\": \"library/debian@sha256:1\""), "{}", translated.json);
+    let half = evaluate(&job("", "contact='{{docker.image[debian]}}'")).unwrap().lint().lines().join("\n");
+    assert!(half.contains("named with two indexes"), "{half}");
+}
+
+#[test]
+fn hooks_see_the_job_and_may_refuse() {
+    use aurora_config::{HookCall, HookEvent, run_hooks};
+    let text = "
+class Limits(object):
+  def pre_create_job(self, api, config):
+    print('creating %s with %d instances' % (config.job_key(), config.instances()))
+    return config.instances() < 5
+  def post_create_job(self, api, result, config):
+    print('created: %s' % result)
+  def err_create_job(self, api, error, config):
+    print('failed: %s' % error)
+class Generic(object):
+  def generic_hook(self, hook_config, event, method, result, args, kw):
+    print('%s %s %s %s' % (event, method, hook_config.job_key, len(args)))
+    return True
+class Broken(object):
+  def pre_restart(self, api, job_key, instances, settings):
+    return api.check_status(job_key)
+hooks = [Limits(), Generic(), Broken()]
+print('loaded')
+";
+    let text = job(
+        text,
+        "enable_hooks=True, instances=3)] + [make(name='many', enable_hooks=True, instances=9)] + [make(name='plain'",
+    );
+    let folder = common::folder(&[("h.aurora", &text)]);
+    let path = folder.path().join("h.aurora");
+    let run = |name: &str, call: HookCall, event: HookEvent| {
+        let selector = format!("local/www/devel/{name}").parse().unwrap();
+        run_hooks(&path, &options(), &selector, &call, &event).unwrap()
+    };
+    let before = run("j", HookCall::CreateJob, HookEvent::Before);
+    assert!(!before.is_stopped && before.problems.is_none());
+    assert_eq!(
+        before.printed,
+        "creating local/www/devel/j with 3 instances\npre create_job local/www/devel/j 1\n"
+    );
+    let refused = run("many", HookCall::CreateJob, HookEvent::Before);
+    assert!(refused.is_stopped);
+    assert_eq!(refused.printed, "creating local/www/devel/many with 9 instances\n");
+    assert_eq!(run("plain", HookCall::CreateJob, HookEvent::Before).printed, "");
+    let after = run("j", HookCall::CreateJob, HookEvent::After("OK".to_owned()));
+    assert!(after.printed.starts_with("created: OK\npost create_job"), "{}", after.printed);
+    let failed = run("j", HookCall::CreateJob, HookEvent::Failed("no quota".to_owned()));
+    assert!(failed.printed.starts_with("failed: no quota\nerr create_job"), "{}", failed.printed);
+    let killed = run("j", HookCall::KillJob(Some(vec![0, 2])), HookEvent::Before);
+    assert_eq!(killed.printed, "pre kill_job local/www/devel/j 2\n");
+    let broken = run("j", HookCall::Restart(None), HookEvent::Before);
+    assert!(broken.is_stopped);
+    let shown = broken.problems.unwrap().lines().join("\n");
+    assert!(
+        shown.contains("h.aurora:16:16") && shown.contains("AuroraClientAPI has no attribute"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn hooks_without_effect_are_told() {
+    let lint = |text: &str| evaluate(text).unwrap().lint().lines().join("\n");
+    let none = lint(&job("", "enable_hooks=True"));
+    assert!(none.contains("enable_hooks has no effect: the file has no `hooks`"), "{none}");
+    let unused = lint(&job("class H(object):\n  pass\nhooks = [H()]", ""));
+    assert!(unused.contains("`hooks` has no effect: no job has enable_hooks=True"), "{unused}");
 }

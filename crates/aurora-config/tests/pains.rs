@@ -74,10 +74,14 @@ fn pain_5_a_field_bound_by_its_own_name() {
 #[test]
 fn pain_6_a_binding_hidden_by_a_field() {
     assert_says(&problems(&job("", ").bind(name='x'")), &["binding 'name' is hidden by the field Job.name"]);
-    let mut options = options();
-    options.bindings.push(("profile.cpuu".to_owned(), "2".to_owned()));
-    let file = aurora_config::load_text("t.aurora".as_ref(), job("", ""), &options).unwrap();
-    assert_says(&file.warnings().lines().join("\n"), &["--bind profile.cpuu is not used"]);
+    let bound = |name: &str, text: String| {
+        let mut options = options();
+        options.bindings.push((name.to_owned(), "2".to_owned()));
+        aurora_config::load_text("t.aurora".as_ref(), text, &options).unwrap().lint().lines().join("\n")
+    };
+    assert_says(&bound("profile.cpuu", job("", "")), &["--bind profile.cpuu is not used"]);
+    assert_says(&bound("name", job("", "")), &["--bind name has no effect: the field Job.name is set"]);
+    assert_eq!(bound("who", job("", "contact='{{who}}'")), "");
 }
 
 #[test]
@@ -88,8 +92,12 @@ fn pain_7_a_binding_changes_what_it_names_only() {
     );
     let mut options = options();
     options.bindings.push(("profile.x".to_owned(), "1".to_owned()));
-    let file = aurora_config::load_text("t.aurora".as_ref(), text, &options).unwrap();
+    let file = aurora_config::load_text("test.aurora".as_ref(), text, &options).unwrap();
     let translated = file.translate_at(0).unwrap();
+    assert_says(
+        &translated.warnings.lines().join("\n"),
+        &["test.aurora:3:23", "--bind profile.x does not change {{profile.y}}, which mentions {{x}}"],
+    );
     assert_eq!(translated.configuration.task_config.unwrap().contact_email.as_deref(), Some("1 y0"));
 }
 
@@ -102,12 +110,45 @@ fn pain_8_a_dict_is_addressed_with_dots() {
 }
 
 #[test]
+fn pain_9_super_is_the_outermost_struct() {
+    let text = job(
+        "t = Task(name='t', processes=[Process(name='p', cmdline='{{super.name}} {{super.instances}}')], resources=Resources(cpu=1, ram=GB, disk=GB))",
+        "task=t",
+    );
+    let said = problems(&text);
+    assert_says(&said, &["test.aurora:1:", "{{super.name}} is the Job's name, not the Task's"]);
+    assert!(!said.contains("super.instances}} is"), "only the Job has that field: {said}");
+    assert!(translate(&text).unwrap().json.contains("\"cmdline\": \"j 1\""));
+}
+
+#[test]
 fn pain_10_a_misspelt_field() {
     let problem = evaluate("p = Process(name='x',\n  cmdlin='y')\n").err().unwrap();
     assert_says(
         &problem.lines().join("\n"),
         &["test.aurora:2:3", "Process has no field 'cmdlin'", "did you mean 'cmdline'?"],
     );
+    // All of them, as if each had been written right.
+    let several = evaluate(
+        "def make(n):\n  return Process(nam=n, cmdlin='x', max_failures=[])\njobs = [Job(task=Task(processes=[make('a')]), rol='r')]\n",
+    )
+    .err()
+    .unwrap();
+    assert_says(
+        &several.to_string(),
+        &[
+            "Process has no field 'nam'",
+            "Process has no field 'cmdlin'",
+            "'[]' is not an Integer",
+            "Job has no field 'rol'",
+            "Job needs the field 'cluster'",
+            "Task must specify resources!",
+            "called as make() at test.aurora:3:34",
+        ],
+    );
+    assert!(!several.to_string().contains("needs the field 'role'"), "{several}");
+    let caught = evaluate("try:\n  Process(cmdlin='y')\nexcept AttributeError as e:\n  print(e)\n").unwrap();
+    assert_eq!(caught.printed(), "Unknown schema attribute cmdlin\n");
     let removed = evaluate("j = Job(health_check_interval_secs=5)\n").err().unwrap();
     assert_says(&removed.lines().join("\n"), &["health_check_config"]);
 }
@@ -328,6 +369,15 @@ fn pain_28_sizes_as_texts() {
 fn pain_29_format_collapses_braces() {
     let file = evaluate("x = 'run {{mesos.instance}} {0}'.format(1)\n").unwrap();
     assert_says(&file.warnings().lines().join("\n"), &["{mesos.instance}", "{{{{mesos.instance}}}}"]);
+    let text = job("n = 1\nwho = f'{n} {{mesos.instance}} {{{{mesos.hostname}}}}'", "contact=who");
+    assert_says(
+        &problems(&text),
+        &[
+            "test.aurora:2:14",
+            "{mesos.instance} is no reference and stays as it is",
+            "{{{{mesos.instance}}}}",
+        ],
+    );
 }
 
 #[test]
@@ -409,6 +459,63 @@ fn pain_39_fields_without_effect() {
         "task=t, task_links={'a': 'b'}",
     );
     assert_says(&problems(&text), &["task_links has no effect", "user of a task has no effect"]);
+}
+
+#[test]
+fn what_is_bound_is_blamed_where_it_was_written() {
+    let folder = folder(&[
+        (
+            "main.aurora",
+            &format!(
+                "include('profile.aurora')\n{}",
+                job("", "contact='{{p.a}} {{p.b}}', instances='{{p.c}}').bind(p=Profile()")
+            ),
+        ),
+        (
+            "profile.aurora",
+            "class Profile(Struct):\n  a = Default(String, 'x{{ y }}')\n  b = Default(String, '{{zzz}}')\n  c = Default(String, 'three')\n",
+        ),
+    ]);
+    let file = load_in(&folder, "main.aurora").unwrap();
+    let shown =
+        file.translate_at(0).unwrap_err().to_string().replace(&format!("{}/", folder.path().display()), "");
+    assert_says(
+        &shown,
+        &[
+            "invalid template reference \"{{ y }}\"",
+            "profile.aurora:2:25",
+            "unresolved {{zzz}}",
+            "profile.aurora:3:24",
+            "'three' is not an Integer",
+            "profile.aurora:4:23",
+            "used at main.aurora:9:",
+            "in Job[j] > contact",
+            "in Job[j] > instances",
+        ],
+    );
+}
+
+#[test]
+fn an_unresolvable_mustache_hides_nothing() {
+    let text = job(
+        "t = Task(name='t', processes=[Process(name='p', cmdline='{{ a }} {{ b }} {{c}}')], constraints=order('p', 'q'), resources=Resources(cpu=0, ram='{{mem}}', disk=GB))",
+        "task=t, contact='{{d}}', instances=0, cron_schedule='x', constraints={'host': 'limit:x'}",
+    );
+    assert_says(
+        &errors(&text),
+        &[
+            "\"{{ a }}\"",
+            "\"{{ b }}\"",
+            "unresolved {{c}}",
+            "unresolved {{d}}",
+            "unresolved {{mem}}",
+            "cpu must be positive",
+            "instances must be at least 1",
+            "the order names 'q'",
+            "Invalid cron schedule",
+            "not a valid limit value",
+        ],
+    );
 }
 
 #[test]

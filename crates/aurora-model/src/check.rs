@@ -12,6 +12,7 @@ use crate::raw::{Raw, RawData};
 use crate::reference::Ref;
 use crate::render::{quoted, raw_text};
 use crate::scope::Scopes;
+use crate::template::{Template, TemplateError};
 use crate::types::{ChoiceType, Type};
 use crate::value::{Body, Value};
 
@@ -29,8 +30,11 @@ pub struct Problem {
     pub path: Path,
     /// What is wrong.
     pub cause: Cause,
-    /// Where that part was written; for a missing field, the struct that lacks it.
+    /// Where that part was written, or the text that a reference brought into it; for a missing field, the struct
+    /// that lacks it.
     pub origin: Option<Origin>,
+    /// Where the part itself was written.
+    pub used_at: Option<Origin>,
 }
 
 /// What is wrong with a part of a value.
@@ -220,16 +224,29 @@ impl Checker<'_> {
     }
 
     fn report(&mut self, trail: &Trail<'_>, cause: Cause, origin: Option<Origin>) {
+        self.report_used(trail, cause, origin, origin);
+    }
+
+    fn report_used(
+        &mut self,
+        trail: &Trail<'_>,
+        cause: Cause,
+        origin: Option<Origin>,
+        used_at: Option<Origin>,
+    ) {
         let path = trail.path();
-        self.problems.push(Problem { path, cause, origin });
+        self.problems.push(Problem { path, cause, origin, used_at });
     }
 
     fn check_scalar(&mut self, value: &Value, ty: &Type, trail: &Trail<'_>) {
         let mut unbound = Vec::new();
         match self.context.interpolate(value, trail, &mut unbound) {
             Err(error) => {
-                let origin = error.origin().or_else(|| trail.place_of(value));
-                self.report(trail, Cause::Broken(error), origin);
+                let place = trail.place_of(value);
+                let origin = error.origin().or(place);
+                for error in each_reference(error) {
+                    self.report_used(trail, Cause::Broken(error), origin, place);
+                }
             }
             Ok(resolved) if !unbound.is_empty() && !matches!(ty, Type::String) => {
                 let text = resolved.raw_text().cloned().unwrap_or_default();
@@ -264,7 +281,8 @@ impl Checker<'_> {
                 Ok(made) => self.problems_of(&made.within(&value.scopes)),
                 Err(error) => {
                     let origin = error.origin().or_else(|| trail.place_of(value));
-                    vec![Problem { path: Path::default(), cause: Cause::Broken(error), origin }]
+                    let used_at = trail.place_of(value);
+                    vec![Problem { path: Path::default(), cause: Cause::Broken(error), origin, used_at }]
                 }
             };
             if problems.is_empty() {
@@ -277,7 +295,8 @@ impl Checker<'_> {
             tried.push(TriedAlternative { name: alternative.name(), problems });
         }
         let cause = Cause::NoAlternative { choice: Arc::clone(ty.name()), value: raw_text(&raw.data), tried };
-        Err(Problem { path: trail.path(), cause, origin: trail.place_of(value) })
+        let origin = trail.place_of(value);
+        Err(Problem { path: trail.path(), cause, origin, used_at: origin })
     }
 
     fn problems_of(&self, value: &Value) -> Vec<Problem> {
@@ -286,6 +305,22 @@ impl Checker<'_> {
         checker.check(value, &Trail::START);
         checker.problems
     }
+}
+
+/// One error for every mustache without an address in a text that has at least one.
+fn each_reference(error: Error) -> Vec<Error> {
+    let Error::InvalidReference { text, span: Some(_), origin, .. } = &error else { return vec![error] };
+    let findings = Template::findings(text);
+    if findings.len() < 2 {
+        return vec![error];
+    }
+    let one = |found: TemplateError| Error::InvalidReference {
+        invalid: Box::new(found.invalid),
+        text: Arc::clone(text),
+        span: Some(found.span),
+        origin: *origin,
+    };
+    findings.into_iter().take(MAX_PROBLEMS).map(one).collect()
 }
 
 impl Cause {

@@ -120,6 +120,8 @@ pub enum Error {
         /// The references that lead back to the first of them, which stands at both ends. Empty if it is no cycle
         /// but a chain that is too long.
         cycle: Vec<Ref>,
+        /// Where the text that each of them stands for was written.
+        written: Vec<Option<Origin>>,
         /// Where the text was written.
         origin: Option<Origin>,
     },

@@ -14,7 +14,7 @@ use crate::raw::{Raw, RawData};
 use crate::reference::Ref;
 use crate::render::raw_text;
 use crate::scope::{Found, Scopes};
-use crate::template::{Segment, Template};
+use crate::template::{Segment, Template, TemplateError};
 use crate::types::{ChoiceType, Type};
 use crate::value::{Body, Value};
 
@@ -67,10 +67,12 @@ pub struct UnboundRef {
     pub reference: Ref,
     /// Which part of the value has it.
     pub path: Path,
-    /// The text it stands in, as written.
+    /// The text it stands in, as written: the leaf's, or one that a binding brought in.
     pub text: Arc<str>,
     /// Where that text was written.
     pub origin: Option<Origin>,
+    /// Where the leaf was written.
+    pub used_at: Option<Origin>,
 }
 
 impl Value {
@@ -88,7 +90,19 @@ impl Value {
     /// As [`Value::interpolate`], or the budget is used up.
     pub fn interpolate_within(&self, escapes: Escapes, budget: &Budget) -> Result<Interpolated, Error> {
         let mut unbound = Vec::new();
-        let value = Context { budget, escapes }.interpolate(self, &Trail::START, &mut unbound)?;
+        let value = Context::new(budget, escapes).interpolate(self, &Trail::START, &mut unbound)?;
+        Ok(Interpolated { value, unbound })
+    }
+
+    /// As [`Value::interpolate_within`], but parts that cannot be resolved or coerced stay as they were given, so that
+    /// the rest can be looked at. [`Value::check_within`] says what is wrong with those.
+    ///
+    /// # Errors
+    /// The value is too large, or the budget is used up.
+    pub fn interpolate_leniently(&self, escapes: Escapes, budget: &Budget) -> Result<Interpolated, Error> {
+        let mut unbound = Vec::new();
+        let context = Context { is_lenient: true, ..Context::new(budget, escapes) };
+        let value = context.interpolate(self, &Trail::START, &mut unbound)?;
         Ok(Interpolated { value, unbound })
     }
 }
@@ -97,11 +111,13 @@ impl Value {
 pub(crate) struct Context<'b> {
     pub(crate) budget: &'b Budget,
     escapes: Escapes,
+    /// Whether broken parts stay as they are.
+    is_lenient: bool,
 }
 
 impl<'b> Context<'b> {
     pub(crate) fn new(budget: &'b Budget, escapes: Escapes) -> Self {
-        Self { budget, escapes }
+        Self { budget, escapes, is_lenient: false }
     }
 
     /// The value with its references resolved, without a list of what is left.
@@ -168,7 +184,14 @@ impl<'b> Context<'b> {
         trail: &Trail<'_>,
         unbound: &mut Vec<UnboundRef>,
     ) -> Result<Value, Error> {
-        let resolved = self.interpolate(&part.within(scopes), trail, unbound)?;
+        let before = unbound.len();
+        let resolved = match self.interpolate(&part.within(scopes), trail, unbound) {
+            Err(error) if self.is_lenient && !matches!(error, Error::TooLarge { .. }) => {
+                unbound.truncate(before);
+                return Ok(part.unscoped());
+            }
+            resolved => resolved?,
+        };
         match &part.node.body {
             Body::Choice { ty, .. } => {
                 Value::from_body(Body::Choice { ty: Arc::clone(ty), raw: Raw::from(resolved) }, part.origin())
@@ -228,17 +251,23 @@ impl<'b> Context<'b> {
                 _ => scalar(ty, coerce(ty, raw, trail.place_of(value))?, trail.place_of(value)),
             };
         }
-        let resolved = self.resolve(text, &value.scopes, trail.place_of(value))?;
+        let place = trail.place_of(value);
+        let resolved = self.resolve(text, &value.scopes, place)?;
         if resolved.left.is_empty() {
-            let data = coerce(ty, &RawData::Str(resolved.text.into()), trail.place_of(value))?;
-            return scalar(ty, data, trail.place_of(value));
+            let source = resolved.source();
+            let data = coerce(ty, &RawData::Str(resolved.text.into()), source.or(place))?;
+            return scalar(ty, data, place);
         }
         let path = trail.path();
-        unbound.extend(resolved.left.into_iter().map(|reference| UnboundRef {
-            reference,
-            path: path.clone(),
-            text: Arc::clone(text),
-            origin: trail.place_of(value),
+        unbound.extend(resolved.left.iter().map(|reference| {
+            let from = resolved.holder(&format!("{{{{{reference}}}}}"), text);
+            UnboundRef {
+                reference: reference.clone(),
+                path: path.clone(),
+                text: from.map_or_else(|| Arc::clone(text), |met| Arc::clone(&met.text)),
+                origin: from.and_then(|met| met.origin).or(place),
+                used_at: place,
+            }
         }));
         scalar(ty, RawData::Str(resolved.text.into()), trail.place_of(value))
     }
@@ -249,21 +278,29 @@ impl<'b> Context<'b> {
         let mut current = text.to_string();
         for pass in 0..MAX_PASSES {
             self.budget.steps_taken(STEPS_OF_A_PASS)?;
-            let template = Template::parse(&current).map_err(|error| Error::InvalidReference {
-                invalid: Box::new(error.invalid),
-                text: Arc::clone(text),
-                span: (pass == 0).then_some(error.span),
-                origin,
-            })?;
+            let template = if self.is_lenient {
+                Template::parse_lossy(&current)
+            } else {
+                Template::parse(&current).map_err(|error| match pass {
+                    0 => Error::InvalidReference {
+                        invalid: Box::new(error.invalid),
+                        text: Arc::clone(text),
+                        span: Some(error.span),
+                        origin,
+                    },
+                    _ => brought_in(error, text, &seen, origin),
+                })?
+            };
             let next = self.replace(&template, scopes, &mut seen)?;
             if !next.replaced {
-                return Ok(self.finished(&template, next.left));
+                let text = self.finished(&template);
+                return Ok(Resolved { text, left: next.left, seen });
             }
             self.budget.bytes_made(next.text.len())?;
             if next.text.len() > SUSPICIOUS_BYTES {
                 let cycle = cycle_in(&seen);
                 if !cycle.is_empty() {
-                    return Err(Error::Uninterpolatable { text: shortened(&next.text), cycle, origin });
+                    return Err(endless(&next.text, cycle, &seen, origin));
                 }
                 if next.text.len() > MAX_TEXT_BYTES {
                     return Err(Error::TooLarge { limit: Limit::Bytes, origin });
@@ -271,7 +308,7 @@ impl<'b> Context<'b> {
             }
             current = next.text;
         }
-        Err(Error::Uninterpolatable { text: shortened(&current), cycle: cycle_in(&seen), origin })
+        Err(endless(&current, cycle_in(&seen), &seen, origin))
     }
 
     /// One pass: every reference that a scope has becomes its text.
@@ -285,14 +322,11 @@ impl<'b> Context<'b> {
                     self.budget.step()?;
                     if !seen.contains_key(reference) {
                         let found = scopes.find(reference.components(), self.budget)?;
-                        seen.insert(
-                            reference.clone(),
-                            found.map(|found| self.found_text(&found)).transpose()?,
-                        );
+                        seen.insert(reference.clone(), found.map(|found| self.met(&found)).transpose()?);
                     }
                     match seen.get(reference) {
-                        Some(Some(text)) => {
-                            pass.text.push_str(text);
+                        Some(Some(met)) => {
+                            pass.text.push_str(&met.text);
                             pass.replaced = true;
                         }
                         _ => {
@@ -309,15 +343,15 @@ impl<'b> Context<'b> {
         Ok(pass)
     }
 
-    fn found_text(&self, found: &Found) -> Result<Arc<str>, Error> {
+    fn met(&self, found: &Found) -> Result<Met, Error> {
         match found {
-            Found::Text(text) => Ok(Arc::clone(text)),
-            Found::Value(value) => value.text_in(self),
+            Found::Text(text, origin) => Ok(Met { text: Arc::clone(text), origin: *origin }),
+            Found::Value(value) => Ok(Met { text: value.text_in(self)?, origin: value.origin() }),
         }
     }
 
     /// The last pass: unresolved references in canonical spelling, escapes stripped or kept.
-    fn finished(&self, template: &Template<'_>, left: Vec<Ref>) -> Resolved {
+    fn finished(&self, template: &Template<'_>) -> String {
         let mut text = String::new();
         for segment in &template.segments {
             match (segment, self.escapes) {
@@ -327,12 +361,18 @@ impl<'b> Context<'b> {
                 (Segment::Reference { reference, .. }, _) => text.push_str(&format!("{{{{{reference}}}}}")),
             }
         }
-        Resolved { text, left }
+        text
     }
 }
 
 /// Every reference met while resolving a text, with the text it stands for, if any.
-type Seen = IndexMap<Ref, Option<Arc<str>>>;
+type Seen = IndexMap<Ref, Option<Met>>;
+
+/// The text that a reference stands for, and where that was written.
+struct Met {
+    text: Arc<str>,
+    origin: Option<Origin>,
+}
 
 struct Pass {
     text: String,
@@ -343,6 +383,44 @@ struct Pass {
 struct Resolved {
     text: String,
     left: Vec<Ref>,
+    seen: Seen,
+}
+
+impl Resolved {
+    /// Where the whole text was written, if a reference brought it in.
+    fn source(&self) -> Option<Origin> {
+        self.seen.values().rev().flatten().find(|met| *met.text == *self.text).and_then(|met| met.origin)
+    }
+
+    /// The text that brought in `part`, unless `own` has it.
+    fn holder(&self, part: &str, own: &str) -> Option<&Met> {
+        (!own.contains(part)).then(|| holder(&self.seen, part)).flatten()
+    }
+}
+
+fn holder<'s>(seen: &'s Seen, part: &str) -> Option<&'s Met> {
+    seen.values().flatten().find(|met| met.text.contains(part))
+}
+
+/// A mustache without an address in a text that a reference stands for.
+fn brought_in(error: TemplateError, text: &Arc<str>, seen: &Seen, origin: Option<Origin>) -> Error {
+    let part = format!("{{{{{}}}}}", error.invalid.address);
+    let invalid = Box::new(error.invalid);
+    match holder(seen, &part) {
+        Some(met) => Error::InvalidReference {
+            invalid,
+            text: Arc::clone(&met.text),
+            span: met.text.find(&part).map(|start| start..start + part.len()),
+            origin: met.origin.or(origin),
+        },
+        None => Error::InvalidReference { invalid, text: Arc::clone(text), span: None, origin },
+    }
+}
+
+fn endless(text: &str, cycle: Vec<Ref>, seen: &Seen, origin: Option<Origin>) -> Error {
+    let written = |reference: &Ref| seen.get(reference).and_then(Option::as_ref).and_then(|met| met.origin);
+    let written = cycle.iter().map(written).collect();
+    Error::Uninterpolatable { text: shortened(text), cycle, written, origin }
 }
 
 /// A way from a reference back to itself through the texts they stand for; it stands at both ends. Empty if there is
@@ -350,8 +428,8 @@ struct Resolved {
 fn cycle_in(seen: &Seen) -> Vec<Ref> {
     let targets: Vec<Vec<usize>> = seen
         .values()
-        .map(|text| {
-            let template = text.as_ref().and_then(|text| Template::parse(text).ok());
+        .map(|met| {
+            let template = met.as_ref().and_then(|met| Template::parse(&met.text).ok());
             let references: IndexSet<_> =
                 template.iter().flat_map(Template::references).filter_map(|r| seen.get_index_of(r)).collect();
             references.into_iter().collect()

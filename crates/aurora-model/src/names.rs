@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use indexmap::IndexSet;
 
+use crate::budget::Budget;
 use crate::origin::Origin;
 use crate::path::{Path, Step};
+use crate::reference::Ref;
 use crate::scope::{Found, Scope};
 use crate::value::{Body, Value};
 
@@ -20,8 +22,30 @@ impl Value {
     #[must_use]
     pub fn names_in_scope(&self) -> Vec<String> {
         let mut names = IndexSet::new();
-        collect_scopes(self.scopes.list(), &mut names);
+        collect_scopes(self.scopes.list(), true, &mut names);
         names.into_iter().collect()
+    }
+
+    /// As [`Value::names_in_scope`], without the fields of what holds the value.
+    #[must_use]
+    pub fn bindings_in_scope(&self) -> Vec<String> {
+        let mut names = IndexSet::new();
+        collect_scopes(self.scopes.list(), false, &mut names);
+        names.into_iter().collect()
+    }
+
+    /// The longest beginning of a reference that a scope has, if the whole is not found: what to look at for why.
+    #[must_use]
+    pub fn beginning_in_scope(&self, reference: &Ref) -> Option<(Ref, Value)> {
+        let budget = Budget::default();
+        let components = reference.components();
+        (1..components.len()).rev().find_map(|length| {
+            let beginning = &components[..length];
+            match self.scopes.find(beginning, &budget) {
+                Ok(Some(Found::Value(value))) => Some((Ref::from_components(beginning.to_vec())?, value)),
+                _ => None,
+            }
+        })
     }
 
     /// Where the value was written, or the closest of what holds it on the way to `path`.
@@ -45,7 +69,7 @@ impl Value {
     }
 }
 
-fn collect_scopes(scopes: &[Scope], names: &mut IndexSet<String>) {
+fn collect_scopes(scopes: &[Scope], with_fields: bool, names: &mut IndexSet<String>) {
     for scope in scopes {
         if names.len() >= MAX_NAMES {
             return;
@@ -58,8 +82,10 @@ fn collect_scopes(scopes: &[Scope], names: &mut IndexSet<String>) {
             }
             Scope::Value(value) => collect_parts("", 0, value, names),
             Scope::Inside(value) => {
-                collect_parts("", 0, value, names);
-                collect_scopes(value.scopes.list(), names);
+                if with_fields {
+                    collect_parts("", 0, value, names);
+                }
+                collect_scopes(value.scopes.list(), with_fields, names);
             }
         }
     }

@@ -175,6 +175,20 @@ impl InvalidAddress {
             AddressFinding::SurroundingSpaces { trimmed }
         } else if trimmed.starts_with(['#', '/', '>', '!', '^', '=', '%', '-', '$'])
             || trimmed.contains(['|', '"', '('])
+            || [
+                "if ",
+                "else ",
+                "for ",
+                "end ",
+                "range ",
+                "with ",
+                "template ",
+                "define ",
+                "block ",
+                "include ",
+            ]
+            .iter()
+            .any(|word| trimmed.starts_with(word))
         {
             AddressFinding::OtherTemplateLanguage
         } else if address.contains('[') {

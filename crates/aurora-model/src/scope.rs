@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use crate::budget::Budget;
 use crate::error::Error;
+use crate::origin::Origin;
 use crate::raw::{Raw, RawData};
 use crate::reference::{Component, Ref};
 use crate::render::{raw_repr, raw_text};
@@ -27,8 +28,8 @@ pub enum Scope {
 /// What a lookup finds.
 #[derive(Debug, Clone)]
 pub enum Found {
-    /// A text bound as such.
-    Text(Arc<str>),
+    /// A text bound as such, and where it was written.
+    Text(Arc<str>, Option<Origin>),
     /// A value, with the scopes it is to be resolved in.
     Value(Value),
 }
@@ -200,7 +201,7 @@ impl Value {
     pub fn find(&self, reference: &Ref) -> Result<Value, FindError> {
         match self.find_components(reference.components(), &Budget::default())? {
             Found::Value(value) => Ok(value),
-            Found::Text(_) => Err(self.not_found(&reference.components()[0])),
+            Found::Text(..) => Err(self.not_found(&reference.components()[0])),
         }
     }
 
@@ -396,8 +397,10 @@ impl Environment {
                 self.table.extend(entries.map(|(inner, entry)| (key.join(inner), entry.clone())));
                 return Ok(());
             }
-            RawData::Str(text) => Found::Text(Arc::clone(text)),
-            RawData::Int(_) | RawData::Float(_) | RawData::Bool(_) => Found::Text(raw_text(&value.data)),
+            RawData::Str(text) => Found::Text(Arc::clone(text), value.origin),
+            RawData::Int(_) | RawData::Float(_) | RawData::Bool(_) => {
+                Found::Text(raw_text(&value.data), value.origin)
+            }
             RawData::Value(value) => {
                 self.depth = self.depth.max(value.extent().depth);
                 Found::Value(value.clone())

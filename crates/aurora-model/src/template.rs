@@ -43,6 +43,20 @@ impl<'a> Template<'a> {
     /// # Errors
     /// The first mustache whose content is not an address. [`Template::findings`] has them all.
     pub fn parse(text: &'a str) -> Result<Self, TemplateError> {
+        Self::split(text, Err)
+    }
+
+    /// As [`Template::parse`], with mustaches whose content is not an address as literals.
+    #[must_use]
+    pub fn parse_lossy(text: &'a str) -> Self {
+        let literal = |error: TemplateError| Ok(Segment::Literal(&text[error.span]));
+        let split: Result<Self, std::convert::Infallible> = Self::split(text, literal);
+        match split {
+            Ok(template) => template,
+        }
+    }
+
+    fn split<E>(text: &'a str, invalid: impl Fn(TemplateError) -> Result<Segment<'a>, E>) -> Result<Self, E> {
         let mut segments = Vec::new();
         let mut end = 0;
         for mustache in mustaches(text) {
@@ -54,7 +68,7 @@ impl<'a> Template<'a> {
                 true => Segment::Escape(mustache.content),
                 false => match Ref::parse(mustache.content) {
                     Ok(reference) => Segment::Reference { reference, span: mustache.span },
-                    Err(invalid) => return Err(TemplateError { invalid, span: mustache.span }),
+                    Err(error) => invalid(TemplateError { invalid: error, span: mustache.span })?,
                 },
             });
         }

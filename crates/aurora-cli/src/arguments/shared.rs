@@ -37,7 +37,7 @@ pub struct ConfigOptions {
 /// A config whose hooks a verb without a config argument would use.
 #[derive(clap::Args, Clone, Debug)]
 pub struct HookConfig {
-    /// Config file with client hooks; accepted, and without effect in this version.
+    /// Config file that defines the job, for its hooks.
     #[arg(long, value_name = "PATH")]
     pub config: Option<PathBuf>,
 }

@@ -22,7 +22,7 @@ pub(super) fn require(job: &Value, context: &Context<'_>, problems: &mut Vec<Dia
                 format!("Processes required for task on job \"{}\"", context.name),
             )
             .at_maybe(at)
-            .field(field.clone())
+            .field(format!("{field} > processes"))
             .help("write processes=[...]"),
         );
     }
@@ -30,7 +30,7 @@ pub(super) fn require(job: &Value, context: &Context<'_>, problems: &mut Vec<Dia
         problems.push(
             Diagnostic::error("missing-field", "Task must specify resources!")
                 .at_maybe(at)
-                .field(field)
+                .field(format!("{field} > resources"))
                 .help("write resources=Resources(cpu=0.1, ram=16*MB, disk=16*MB)"),
         );
     }
@@ -297,22 +297,9 @@ impl Checker<'_> {
 
     fn without_effect(&mut self) {
         let job = self.job;
-        for (field, present) in [("task_links", job.raw_field("task_links").is_some())] {
-            if present {
-                self.report(
-                    Diagnostic::warning("no-effect", format!("{field} has no effect")),
-                    job,
-                    "",
-                    field,
-                );
-            }
-        }
-        if view::flag(job, "enable_hooks") == Some(true) {
-            let warning = Diagnostic::warning(
-                "no-effect",
-                "enable_hooks has no effect: hooks of files are not run yet",
-            );
-            self.report(warning, job, "", "enable_hooks");
+        if job.raw_field("task_links").is_some() {
+            let warning = Diagnostic::warning("no-effect", "task_links has no effect");
+            self.report(warning, job, "", "task_links");
         }
         if view::flag(job, "production") == Some(true) && job.raw_field("tier").is_none() {
             let warning =

@@ -200,7 +200,8 @@ impl Interp {
             return Ok(Value::iter(state));
         }
         let method = function.owner.borrow().clone().zip(first);
-        self.frames.push(Frame { yields: None, method });
+        let called = Some((function.def.name.clone(), span));
+        self.frames.push(Frame { yields: None, method, called });
         let result = self.run_body(function, &scope, span);
         self.frames.pop();
         result
@@ -209,8 +210,9 @@ impl Interp {
     /// Runs a generator to its end and returns all it yields: configurations use generators as lists.
     pub fn run_generator(&mut self, function: &Rc<Function>, scope: &Rc<Scope>) -> Eval<Vec<Value>> {
         let method = function.owner.borrow().clone().zip(scope.vars.borrow().values().next().cloned());
-        self.frames.push(Frame { yields: Some(Vec::new()), method });
         let span = self.here;
+        let called = Some((function.def.name.clone(), span));
+        self.frames.push(Frame { yields: Some(Vec::new()), method, called });
         let result = self.run_body(function, scope, span);
         let frame = self.frames.pop();
         result?;

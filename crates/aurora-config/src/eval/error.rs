@@ -16,7 +16,7 @@ pub(crate) enum Stop {
 }
 
 /// Frames kept of a long chain of calls.
-const TRACE_MAX: usize = 12;
+pub(super) const TRACE_MAX: usize = 12;
 
 pub(crate) struct Raised {
     pub class: Rc<Class>,
@@ -87,8 +87,10 @@ impl Stop {
             Self::Raised(raised) => &mut raised.trace,
             Self::Fatal(problem) => &mut problem.related,
         };
-        if trace.len() < TRACE_MAX {
-            trace.push(Related { note, span });
+        let step = Related { note, span };
+        // A function that calls itself is told once.
+        if trace.len() < TRACE_MAX && trace.last() != Some(&step) {
+            trace.push(step);
         }
         self
     }

@@ -15,6 +15,10 @@ use crate::syntax::{
     FunctionDef, Name, UnaryOp,
 };
 
+/// Texts whose place is remembered, and how long they may be, in bytes.
+const TEXTS_REMEMBERED: usize = 20_000;
+const LONG_TEXT: usize = 4 << 10;
+
 impl Interp {
     pub fn eval(&mut self, expr: &Expr, scope: &Rc<Scope>) -> Eval<Value> {
         self.budget.step().map_err(|stop| stop.at(expr.span))?;
@@ -22,7 +26,25 @@ impl Interp {
         self.here = expr.span;
         let result = self.eval_kind(expr, scope);
         self.budget.leave();
+        if let Ok(Value::Str(text)) = &result
+            && matches!(expr.kind, ExprKind::Binary { .. } | ExprKind::Call(_) | ExprKind::Format(_))
+        {
+            self.remember_made(text, expr.span);
+        }
         result.map_err(|stop| stop.at(expr.span))
+    }
+
+    /// Remembers where a text with references was made, for what is wrong with it later.
+    fn remember_made(&mut self, text: &Rc<str>, span: Span) {
+        let address = text.as_ptr() as usize;
+        if self.made.len() < TEXTS_REMEMBERED
+            && text.len() < LONG_TEXT
+            && !self.literals.contains_key(&address)
+            && text.contains('{')
+        {
+            self.literals.insert(address, span);
+            self.made.push(Rc::clone(text));
+        }
     }
 
     fn eval_kind(&mut self, expr: &Expr, scope: &Rc<Scope>) -> Eval<Value> {

@@ -10,9 +10,10 @@ use indexmap::IndexMap;
 use super::budget::Budget;
 use super::error::{Eval, Raised, Stop};
 use super::exceptions::Exceptions;
+use super::recover::Mistakes;
 use super::regex::Pattern;
 use super::value::{Class, Scope, ScopeKind, Value};
-use crate::diagnostic::{Diagnostic, SourceMap, Span, nearest};
+use crate::diagnostic::{Diagnostic, Related, SourceMap, Span, nearest};
 use crate::syntax::{Name, Stmt};
 
 /// What the file may see of the machine.
@@ -34,6 +35,8 @@ pub(crate) struct Frame {
     pub yields: Option<Vec<Value>>,
     /// The class and first argument of the method running, for `super()`.
     pub method: Option<(Rc<Class>, Value)>,
+    /// What was called, and where.
+    pub called: Option<(Name, Span)>,
 }
 
 /// A file being executed.
@@ -63,6 +66,8 @@ pub(crate) struct Interp {
     pub here: Span,
     /// Where the texts of the file's literals stand, by their address; the trees that own them live as long as this.
     pub literals: HashMap<usize, Span>,
+    /// Texts with references that were made of others; kept, so that their addresses stay theirs.
+    pub made: Vec<Rc<str>>,
     pub trees: Vec<Rc<Vec<Stmt>>>,
     /// Names that `.bind()` calls have bound, for suggestions.
     pub bound_names: Vec<String>,
@@ -74,6 +79,9 @@ pub(crate) struct Interp {
     pub search_time: Duration,
     /// What the model may spend in all.
     pub model_budget: aurora_model::Budget,
+    /// `try` statements in progress whose handlers could see an exception.
+    pub guards: usize,
+    pub mistakes: Mistakes,
 }
 
 /// Parts the model may walk in one load.
@@ -97,7 +105,7 @@ impl Interp {
             globals: Scope::new(ScopeKind::Module, None),
             builtins: IndexMap::new(),
             modules: IndexMap::new(),
-            frames: vec![Frame { yields: None, method: None }],
+            frames: vec![Frame { yields: None, method: None, called: None }],
             executing: Vec::new(),
             surroundings,
             warnings: Vec::new(),
@@ -106,12 +114,15 @@ impl Interp {
             handling: Vec::new(),
             here: Span::default(),
             literals: HashMap::new(),
+            made: Vec::new(),
             trees: Vec::new(),
             bound_names: Vec::new(),
             exports: Vec::new(),
             patterns: HashMap::new(),
             search_time: Duration::ZERO,
             model_budget: aurora_model::Budget::new(MODEL_STEPS, MODEL_BYTES),
+            guards: 0,
+            mistakes: Mistakes::default(),
             exceptions,
         };
         super::builtins::install(&mut interp);
@@ -216,14 +227,22 @@ impl Interp {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
         let file = self.sources.add(name, path, text.clone());
-        let body = Rc::new(crate::parse::parse(&text, file)?);
+        let body = Rc::new(crate::parse::parse(&text, file).map_err(|mut problems| {
+            for problem in &mut problems {
+                problem.related.extend(called_at.map(|span| included(name, span)));
+            }
+            problems
+        })?);
         self.trees.push(Rc::clone(&body));
         self.executing.push(Executing { path: path.to_owned(), name: name.to_owned(), called_at });
         let result = self.run_module(&body);
         self.executing.pop();
         result.map_err(|stop| {
             let stop = match called_at {
-                Some(span) => stop.through(format!("{name} is included"), span),
+                Some(span) => {
+                    let Related { note, span } = included(name, span);
+                    stop.through(note, span)
+                }
                 None => stop,
             };
             stop.into_diagnostics()
@@ -246,7 +265,7 @@ impl Interp {
         } else {
             return None;
         };
-        Some(self.with_include_chain(problem.at_maybe(called_at)))
+        Some(problem.at_maybe(called_at))
     }
 
     fn unreadable(
@@ -281,23 +300,18 @@ impl Interp {
             })
             .unwrap_or_default();
         let wanted = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if let Some(close) = nearest(wanted, siblings.iter().map(String::as_str)) {
+        if error.kind() == std::io::ErrorKind::NotFound
+            && let Some(close) = nearest(wanted, siblings.iter().map(String::as_str))
+        {
             let known = problem.help.take().map(|help| help + "; ").unwrap_or_default();
             problem = problem.help(format!("{known}did you mean {close}?"));
         }
-        self.with_include_chain(problem)
-    }
-
-    fn with_include_chain(&self, mut problem: Diagnostic) -> Diagnostic {
-        for file in self.executing.iter().rev() {
-            if let Some(span) = file.called_at {
-                problem
-                    .related
-                    .push(crate::diagnostic::Related { note: format!("{} is included", file.name), span });
-            }
-        }
         problem
     }
+}
+
+fn included(name: &str, span: Span) -> Related {
+    Related { note: format!("{name} is included"), span }
 }
 
 impl Scope {

@@ -36,6 +36,12 @@ impl Interp {
                     return Ok(made);
                 }
                 let shown = self.repr_short(index);
+                if self.is_environ(dict) {
+                    // The names of other variables are nobody's business.
+                    let help = format!("write os.environ.get({shown}, 'default'), or set it before");
+                    let stop = self.raise("KeyError", shown).label("this environment variable is not set");
+                    return Err(stop.help(help));
+                }
                 let known: Vec<std::rc::Rc<str>> =
                     dict.map.borrow().keys().filter_map(|key| key.0.as_text()).collect();
                 let wanted = index.as_text().unwrap_or_default();

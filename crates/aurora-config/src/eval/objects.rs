@@ -163,10 +163,20 @@ impl Interp {
     }
 
     pub fn construct_object(&mut self, kind: &Type, args: Args) -> Eval<Value> {
-        let (positional, named) = self.raw_arguments(&args)?;
+        let (mut positional, mut named) = self.raw_arguments(&args)?;
         self.budget.values(8 + named.len())?;
-        let result = kind.call_within(&positional, &named, pack(args.span), &self.model_budget);
-        self.model(result).map(Value::Object)
+        if kind.as_struct().is_some() {
+            // What is wrong with an object here is that it stands here.
+            for (raw, span) in positional.iter_mut().zip(&args.positional_spans) {
+                raw.origin = pack(*span).or(raw.origin);
+            }
+        }
+        loop {
+            match kind.call_within(&positional, &named, pack(args.span), &self.model_budget) {
+                Err(error) if self.recovers(kind.as_struct(), &mut named, &error) => self.budget.step()?,
+                made => return self.model(made).map(Value::Object),
+            }
+        }
     }
 
     pub fn derive_object(&mut self, object: &model::Value, args: Args) -> Eval<Value> {
@@ -177,10 +187,16 @@ impl Interp {
         if !args.positional.is_empty() {
             return self.type_error("copies are made with named fields only: base(name='x')");
         }
-        let (_, named) = self.raw_arguments(&args)?;
+        let (_, mut named) = self.raw_arguments(&args)?;
         self.budget.values(24 + named.len())?;
-        let result = object.derive_within(&named, pack(args.span), &self.model_budget);
-        self.model(result).map(Value::Object)
+        loop {
+            match object.derive_within(&named, pack(args.span), &self.model_budget) {
+                Err(error) if self.recovers(object.struct_type(), &mut named, &error) => {
+                    self.budget.step()?
+                }
+                made => return self.model(made).map(Value::Object),
+            }
+        }
     }
 
     pub fn object_text(&mut self, object: &model::Value) -> Eval<String> {

@@ -289,7 +289,11 @@ impl Interp {
         finalbody: &[Stmt],
         scope: &Rc<Scope>,
     ) -> Eval<Signal> {
-        let result = match self.exec_block(body, scope) {
+        let guards = usize::from(!handlers.is_empty());
+        self.guards += guards;
+        let attempt = self.exec_block(body, scope);
+        self.guards -= guards;
+        let result = match attempt {
             Err(Stop::Raised(raised)) => self.handle(raised, handlers, scope),
             Ok(Signal::Next) => self.exec_block(orelse, scope),
             other => other,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::LoadOptions;
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap, Span};
-use crate::eval::{Interp, Surroundings, Value};
+use crate::eval::{Interp, Mistakes, Surroundings, Value};
 use crate::syntax::{Expr, ExprKind, StmtKind};
 
 /// Address space, of which only what is used becomes memory.
@@ -19,6 +19,11 @@ pub(super) struct Evaluated {
     pub bound_names: Vec<String>,
     /// What `export` was given, where there is such a function.
     pub exports: Vec<aurora_model::Value>,
+    pub mistakes: Mistakes,
+    /// A name other than `jobs` that holds jobs, if `jobs` does not.
+    pub jobs_elsewhere: Option<String>,
+    /// How many objects are in `hooks`.
+    pub hooks: usize,
 }
 
 pub(super) fn surroundings(path: &Path, options: &LoadOptions) -> Surroundings {
@@ -35,10 +40,24 @@ pub(super) fn on_big_stack(
     surroundings: Surroundings,
 ) -> Result<Evaluated, Diagnostics> {
     let owned = path.to_owned();
-    let thread = std::thread::Builder::new()
-        .name("aurora-config".to_owned())
-        .stack_size(STACK_BYTES)
-        .spawn(move || evaluate(&owned, text, surroundings));
+    in_thread(path, move || evaluate(&owned, text, surroundings))
+}
+
+pub(super) fn check_syntax(path: &Path, text: &str) -> Result<(), Diagnostics> {
+    let (owned, text) = (path.to_owned(), text.to_owned());
+    in_thread(path, move || {
+        let mut sources = SourceMap::default();
+        let file = sources.add(owned.display().to_string(), &owned, text.clone());
+        crate::parse::parse(&text, file).map(drop).map_err(|problems| Diagnostics::new(problems, sources))
+    })
+}
+
+pub(super) fn in_thread<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce() -> Result<T, Diagnostics> + Send + 'static,
+) -> Result<T, Diagnostics> {
+    let thread =
+        std::thread::Builder::new().name("aurora-config".to_owned()).stack_size(STACK_BYTES).spawn(work);
     let result = thread.map_err(|error| format!("cannot start a thread: {error}")).and_then(|thread| {
         thread
             .join()
@@ -56,6 +75,7 @@ fn evaluate(path: &Path, text: String, surroundings: Surroundings) -> Result<Eva
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let result = interp.run_text(&real, &name, text, None).and_then(|()| jobs(&mut interp));
     let warnings = std::mem::take(&mut interp.warnings);
+    let mistakes = std::mem::take(&mut interp.mistakes);
     let sources = interp.sources.clone();
     match result {
         Ok(jobs) => Ok(Evaluated {
@@ -65,10 +85,13 @@ fn evaluate(path: &Path, text: String, surroundings: Surroundings) -> Result<Eva
             printed: std::mem::take(&mut interp.printed),
             bound_names: std::mem::take(&mut interp.bound_names),
             exports: std::mem::take(&mut interp.exports),
+            mistakes,
+            jobs_elsewhere: jobs_elsewhere(&interp),
+            hooks: hooks(&interp).len(),
         }),
-        Err(mut problems) => {
-            problems.extend(warnings);
-            Err(Diagnostics::new(problems, sources))
+        Err(problems) => {
+            let all = mistakes.problems.into_iter().chain(problems).chain(warnings).collect();
+            Err(Diagnostics::new(all, sources))
         }
     }
 }
@@ -80,9 +103,13 @@ fn jobs(interp: &mut Interp) -> Result<Vec<aurora_model::Value>, Vec<Diagnostic>
         return Ok(Vec::new());
     };
     if !matches!(list, Value::List(_) | Value::Tuple(_) | Value::Iter(_)) {
-        let name = list.type_name();
+        let name = kind_of(&list);
+        let help = match &list {
+            Value::Dict(_) => "write jobs = list(jobs.values())",
+            _ => "write jobs = [job]",
+        };
         let problem = Diagnostic::error("jobs", format!("`jobs` must be a list of jobs, not {name}"));
-        return Err(vec![problem.at(file).help("write jobs = [job]")]);
+        return Err(vec![problem.at(file).help(help)]);
     }
     let items = interp.collect(&list).map_err(crate::eval::diagnostics_of)?;
     let mut jobs = Vec::new();
@@ -100,12 +127,44 @@ fn jobs(interp: &mut Interp) -> Result<Vec<aurora_model::Value>, Vec<Diagnostic>
                     Value::Type(_) | Value::Function(_) => "call it: Job(...)",
                     _ => "jobs are made with Job(...) or Service(...)",
                 };
-                let message = format!("jobs[{index}] is no job but {}", other.type_name());
+                let message = format!("jobs[{index}] is no job but {}", kind_of(other));
                 problems.push(Diagnostic::error("jobs", message).at(file).help(help));
             }
         }
     }
     if problems.is_empty() { Ok(jobs) } else { Err(problems) }
+}
+
+/// The hooks the file left in `hooks`.
+pub(super) fn hooks(interp: &Interp) -> Vec<Value> {
+    match interp.globals.get("hooks") {
+        Some(Value::List(list)) => list.items.borrow().to_vec(),
+        Some(Value::Tuple(items)) => items.to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+/// A job, or a list of them, under another name than `jobs`.
+fn jobs_elsewhere(interp: &Interp) -> Option<String> {
+    let is_job = |value: &Value| matches!(value, Value::Object(object) if object.struct_type().is_some_and(|ty| &**ty.name() == "MesosJob"));
+    let vars = interp.globals.vars.borrow();
+    let lists = vars.iter().filter(|(name, _)| &***name != "jobs");
+    lists
+        .filter(|(_, value)| match value {
+            Value::List(list) => list.items.borrow().first().is_some_and(is_job),
+            Value::Tuple(items) => items.first().is_some_and(is_job),
+            _ => false,
+        })
+        .map(|(name, _)| name.to_string())
+        .next()
+}
+
+fn kind_of(value: &Value) -> String {
+    let name = value.type_name();
+    match value {
+        Value::Object(_) => format!("a {}", crate::explain::shown_struct(&name)),
+        _ => name.to_string(),
+    }
 }
 
 /// Where the main file assigns `jobs`.

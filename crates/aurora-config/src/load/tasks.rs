@@ -46,6 +46,9 @@ pub fn load_tasks(path: &Path, options: &LoadOptions) -> Result<LoadedTasks, Dia
         return tasks_of_jobs(&load_evaluated(evaluated, user, options)?);
     }
     let sources = &evaluated.sources;
+    if !evaluated.mistakes.problems.is_empty() {
+        return Err(Diagnostics::new(evaluated.mistakes.problems, evaluated.sources));
+    }
     let environments =
         bindings(&options.bindings).map_err(|problems| Diagnostics::new(problems, sources.clone()))?;
     let budget = Budget::default();

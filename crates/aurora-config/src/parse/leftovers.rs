@@ -18,14 +18,74 @@ pub(super) fn explain(text: &str, at: Span, cause: &str) -> Diagnostic {
         .next()
         .map(|first| first.to_lowercase().collect::<String>() + chars.as_str())
         .unwrap_or_default();
-    let help = if lowered.contains("found end of file") || lowered.contains("unexpected eof") {
+    let found = text.get(at.start as usize..).unwrap_or_default();
+    let help = if ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|marker| line.starts_with(marker)) {
+        Some("this is left over from a merge: keep one of the two versions".to_owned())
+    } else if found.starts_with(['\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}']) {
+        Some("these are typographic quotes: write ' or \"".to_owned())
+    } else if lowered.contains("found end of file") || lowered.contains("unexpected eof") {
         Some("a bracket or a string that was opened is never closed".to_owned())
     } else if lowered.contains("simple statements must be separated") {
         Some("is an operator, a comma or a quote missing just before?".to_owned())
+    } else if lowered.starts_with("expected `,`") {
+        Some("is a comma missing just before, or a bracket not closed?".to_owned())
+    } else if lowered.starts_with("expected `:`") {
+        Some("a line with if, else, for, while, def or class ends with a colon".to_owned())
+    } else if lowered.contains("indent") {
+        Some("lines of one block begin with the same spaces; do not mix them with tabs".to_owned())
     } else {
         None
     };
     Diagnostic::error("syntax", format!("syntax error: {lowered}")).at(at).help_maybe(help)
+}
+
+/// The opening bracket that is never closed, if there is one: the mistake is there, wherever the parser stumbles.
+pub(super) fn unclosed(text: &str, file: u32) -> Option<Diagnostic> {
+    let mut open: Vec<(char, usize)> = Vec::new();
+    let mut letters = text.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '#' => {
+                while letters.peek().is_some_and(|(_, next)| *next != '\n') {
+                    letters.next();
+                }
+            }
+            '\'' | '"' => {
+                let quote: String = std::iter::repeat_n(letter, 3).collect();
+                let is_triple = text[at..].starts_with(&quote);
+                if is_triple {
+                    letters.nth(1);
+                }
+                loop {
+                    let (inside, next) = letters.next()?;
+                    if next == '\\' {
+                        letters.next();
+                    } else if !is_triple && (next == letter || next == '\n') {
+                        break;
+                    } else if is_triple && text[inside..].starts_with(&quote) {
+                        letters.nth(1);
+                        break;
+                    }
+                }
+            }
+            '(' | '[' | '{' => open.push((letter, at)),
+            ')' | ']' | '}' => {
+                let (opening, _) = *open.last()?;
+                if !matches!((opening, letter), ('(', ')') | ('[', ']') | ('{', '}')) {
+                    break;
+                }
+                open.pop();
+            }
+            _ => {}
+        }
+    }
+    let (bracket, at) = open.pop()?;
+    let start = u32::try_from(at).ok()?;
+    Some(
+        Diagnostic::error("syntax", format!("syntax error: this '{bracket}' is never closed"))
+            .at(Span { file, start, end: start + 1 })
+            .label("opened here"),
+    )
 }
 
 fn line_around(text: &str, at: usize) -> (usize, &str) {

@@ -104,7 +104,11 @@ fn explicit(strategy: &Value) -> Result<(i32, bool, JobUpdateStrategy), Vec<Diag
     if sizes.is_empty() || sizes.iter().any(|size: &i32| *size <= 0) {
         let problem = Diagnostic::error("update", "All update group sizes must be positive.");
         let field = if sizes.len() == 1 { "batch_size" } else { "batch_sizes" };
-        return Err(vec![problem.at_maybe(view::place(strategy, field))]);
+        let problem = problem
+            .at_maybe(view::place(strategy, field))
+            .field(format!("update_config > update_strategy > {field}"))
+            .help("write a number of instances, at least 1");
+        return Err(vec![problem]);
     }
     Ok(match kind.as_str() {
         "QueueUpdateStrategy" => (size, false, queue(size)),

@@ -4,10 +4,11 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use aurora_config::diagnostic::Span;
-use aurora_config::{Diagnostics, LoadOptions, Severity};
+use aurora_config::{Diagnostics, Severity};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{ConfigOptions, Verbosity};
+use crate::configuration::load_options;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::output;
@@ -70,14 +71,7 @@ impl Lint {
     }
 
     fn problems(&self) -> Diagnostics {
-        let bindings = self.config.bind.iter();
-        let options = LoadOptions {
-            bindings: bindings.map(|binding| (binding.name.clone(), binding.value.clone())).collect(),
-            read_json: self.config.read_json,
-            read_roots: self.config.read.clone(),
-            user: None,
-        };
-        match aurora_config::load(&self.file, &options) {
+        match aurora_config::load(&self.file, &load_options(&self.config)) {
             Ok(file) => file.lint(),
             Err(problems) => problems,
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use aurora_api::thrift::rpc::CreateJob;
+use aurora_config::HookCall;
 use tracing::info;
 
 use crate::arguments::{
@@ -12,6 +13,7 @@ use crate::configuration;
 use crate::context::{Context, job_url, open_in_browser};
 use crate::exit_code::ExitCode;
 use crate::failure::{Failure, accepted};
+use crate::hooks::Hooks;
 use crate::output;
 use crate::tasks::{self, has_run, is_terminal};
 use crate::wait::{Pace, wait_for};
@@ -59,7 +61,9 @@ impl Create {
         }
         info!("Creating job {}", key.name);
         let call = CreateJob { description: Some(job) };
-        accepted(client.call(&call).await?, ExitCode::CommandFailure, "Job creation failed due to error:")?;
+        let hooks = Hooks::of(&self.file, &self.config, key, HookCall::CreateJob);
+        let answer = hooks.around(client.call(&call)).await?;
+        accepted(answer, ExitCode::CommandFailure, "Job creation failed due to error:")?;
         let url = job_url(&client, key);
         if self.open_browser {
             open_in_browser(&url);

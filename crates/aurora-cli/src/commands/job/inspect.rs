@@ -46,7 +46,11 @@ pub struct Inspect {
 impl Inspect {
     /// Runs the verb.
     pub async fn run(self, mut context: Context) -> Result<(), Failure> {
-        let configuration = Configuration::load(&self.file, &self.config).map_err(invalid)?;
+        let mut configuration = Configuration::load(&self.file, &self.config).map_err(invalid)?;
+        if !self.local {
+            let client = context.client(&self.key.cluster)?;
+            configuration.look_up_images(&client, &self.key).await.map_err(invalid)?;
+        }
         let mut job = configuration.translated(&self.key).map_err(invalid)?;
         if !self.local {
             let client = context.client(&self.key.cluster)?;

@@ -2,12 +2,14 @@
 
 use aurora_api::thrift::rpc::KillTasks;
 use aurora_client::Client;
+use aurora_config::HookCall;
 use tracing::info;
 
 use crate::arguments::{ClusterJobKey, ConfigOptions, HookConfig, Verbosity, WaitOptions, int};
 use crate::context::{job_url, open_in_browser};
 use crate::exit_code::ExitCode;
 use crate::failure::{COMMAND_FAILURE, Failure, accepted};
+use crate::hooks::Hooks;
 use crate::output;
 use crate::tasks::{fetch_active, instance_id, is_terminal};
 use crate::wait::{Pace, wait_for};
@@ -36,10 +38,10 @@ pub struct KillOptions {
     open_browser: bool,
 
     #[command(flatten)]
-    _config: ConfigOptions,
+    config: ConfigOptions,
 
     #[command(flatten)]
-    _hooks: HookConfig,
+    hooks: HookConfig,
 
     #[command(flatten)]
     wait: WaitOptions,
@@ -143,6 +145,13 @@ async fn request(
         instances: instances.map(<[i32]>::to_vec),
         message: options.message.clone(),
     };
-    accepted(client.call(&call).await?, ExitCode::ApiError, header)?;
+    let answer = match &options.hooks.config {
+        Some(file) => {
+            let hooked = HookCall::KillJob(instances.map(<[i32]>::to_vec));
+            Hooks::of(file, &options.config, key, hooked).around(client.call(&call)).await?
+        }
+        None => client.call(&call).await?,
+    };
+    accepted(answer, ExitCode::ApiError, header)?;
     Ok(())
 }

@@ -35,8 +35,15 @@ pub fn load(files: &[PathBuf], options: &ConfigOptions, screen: &Screen) -> Resu
     let mut jobs: Vec<LocalJob> = Vec::new();
     for file in files {
         let configuration = Configuration::load(file, options).map_err(invalid)?;
-        for TranslatedJob { cluster, configuration: job, .. } in configuration.all_jobs().map_err(invalid)? {
+        let translated = configuration.all_jobs().map_err(invalid)?;
+        for TranslatedJob { cluster, configuration: job, images, .. } in translated {
             let key = ClusterJobKey::reported(&cluster, &job.key.clone().unwrap_or_default());
+            if let Some(image) = images.first() {
+                return Err(invalid(format!(
+                    "{key} refers to {{{{docker.image[{}][{}]}}}}, and no registry is asked for a cluster on this machine; write the image's name",
+                    image.name, image.tag
+                )));
+            }
             if cluster != CLUSTER {
                 screen.step(&format!("{key} of {} is not for cluster {CLUSTER}: left out", file.display()));
                 continue;

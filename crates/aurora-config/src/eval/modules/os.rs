@@ -1,6 +1,7 @@
 //! `os`, `os.path`.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use indexmap::IndexMap;
 
@@ -8,7 +9,7 @@ use super::{files, natives, submodule};
 use crate::eval::call::Args;
 use crate::eval::error::Eval;
 use crate::eval::interp::Interp;
-use crate::eval::value::{Key, Native, Value};
+use crate::eval::value::{Dict, Key, Native, Value};
 
 pub(super) fn os(interp: &Interp) -> Vec<(&'static str, Value)> {
     let environment: IndexMap<Key, Value> = interp
@@ -28,6 +29,14 @@ pub(super) fn os(interp: &Interp) -> Vec<(&'static str, Value)> {
 
 pub(super) fn path() -> Vec<(&'static str, Value)> {
     natives(PATH)
+}
+
+impl Interp {
+    /// Whether it is `os.environ`.
+    pub fn is_environ(&self, dict: &Rc<Dict>) -> bool {
+        let Some(Value::Module(os)) = self.modules.get("os") else { return false };
+        matches!(os.attributes.borrow().get("environ"), Some(Value::Dict(environ)) if Rc::ptr_eq(environ, dict))
+    }
 }
 
 static OS: &[Native] = &[

@@ -1,0 +1,113 @@
+//! Going on after a mistake in the fields of a struct, so that a file's problems are told all at once. The struct is made
+//! without what is wrong with it; the load fails in the end, with everything that was found.
+
+use std::sync::Arc;
+
+use aurora_model as model;
+use aurora_model::{Raw, StructType};
+
+use super::interp::Interp;
+use crate::diagnostic::{Diagnostic, Related};
+use crate::explain;
+
+/// More problems than this are not collected: they have a common cause.
+const PROBLEMS_MAX: usize = 100;
+
+/// What went wrong so far without ending the evaluation.
+#[derive(Debug, Default)]
+pub(crate) struct Mistakes {
+    /// One for each mistake, with places.
+    pub problems: Vec<Diagnostic>,
+    /// Fields that were given, but left out for what was wrong with them: that they are missing is no news.
+    pub dropped: Vec<Arc<str>>,
+}
+
+impl Interp {
+    /// Notes what is wrong with the fields that a struct was given, and takes it out of them. Whether it makes sense to
+    /// try again.
+    pub(super) fn recovers(
+        &mut self,
+        ty: Option<&Arc<StructType>>,
+        named: &mut Vec<(Arc<str>, Raw)>,
+        error: &model::Error,
+    ) -> bool {
+        let Some(ty) = ty else { return false };
+        // A file that handles the exception must see it.
+        if self.guards > 0 || self.mistakes.problems.len() >= PROBLEMS_MAX {
+            return false;
+        }
+        match error {
+            model::Error::TooLarge { .. } => false,
+            model::Error::UnknownFields { ty: of, fields } if Arc::ptr_eq(of, ty) => {
+                if fields.iter().any(|field| !named.iter().any(|(name, _)| *name == field.name)) {
+                    return false;
+                }
+                self.note(explain::error(error, &self.sources));
+                for field in fields {
+                    self.rename_or_drop(ty, named, field);
+                }
+                true
+            }
+            _ => self.drop_misfits(ty, named),
+        }
+    }
+
+    /// A misspelt field counts as the one that was most likely meant.
+    fn rename_or_drop(
+        &mut self,
+        ty: &Arc<StructType>,
+        named: &mut Vec<(Arc<str>, Raw)>,
+        field: &model::UnknownField,
+    ) {
+        let Some(at) = named.iter().position(|(name, _)| *name == field.name) else { return };
+        let (_, raw) = named.remove(at);
+        let Some(meant) = &field.suggestion else { return };
+        let fits = ty.field(meant).is_some_and(|signature| signature.ty().accept(&raw).is_ok());
+        if fits && !named.iter().any(|(name, _)| name == meant) {
+            named.push((Arc::clone(meant), raw));
+        } else {
+            self.mistakes.dropped.push(Arc::clone(meant));
+        }
+    }
+
+    fn drop_misfits(&mut self, ty: &Arc<StructType>, named: &mut Vec<(Arc<str>, Raw)>) -> bool {
+        let before = named.len();
+        let mut kept = Vec::with_capacity(before);
+        for (name, raw) in std::mem::take(named) {
+            let made = ty.field(&name).map(|signature| signature.ty().accept(&raw));
+            match made {
+                Some(Err(error)) => {
+                    self.note(explain::error(&error.or_at(raw.origin), &self.sources));
+                    self.mistakes.dropped.push(name);
+                }
+                _ => kept.push((name, raw)),
+            }
+        }
+        *named = kept;
+        named.len() < before
+    }
+
+    fn note(&mut self, problems: Vec<Diagnostic>) {
+        let trace = self.trace();
+        for mut problem in problems {
+            problem.related.extend(trace.iter().cloned());
+            let is_known =
+                |known: &Diagnostic| known.message == problem.message && known.span == problem.span;
+            if !self.mistakes.problems.iter().any(is_known) {
+                self.mistakes.problems.push(problem);
+            }
+        }
+    }
+
+    /// The calls and includes in progress, innermost first.
+    fn trace(&self) -> Vec<Related> {
+        let calls = self.frames.iter().rev().filter_map(|frame| {
+            let (name, span) = frame.called.as_ref()?;
+            Some(Related { note: format!("called as {name}()"), span: *span })
+        });
+        let includes = self.executing.iter().rev().filter_map(|file| {
+            Some(Related { note: format!("{} is included", file.name), span: file.called_at? })
+        });
+        calls.take(super::error::TRACE_MAX).chain(includes).collect()
+    }
+}
