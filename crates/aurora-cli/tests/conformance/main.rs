@@ -5,6 +5,7 @@ mod config;
 mod config_verbs;
 mod create;
 mod explain;
+mod hooks;
 mod inspect;
 mod kill;
 mod list;
