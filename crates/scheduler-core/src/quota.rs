@@ -2,16 +2,20 @@
 //!
 //! Executors are not counted. Only production tasks on shared hosts are held to the quota; the rest is told, not limited.
 
+mod consumption;
+
 use std::fmt;
 
 use aurora_api::amounts::{Megabytes, MilliCpus, Resources};
+use aurora_api::ids::JobKey;
 use aurora_api::task::TaskConfig;
 
 use crate::effect::Reply;
 use crate::handle::{Core, Step};
 use crate::operation::Operation;
-use crate::schedule::filter::DEDICATED;
 use crate::state::Tables;
+use consumption::is_dedicated;
+pub use consumption::{Consumption, CronPlan, InstanceGroup, Plans, UpdatePlan};
 
 /// The resources that quotas are made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +52,19 @@ impl Quota {
         Self { cpus: self.cpus + other.cpus, ram: self.ram + other.ram, disk: self.disk + other.disk }
     }
 
+    fn minus(self, other: Self) -> Self {
+        Self { cpus: self.cpus - other.cpus, ram: self.ram - other.ram, disk: self.disk - other.disk }
+    }
+
+    /// The larger of both, resource by resource.
+    fn max(self, other: Self) -> Self {
+        Self {
+            cpus: self.cpus.max(other.cpus),
+            ram: self.ram.max(other.ram),
+            disk: self.disk.max(other.disk),
+        }
+    }
+
     fn is_negative(self) -> bool {
         self.cpus < MilliCpus::ZERO || self.ram < Megabytes::ZERO || self.disk < Megabytes::ZERO
     }
@@ -74,23 +91,13 @@ impl fmt::Display for Quota {
     }
 }
 
-/// What a role's active tasks take, by the classes that `getQuota` tells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Consumption {
-    /// Production, on hosts for all: the only class that is limited.
-    pub production_shared: Quota,
-    /// Production, on dedicated hosts.
-    pub production_dedicated: Quota,
-    /// The rest, on hosts for all.
-    pub other_shared: Quota,
-    /// The rest, on dedicated hosts.
-    pub other_dedicated: Quota,
-}
+/// Why a role cannot have what is asked for: what exceeds its quota, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotaExceeded(Vec<String>);
 
-impl Consumption {
-    /// Kept by the tables, so its cost is not that of the role's tasks.
-    pub(crate) fn of_role(tables: &Tables, role: &str) -> Self {
-        tables.totals(role).map(Totals::consumption).unwrap_or_default()
+impl fmt::Display for QuotaExceeded {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Insufficient resource quota: {}", self.0.join("; "))
     }
 }
 
@@ -149,32 +156,69 @@ fn amounts(config: &TaskConfig) -> [i64; 3] {
     [cpus.0, ram.0, disk.0]
 }
 
-fn is_dedicated(config: &TaskConfig) -> bool {
-    config.constraints.iter().any(|constraint| &*constraint.name == DEDICATED)
+/// The quota of a role, what it takes, and what is under way.
+pub(crate) struct Account<'a> {
+    pub(crate) tables: &'a Tables,
+    pub(crate) plans: &'a Plans,
+    pub(crate) role: &'a str,
+}
+
+impl Account<'_> {
+    /// Whether there is quota for so many more tasks of this configuration (`createJob`, `addInstances`).
+    pub(crate) fn check_tasks(&self, config: &TaskConfig, added: u32) -> Result<(), QuotaExceeded> {
+        if !is_limited(config) {
+            return Ok(());
+        }
+        self.check(self.used(None).plus(Quota::of(&config.resources).times(added)))
+    }
+
+    /// Whether there is quota for a job update, which takes the place of an older one of the job (`startJobUpdate`).
+    pub(crate) fn check_update(&self, job: &JobKey, update: &UpdatePlan) -> Result<(), QuotaExceeded> {
+        match &update.desired {
+            Some(desired) if is_limited(&desired.config) => self.check(self.used(Some((job, update)))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there is quota for a cron job, which takes the place of an older one (`scheduleCronJob`,
+    /// `replaceCronTemplate`). Upstream forgets here that dedicated jobs are exempt (T12).
+    pub(crate) fn check_cron(&self, job: &JobKey, template: &CronPlan) -> Result<(), QuotaExceeded> {
+        if !is_limited(&template.config) {
+            return Ok(());
+        }
+        let taken = |plan: &CronPlan| plan.consumption().production_shared;
+        let old = self.plans.crons.get(job).map(taken).unwrap_or_default();
+        self.check(self.used(None).plus(taken(template)).minus(old))
+    }
+
+    fn used(&self, update: Option<(&JobKey, &UpdatePlan)>) -> Quota {
+        Consumption::of_role(self.tables, self.plans, self.role, update).production_shared
+    }
+
+    fn check(&self, required: Quota) -> Result<(), QuotaExceeded> {
+        let excess = self.tables.quota(self.role).excess(required);
+        if excess.is_empty() { Ok(()) } else { Err(QuotaExceeded(excess)) }
+    }
+}
+
+/// Only production tasks on shared hosts are held to a quota.
+fn is_limited(config: &TaskConfig) -> bool {
+    config.production && !is_dedicated(config)
 }
 
 impl Core {
     /// Whether the role may have so many more tasks of this configuration, or what to tell instead.
     pub(crate) fn check_quota(&self, config: &TaskConfig, added: u32) -> Result<(), Reply> {
-        if !config.production || is_dedicated(config) {
-            return Ok(());
-        }
-        let role = config.job.role();
-        let tables = self.state.tables();
-        let used = Consumption::of_role(tables, role).production_shared;
-        let required = used.plus(Quota::of(&config.resources).times(added));
-        let excess = tables.quota(role).excess(required);
-        if excess.is_empty() {
-            return Ok(());
-        }
-        Err(Reply::Invalid(vec![format!("Insufficient resource quota: {}", excess.join("; "))]))
+        let plans = Plans::default();
+        let account = Account { tables: self.state.tables(), plans: &plans, role: config.job.role() };
+        account.check_tasks(config, added).map_err(|exceeded| Reply::Invalid(vec![exceeded.to_string()]))
     }
 
     pub(crate) fn set_quota(&mut self, role: &str, quota: Quota, step: &mut Step<'_>) -> Reply {
         if quota.is_negative() {
             return Reply::Invalid(vec![format!("Negative values in: IResourceAggregate{quota}")]);
         }
-        let used = Consumption::of_role(self.state.tables(), role).production_shared;
+        let used = Consumption::of_role(self.state.tables(), &Plans::default(), role, None).production_shared;
         if !quota.excess(used).is_empty() {
             return Reply::Invalid(vec![format!(
                 "Quota: IResourceAggregate{quota} is less then current prod reservation: ResourceBag{used}"

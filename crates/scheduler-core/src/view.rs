@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aurora_api::amounts::Timestamp;
 use aurora_api::ids::{FrameworkId, HostName, JobKey, TaskId};
-use aurora_api::task::{Task, TaskStatus};
+use aurora_api::task::{Task, TaskConfig, TaskStatus};
 use imbl::OrdMap;
 
 use crate::away::{Away, MissingHost, RenewedHost};
@@ -12,7 +12,7 @@ use crate::explain::Explanation;
 use crate::input::Offer;
 use crate::offers::classes::SlotId;
 use crate::operation::{ConfigId, HostAttributes};
-use crate::quota::{Consumption, Quota};
+use crate::quota::{Account, Consumption, CronPlan, Plans, Quota, QuotaExceeded, UpdatePlan};
 pub use crate::state::JobTasks;
 use crate::state::Tables;
 
@@ -125,9 +125,49 @@ impl View {
         self.tables.quotas()
     }
 
-    /// What a role's active tasks take.
-    pub fn consumption(&self, role: &str) -> Consumption {
-        Consumption::of_role(&self.tables, role)
+    /// What a role takes: its active tasks, and what is under way. This version stores no updates and cron jobs, so who
+    /// plans some gives them.
+    pub fn consumption(&self, role: &str, plans: &Plans) -> Consumption {
+        Consumption::of_role(&self.tables, plans, role, None)
+    }
+
+    /// Whether a job update has quota, beside everything else of its role.
+    ///
+    /// # Errors
+    /// What it exceeds.
+    pub fn check_update_quota(
+        &self,
+        job: &JobKey,
+        update: &UpdatePlan,
+        plans: &Plans,
+    ) -> Result<(), QuotaExceeded> {
+        Account { tables: &self.tables, plans, role: job.role() }.check_update(job, update)
+    }
+
+    /// Whether a cron job has quota, beside everything else of its role.
+    ///
+    /// # Errors
+    /// What it exceeds.
+    pub fn check_cron_quota(
+        &self,
+        job: &JobKey,
+        template: &CronPlan,
+        plans: &Plans,
+    ) -> Result<(), QuotaExceeded> {
+        Account { tables: &self.tables, plans, role: job.role() }.check_cron(job, template)
+    }
+
+    /// Whether so many more tasks of a configuration have quota, beside everything else of their role.
+    ///
+    /// # Errors
+    /// What they exceed.
+    pub fn check_task_quota(
+        &self,
+        config: &TaskConfig,
+        count: u32,
+        plans: &Plans,
+    ) -> Result<(), QuotaExceeded> {
+        Account { tables: &self.tables, plans, role: config.job.role() }.check_tasks(config, count)
     }
 
     /// How much is remembered for the moment.

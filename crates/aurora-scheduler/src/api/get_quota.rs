@@ -2,7 +2,7 @@
 
 use aurora_api::thrift::rpc::GetQuota;
 use aurora_api::thrift::{self, GetQuotaResult, Resource, ResourceAggregate, Response};
-use scheduler_core::quota::{Consumption, Quota};
+use scheduler_core::quota::{Consumption, Plans, Quota};
 
 use super::envelope;
 use crate::app::App;
@@ -13,7 +13,7 @@ pub fn answer(app: &App, call: &GetQuota) -> Response {
     };
     let view = app.view();
     let Consumption { production_shared, production_dedicated, other_shared, other_dedicated } =
-        view.consumption(role);
+        view.consumption(role, &Plans::default());
     envelope::ok(thrift::Result::GetQuotaResult(GetQuotaResult {
         quota: Some(aggregate(view.quota(role))),
         prod_shared_consumption: Some(aggregate(production_shared)),
