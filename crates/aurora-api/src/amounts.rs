@@ -1,7 +1,7 @@
 //! Amounts with their units: processor shares, memory, points in time.
 
 use std::fmt;
-use std::ops::{Add, AddAssign, Sub, SubAssign};
+use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 
 macro_rules! amount {
     ($(#[$doc:meta])* $name:ident) => {
@@ -151,6 +151,38 @@ impl Resources {
             && self.gpus >= other.gpus
             && self.ports >= other.ports
     }
+
+    /// The larger of both, amount by amount.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            cpus: self.cpus.max(other.cpus),
+            ram: self.ram.max(other.ram),
+            disk: self.disk.max(other.disk),
+            gpus: self.gpus.max(other.gpus),
+            ports: self.ports.max(other.ports),
+        }
+    }
+
+    /// How many times `size` fits. What `size` asks nothing of does not limit it; `i64::MAX` if that is everything.
+    pub fn slots(&self, size: &Self) -> i64 {
+        let pairs = [
+            (self.cpus.0, size.cpus.0),
+            (self.ram.0, size.ram.0),
+            (self.disk.0, size.disk.0),
+            (self.gpus, size.gpus),
+            (self.ports, size.ports),
+        ];
+        let limits = pairs.into_iter().filter(|(_, needs)| *needs > 0).map(|(has, needs)| has.max(0) / needs);
+        limits.min().unwrap_or(i64::MAX)
+    }
+}
+
+impl Neg for Resources {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self::default() - self
+    }
 }
 
 impl Add for Resources {
@@ -200,6 +232,27 @@ mod tests {
         assert_eq!(MilliCpus::from_cores(0.1 + 0.2), MilliCpus(300));
         assert!((MilliCpus(1250).cores() - 1.25).abs() < f64::EPSILON);
         assert_eq!(MilliCpus::from_cores(f64::NAN), MilliCpus::ZERO);
+    }
+
+    #[test]
+    fn sched_130_bags_of_resources() {
+        let bag = |cores: i64, ram, disk| Resources {
+            cpus: MilliCpus(cores * 1000),
+            ram: Megabytes(ram),
+            disk: Megabytes(disk),
+            ..Resources::default()
+        };
+        assert_eq!(bag(1, 32, 128).max(bag(2, 16, 256)), bag(2, 32, 256));
+        assert_eq!(bag(1, 0, 0) + bag(8, 16_384, 32_768), bag(9, 16_384, 32_768));
+        assert_eq!(bag(8, 16_384, 32_768).slots(&bag(8, 0, 0)), 1, "memory and disk do not limit");
+        assert_eq!(bag(8, 16_384, 32_768).slots(&bag(0, 4096, 0)), 4);
+        assert_eq!(bag(0, 0, 0).slots(&bag(0, 0, 0)), i64::MAX);
+        assert_eq!(bag(-1, 5, 5).slots(&bag(1, 1, 1)), 0);
+        let negative = -bag(-1, 128, 1024);
+        assert_eq!(negative, bag(1, -128, -1024));
+        let only_negative = |bag: Resources| bag.cpus < MilliCpus::ZERO;
+        assert!(only_negative(bag(-1, 128, 1024)) && !only_negative(negative));
+        assert!(!bag(1, 0, 0).holds(&bag(1, 5, 0)));
     }
 
     #[test]

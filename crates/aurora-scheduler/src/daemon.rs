@@ -143,6 +143,7 @@ impl Daemon {
             revocable,
             stats: stats.clone(),
             connection: Arc::clone(&connection),
+            clock: Box::new(clock),
             credential_file: flags.mesos.framework_authentication_file.clone(),
         };
         supervisor.spawn(TaskKind::MesosEvents, pump.run(events, supervisor.stopping().clone()));

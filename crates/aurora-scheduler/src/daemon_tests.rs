@@ -9,6 +9,7 @@ use mesos_v1::messages::{self, Attribute, Offer, Resource, TaskState, TaskStatus
 use mesos_v1::scheduler::{SchedulerEvent, SessionError};
 use tempfile::TempDir;
 
+use super::*;
 use crate::testing::{TestDaemon, config};
 
 fn job(instances: i32) -> CreateJob {
@@ -224,4 +225,104 @@ async fn a_second_scheduler_on_the_same_journal_does_not_start() {
     let connect = |_| -> anyhow::Result<(crate::testing::RecordedCalls, _)> { panic!("must not get so far") };
     let Err(error) = super::Daemon::start(&flags, connect).await else { panic!("it started") };
     assert!(error.to_string().contains("another scheduler"), "{error}");
+}
+
+/// Breaks when anything leaves.
+struct Broken;
+
+impl crate::outbox::Outbox for Broken {
+    fn release(&mut self, _: scheduler_core::Effect) {
+        panic!("a broken invariant");
+    }
+}
+
+#[tokio::test]
+async fn sched_97_whatever_waits_is_handled_in_batches_until_it_is_done() {
+    // Three requests at once: each is answered.
+    let folder = TempDir::new().unwrap();
+    let flags = ["-initial_schedule_penalty=1ms", "-max_schedule_penalty=2ms"];
+    let daemon = TestDaemon::start(folder.path(), &flags).await;
+    daemon.events.send(subscribed()).await.unwrap();
+    let named = |name: &str| {
+        let mut job = job(1);
+        let description = job.description.as_mut().unwrap();
+        for key in [&mut description.key, &mut description.task_config.as_mut().unwrap().job] {
+            key.as_mut().unwrap().name = Some(name.to_owned());
+        }
+        job
+    };
+    let (a, b, c) = (named("a"), named("b"), named("c"));
+    let answers = tokio::join!(daemon.call(&a), daemon.call(&b), daemon.call(&c));
+    for answer in [answers.0, answers.1, answers.2] {
+        assert_eq!(answer.response_code, Some(ResponseCode::Ok));
+    }
+    // One that is done only after several attempts is done once.
+    let tried = async |daemon: &TestDaemon| {
+        let vars: serde_json::Value = serde_json::from_str(&daemon.get("/vars.json").await.1).unwrap();
+        vars["schedule_attempts_fired"].as_u64() >= Some(9) && vars["driver_batch_events"].as_u64() >= Some(3)
+    };
+    daemon.wait_for("three attempts at each", tried).await;
+    let offers = vec![offer("o1", "a1"), offer("o2", "a2"), offer("o3", "a3")];
+    daemon.events.send(SchedulerEvent::Offers(offers)).await.unwrap();
+    daemon
+        .wait_for("all launches", async |daemon| {
+            statuses(daemon).await.iter().all(|status| *status == ScheduleStatus::Assigned)
+        })
+        .await;
+    let launches = calls(&daemon, |call| call.accept.is_some());
+    let infos = launches.into_iter().flat_map(|call| call.accept.unwrap().operations);
+    let count: usize =
+        infos.filter_map(|operation| operation.launch).map(|launch| launch.task_infos.len()).sum();
+    assert_eq!(count, 3);
+
+    // One that breaks ends the driver, and with it the daemon.
+    let folder = TempDir::new().unwrap();
+    let (journal, _) = crate::journal::LocalJournal::open(folder.path()).unwrap();
+    let core = scheduler_core::Core::new(
+        scheduler_core::CoreConfig::default(),
+        scheduler_core::Identity { host: "here".into() },
+        7,
+    );
+    let shell = Shell {
+        journal,
+        outbox: Broken,
+        clock: SystemClock,
+        views: std::sync::Arc::new(arc_swap::ArcSwap::from_pointee(core.view())),
+        stats: Stats::default(),
+        snapshots: SnapshotPolicy { records: 1000, interval: aurora_api::amounts::Millis::from_secs(3600) },
+    };
+    let driver = Driver::start(core, Batch::default(), shell).unwrap();
+    let (supervisor, mut failures) = Supervisor::new();
+    let (inputs, receiver) = input_queue();
+    let _thread = spawn_driver(driver, receiver, Requests::new(inputs.clone()), supervisor).unwrap();
+    inputs.send_now(scheduler_core::Input::Mesos(scheduler_core::MesosEvent::Offers(Vec::new())));
+    inputs.send_now(scheduler_core::Input::Request(scheduler_core::Request {
+        id: scheduler_core::RequestId(1),
+        user: "u".into(),
+        change: scheduler_core::Change::ReconcileImplicit,
+    }));
+    let failure = failures.recv().await.unwrap();
+    assert_eq!(failure.part, "driver");
+    assert!(failure.error.to_string().contains("invariant"), "{}", failure.error);
+}
+
+#[tokio::test]
+async fn an_inverse_offer_is_accepted_and_its_agent_left() {
+    let folder = TempDir::new().unwrap();
+    let daemon = TestDaemon::start(folder.path(), &[]).await;
+    daemon.events.send(subscribed()).await.unwrap();
+    daemon.call(&job(1)).await;
+    daemon.events.send(SchedulerEvent::Offers(vec![offer("o1", "a1")])).await.unwrap();
+    let task = launched(&daemon).await.task_id.value;
+    daemon.events.send(update(&task, "a1", TaskState::TaskRunning)).await.unwrap();
+    let inverse = messages::InverseOffer {
+        id: "i1".into(),
+        agent_id: Some("a1".into()),
+        ..messages::InverseOffer::default()
+    };
+    daemon.events.send(SchedulerEvent::InverseOffers(vec![inverse])).await.unwrap();
+    daemon.wait_for("a kill", async |daemon| !calls(daemon, |call| call.kill.is_some()).is_empty()).await;
+    let accepted = calls(&daemon, |call| call.accept_inverse_offers.is_some()).remove(0);
+    assert_eq!(accepted.accept_inverse_offers.unwrap().inverse_offer_ids, ["i1".into()]);
+    assert_eq!(statuses(&daemon).await, [ScheduleStatus::Draining]);
 }

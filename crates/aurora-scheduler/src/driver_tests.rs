@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use aurora_api::ids::JobKey;
 use aurora_api::job::JobConfiguration;
-use aurora_api::task::TaskConfig;
+use aurora_api::task::{TaskConfig, TaskStatus};
 use proptest::prelude::*;
 use scheduler_core::Identity;
 use scheduler_core::config::CoreConfig;
@@ -214,4 +214,65 @@ fn a_snapshot_is_answered_once_it_is_durable() {
     assert!(held.snapshot.is_some());
     drop(journal);
     assert_eq!(stored(folder.path()), BTreeSet::from([1, 4]));
+}
+
+/// Remembers how counters grew.
+#[derive(Clone, Default)]
+struct Counters(Arc<Mutex<std::collections::BTreeMap<String, u64>>>);
+
+impl Outbox for Counters {
+    fn release(&mut self, effect: Effect) {
+        if let Effect::Count { name, by } = effect {
+            *self.0.lock().unwrap().entry(name.into_owned()).or_default() += by;
+        }
+    }
+}
+
+/// A driver over a core with two ended tasks that are to be forgotten now.
+fn about_to_prune(folder: &Path, commits: usize) -> (Driver<Failing, Counters, TestClock>, Counters, Views) {
+    let (journal, _) = LocalJournal::open(folder).unwrap();
+    let mut config = core_config();
+    config.history_max_age = Millis::ZERO;
+    config.history_min_retention = Millis::ZERO;
+    let mut core = Core::new(config, Identity { host: Arc::from("here") }, 7);
+    let mut owed = Batch::default();
+    core.handle(create(1), TestClock.now(), &mut owed);
+    let ids: Vec<_> = core.view().tasks().map(|task| task.id.clone()).collect();
+    for (task, status) in ids.iter().flat_map(|id| [(id, TaskStatus::Assigned), (id, TaskStatus::Lost)]) {
+        let change = Change::ForceStatus { task: task.clone(), status };
+        let request = Request { id: RequestId(2), user: Arc::from("u"), change };
+        core.handle(Input::Request(request), TestClock.now(), &mut owed);
+    }
+    assert_eq!(core.view().count(TaskStatus::Lost), 2);
+    let counters = Counters::default();
+    let views = Arc::new(ArcSwap::from_pointee(core.view()));
+    let shell = Shell {
+        journal: Failing { journal, commits_left: commits, writes_the_last: false },
+        outbox: counters.clone(),
+        clock: TestClock,
+        views: Arc::clone(&views),
+        stats: Stats::default(),
+        snapshots: SnapshotPolicy { records: 1_000_000, interval: Millis::from_secs(3600) },
+    };
+    (Driver::start(core, owed, shell).unwrap(), counters, views)
+}
+
+#[test]
+fn sched_155_pruning_that_fails_ends_the_driver_and_counts_nothing() {
+    let folder = TempDir::new().unwrap();
+    let (driver, counters, _) = about_to_prune(folder.path(), 1);
+    let (_sender, receiver) = input_queue();
+    assert!(matches!(driver.run(&receiver), Err(JournalError::Simulated)));
+    assert_eq!(counters.0.lock().unwrap().get("tasks_pruned"), None);
+
+    let folder = TempDir::new().unwrap();
+    let (driver, counters, views) = about_to_prune(folder.path(), 100);
+    let (sender, receiver) = input_queue();
+    let thread = std::thread::spawn(move || driver.run(&receiver));
+    while views.load().count(TaskStatus::Lost) > 0 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    sender.close();
+    thread.join().unwrap().unwrap();
+    assert_eq!(counters.0.lock().unwrap().get("tasks_pruned"), Some(&2));
 }

@@ -4,6 +4,7 @@
 //! Mesos sent them are kept in [`held`] until used. The flow out: [`calls`] sends what the core decided, with
 //! [`task_info`] describing the tasks and [`split`] taking their resources out of the offer.
 
+pub mod arrivals;
 pub mod calls;
 pub mod executor;
 pub mod held;
@@ -99,7 +100,10 @@ pub enum CredentialError {
         source: std::io::Error,
     },
     /// A line is missing.
-    #[error("-framework_authentication_file {} has no line `{property}=…`", file.display())]
+    #[error(
+        "The framework authentication file is missing the key: {property}; add the line `{property}=…` to {}",
+        file.display()
+    )]
     Missing {
         /// The file.
         file: PathBuf,
@@ -174,6 +178,54 @@ impl MesosFlags {
 mod tests {
     use super::*;
 
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        flags: MesosFlags,
+    }
+
+    fn flags(more: &[&str]) -> MesosFlags {
+        let arguments = ["x", "--mesos_master_address=m:5050"].iter().chain(more);
+        <Line as clap::Parser>::parse_from(arguments).flags
+    }
+
+    #[test]
+    fn sched_168_capabilities_principal_and_role_are_what_flags_say() {
+        let credential = Credential { principal: "p".to_owned(), secret: Some("s".to_owned()) };
+        let full =
+            flags(&["--receive_revocable_resources", "--framework_announce_principal", "--mesos_role=r"]);
+        let info = full.framework_info(None, Some(&credential), "h", "http://h:80", true);
+        let capabilities = |info: &FrameworkInfo| {
+            info.capabilities.iter().map(|capability| capability.r#type().as_str_name()).collect::<Vec<_>>()
+        };
+        assert_eq!(capabilities(&info), ["REVOCABLE_RESOURCES", "GPU_RESOURCES"]);
+        assert_eq!((info.principal.as_deref(), info.role.as_deref()), (Some("p"), Some("r")));
+        assert_eq!((info.hostname.as_deref(), info.webui_url.as_deref()), (Some("h"), Some("http://h:80")));
+        assert_eq!(info.checkpoint, Some(true));
+        let aware = flags(&["--receive_revocable_resources", "--partition_aware"]);
+        let info = aware.framework_info(None, None, "h", "http://h:80", true);
+        assert_eq!(capabilities(&info), ["REVOCABLE_RESOURCES", "GPU_RESOURCES", "PARTITION_AWARE"]);
+
+        let info = flags(&[]).framework_info(None, Some(&credential), "h", "http://h:80", false);
+        assert!(capabilities(&info).is_empty());
+        assert_eq!((info.principal, info.role), (None, None));
+    }
+
+    #[test]
+    fn sched_169_a_file_of_credentials_without_a_key_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("credentials");
+        fs::write(&file, "aurora_authentication_principal=aurora\n").unwrap();
+        let error = read_credential(&file).unwrap_err().to_string();
+        assert!(
+            error.starts_with(
+                "The framework authentication file is missing the key: aurora_authentication_secret"
+            ),
+            "{error}"
+        );
+        assert!(error.contains(&file.display().to_string()), "{error}");
+    }
+
     #[test]
     fn credentials_are_read_from_properties() {
         let folder = tempfile::tempdir().unwrap();
@@ -185,8 +237,5 @@ mod tests {
         .unwrap();
         let credential = read_credential(&file).unwrap();
         assert_eq!((credential.principal.as_str(), credential.secret.as_deref()), ("aurora", Some("s=1")));
-        fs::write(&file, "aurora_authentication_principal=aurora\n").unwrap();
-        let error = read_credential(&file).unwrap_err().to_string();
-        assert!(error.contains(SECRET), "{error}");
     }
 }

@@ -19,8 +19,31 @@ pub enum StatValue {
 #[derive(Debug, Default)]
 struct Registry {
     counters: BTreeMap<Cow<'static, str>, u64>,
-    timings: BTreeMap<Cow<'static, str>, Timing>,
+    timings: BTreeMap<(Cow<'static, str>, Unit), Timing>,
     gauges: BTreeMap<Cow<'static, str>, i64>,
+}
+
+/// What a timing is told in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Unit {
+    Nanos,
+    Micros,
+}
+
+impl Unit {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Nanos => "nanos",
+            Self::Micros => "micros",
+        }
+    }
+
+    const fn nanos(self) -> u64 {
+        match self {
+            Self::Nanos => 1,
+            Self::Micros => 1000,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,8 +83,17 @@ impl Stats {
 
     /// Something took this long.
     pub fn time(&self, name: impl Into<Cow<'static, str>>, took: Duration) {
+        self.time_in(name.into(), Unit::Nanos, took);
+    }
+
+    /// The same, told in microseconds.
+    pub fn time_micros(&self, name: impl Into<Cow<'static, str>>, took: Duration) {
+        self.time_in(name.into(), Unit::Micros, took);
+    }
+
+    fn time_in(&self, name: Cow<'static, str>, unit: Unit, took: Duration) {
         let mut registry = self.lock();
-        let timing = registry.timings.entry(name.into()).or_default();
+        let timing = registry.timings.entry((name, unit)).or_default();
         timing.nanos = timing.nanos.saturating_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
         timing.events += 1;
     }
@@ -89,10 +121,11 @@ impl Stats {
         for (name, value) in &registry.gauges {
             put(name.to_string(), StatValue::Integer(*value));
         }
-        for (name, timing) in &registry.timings {
-            put(format!("{name}_nanos_total"), whole(timing.nanos));
+        for ((name, unit), timing) in &registry.timings {
+            let (told, total) = (unit.name(), timing.nanos / unit.nanos());
+            put(format!("{name}_{told}_total"), whole(total));
             put(format!("{name}_events"), whole(timing.events));
-            put(format!("{name}_nanos_per_event"), whole(timing.nanos / timing.events.max(1)));
+            put(format!("{name}_{told}_per_event"), whole(total / timing.events.max(1)));
         }
         let uptime = StatValue::Integer(i64::try_from(uptime.as_secs()).unwrap_or(i64::MAX));
         put("uptime_secs".to_owned(), uptime.clone());

@@ -3,8 +3,11 @@
 //! `tokio::spawn` appears here only.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use anyhow::anyhow;
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -67,8 +70,11 @@ impl Supervisor {
     pub fn spawn(&self, kind: TaskKind, task: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
         let supervisor = self.clone();
         self.tracker.spawn(async move {
-            if let Err(error) = task.await {
-                supervisor.fail(kind.name(), error);
+            // One that panics must not leave the daemon deaf.
+            match AssertUnwindSafe(task).catch_unwind().await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => supervisor.fail(kind.name(), error),
+                Err(_) => supervisor.fail(kind.name(), anyhow!("it broke; the log above has the panic")),
             }
         });
     }
@@ -97,6 +103,15 @@ mod tests {
         supervisor.spawn(TaskKind::HttpServer, async { Err(anyhow::anyhow!("port taken")) });
         let failure = failures.recv().await.unwrap();
         assert_eq!((failure.part, failure.error.to_string()), ("http server", "port taken".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn sched_158_the_end_of_the_intake_ends_the_daemon() {
+        let (supervisor, mut failures) = Supervisor::new();
+        supervisor.spawn(TaskKind::MesosEvents, async { panic!("a broken invariant") });
+        let failure = failures.recv().await.unwrap();
+        assert_eq!(failure.part, "mesos events");
+        assert!(failure.error.to_string().contains("panic"), "{}", failure.error);
     }
 
     #[tokio::test]

@@ -174,6 +174,7 @@ impl Core {
             MesosEvent::Disconnected => self.on_disconnected(step),
             MesosEvent::Offers(offers) => self.on_offers(offers, step),
             MesosEvent::Rescinded(offer) => self.on_rescinded(&offer, step),
+            MesosEvent::InverseOffers(offers) => self.on_inverse_offers(&offers, step),
             MesosEvent::Status(update) => self.on_status(update, step),
             MesosEvent::AgentLost(agent) => self.on_agent_lost(&agent, step),
             MesosEvent::CallFailed { call, reason } => self.on_call_failed(call, &reason, step),

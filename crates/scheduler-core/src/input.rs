@@ -127,6 +127,8 @@ pub enum MesosEvent {
     Offers(Vec<Offer>),
     /// An offer is void.
     Rescinded(OfferId),
+    /// Agents are to be left, because their machines go down.
+    InverseOffers(Vec<InverseOffer>),
     /// A task's status, to be acknowledged once durable.
     Status(StatusUpdate),
     /// An agent is gone, with everything on it.
@@ -168,6 +170,17 @@ pub struct Offer {
     pub ports: Vec<(u16, u16)>,
     /// When the agent's machine goes down for maintenance, if it does.
     pub unavailable_from: Option<Timestamp>,
+}
+
+/// Mesos wants an agent back: its machine goes down for maintenance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InverseOffer {
+    /// The agent, if it is said.
+    pub agent: Option<AgentId>,
+    /// Its host name, if it is said.
+    pub host: Option<HostName>,
+    /// When it goes down.
+    pub unavailable_from: Timestamp,
 }
 
 /// A status that Mesos reports for a task.

@@ -10,7 +10,7 @@ use aurora_api::task::{Task, TaskStatus};
 
 use crate::effect::Reply;
 use crate::handle::{Core, Step};
-use crate::input::MaintenanceCall;
+use crate::input::{InverseOffer, MaintenanceCall};
 use crate::operation::{HostAttributes, MaintenanceMode, Operation};
 use crate::task::StatusChange;
 
@@ -50,13 +50,35 @@ impl Core {
         }
     }
 
+    /// Mesos takes agents away soon (`spec/scheduler.md` §7.3): near that time their tasks go elsewhere. The mode stays as
+    /// the operator of this scheduler set it; offers of the agents carry their unavailability themselves.
+    pub(crate) fn on_inverse_offers(&mut self, offers: &[InverseOffer], step: &mut Step<'_>) {
+        step.count("scheduler_inverse_offers", u64::try_from(offers.len()).unwrap_or(u64::MAX));
+        for offer in offers {
+            if offer.unavailable_from.since(step.now) >= self.config.unavailability_threshold {
+                continue;
+            }
+            let of_agent = || {
+                let agent = offer.agent.as_ref()?;
+                let mut hosts = self.state.tables().hosts();
+                hosts.find(|host| host.agent == *agent).map(|host| host.host.clone())
+            };
+            let Some(host) = offer.host.clone().or_else(of_agent) else { continue };
+            self.drain_tasks(&host, step);
+        }
+    }
+
     fn drain(&mut self, host: &HostName, step: &mut Step<'_>) {
-        let tasks: Vec<TaskId> = self.state.tables().on_host(host).cloned().collect();
-        if tasks.is_empty() {
+        if self.state.tables().on_host(host).next().is_none() {
             self.set_mode(host, MaintenanceMode::Drained, step);
             return;
         }
         self.set_mode(host, MaintenanceMode::Draining, step);
+        self.drain_tasks(host, step);
+    }
+
+    fn drain_tasks(&mut self, host: &HostName, step: &mut Step<'_>) {
+        let tasks: Vec<TaskId> = self.state.tables().on_host(host).cloned().collect();
         for task in tasks {
             // What is being killed already stays as it is.
             let drain =

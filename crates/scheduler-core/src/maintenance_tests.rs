@@ -93,3 +93,43 @@ fn sched_315_a_host_is_used_again_at_once_after_its_maintenance() {
     call(&mut bench, &["a"], MaintenanceCall::End);
     assert_eq!(launched(&bench.tick(Millis(2))).len(), 1);
 }
+
+fn inverse(
+    host: Option<&str>,
+    agent: Option<&str>,
+    from: aurora_api::amounts::Timestamp,
+) -> crate::MesosEvent {
+    crate::MesosEvent::InverseOffers(vec![crate::input::InverseOffer {
+        agent: agent.map(aurora_api::ids::AgentId::new),
+        host: host.map(HostName::new),
+        unavailable_from: from,
+    }])
+}
+
+#[test]
+fn sched_164_an_agent_that_mesos_takes_away_soon_is_left() {
+    let minutes = |count: i64| Millis::from_secs(60 * count);
+    for (host, agent) in [(Some("a"), None), (None, Some("a"))] {
+        let mut bench = busy();
+        bench.core.config.unavailability_threshold = minutes(2);
+        let from = bench.now + minutes(5);
+        assert!(kills(&bench.mesos(inverse(host, agent, from))).is_empty(), "there is time");
+        assert_eq!(bench.counter("scheduler_inverse_offers"), 1);
+        bench.tick(minutes(3));
+        assert!(kills(&bench.mesos(inverse(host, agent, from))).is_empty(), "it must be past the threshold");
+        bench.tick(minutes(1));
+        let effects = bench.mesos(inverse(host, agent, from));
+        assert_eq!(kills(&effects).len(), 2);
+        let drained = bench.tasks(Draining);
+        assert_eq!(drained.len(), 2);
+        assert_eq!(
+            drained[0].last_event().unwrap().message.as_deref(),
+            Some("Draining machine for maintenance.")
+        );
+        assert_eq!(mode(&bench, "a"), Some(MaintenanceMode::None));
+        // Mesos asks again and again; what is being killed stays as it is.
+        assert!(kills(&bench.mesos(inverse(host, agent, from))).is_empty());
+        assert_eq!(bench.counter("scheduler_inverse_offers"), 4);
+        assert!(kills(&bench.mesos(inverse(None, Some("unknown"), from))).is_empty());
+    }
+}

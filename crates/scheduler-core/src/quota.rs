@@ -58,11 +58,7 @@ impl Quota {
 
     /// The larger of both, resource by resource.
     fn max(self, other: Self) -> Self {
-        Self {
-            cpus: self.cpus.max(other.cpus),
-            ram: self.ram.max(other.ram),
-            disk: self.disk.max(other.disk),
-        }
+        Self::of(&self.resources().max(other.resources()))
     }
 
     fn is_negative(self) -> bool {

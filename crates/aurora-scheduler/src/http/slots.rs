@@ -33,8 +33,14 @@ pub fn empty_slots<'a>(offers: impl Iterator<Item = &'a Offer>) -> BTreeMap<Stri
         let is_dedicated = offer.attributes.contains_key("dedicated");
         for (is_revocable, resources) in [(false, &offer.resources), (true, &offer.revocable)] {
             for (index, (_, cpus, ram, disk)) in SIZES.into_iter().enumerate() {
+                let size = Resources {
+                    cpus: MilliCpus(cpus),
+                    ram: Megabytes(ram),
+                    disk: Megabytes(disk),
+                    ..Resources::default()
+                };
                 counts[usize::from(is_dedicated)][usize::from(is_revocable)][index] +=
-                    fitting(resources, cpus, ram, disk);
+                    usize::try_from(resources.slots(&size)).unwrap_or(0);
             }
         }
     }
@@ -46,14 +52,6 @@ pub fn empty_slots<'a>(offers: impl Iterator<Item = &'a Offer>) -> BTreeMap<Stri
         }
     }
     slots
-}
-
-/// How many slots of this size fit into the resources.
-fn fitting(resources: &Resources, cpus: i64, ram: i64, disk: i64) -> usize {
-    let Resources { cpus: MilliCpus(has_cpus), ram: Megabytes(has_ram), disk: Megabytes(has_disk), .. } =
-        *resources;
-    let count = (has_cpus / cpus).min(has_ram / ram).min(has_disk / disk);
-    usize::try_from(count).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use aurora_api::amounts::{Megabytes, MilliCpus, Resources, Timestamp};
 use aurora_api::ids::{AgentId, HostName, OfferId};
 use mesos_v1::messages::value::Type as ValueType;
 use mesos_v1::messages::{self, Attribute, Resource};
-use scheduler_core::input::Offer;
+use scheduler_core::input::{InverseOffer, Offer};
 
 /// Which kinds of revocable resources tasks of revocable tiers take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,16 @@ pub fn core_offer(offer: &messages::Offer, revocable: Revocable) -> Offer {
             .unavailability
             .as_ref()
             .map(|unavailability| Timestamp(unavailability.start.nanoseconds / 1_000_000)),
+    }
+}
+
+/// The core's picture of an inverse offer.
+pub fn core_inverse_offer(offer: &messages::InverseOffer) -> InverseOffer {
+    let hostname = offer.url.as_ref().and_then(|url| url.address.hostname.as_deref());
+    InverseOffer {
+        agent: offer.agent_id.as_ref().map(|agent| AgentId::new(agent.value.as_str())),
+        host: hostname.filter(|name| !name.is_empty()).map(HostName::new),
+        unavailable_from: Timestamp(offer.unavailability.start.nanoseconds / 1_000_000),
     }
 }
 
@@ -148,6 +158,49 @@ mod tests {
 
     fn revocable(resource: Resource) -> Resource {
         Resource { revocable: Some(RevocableInfo::default()), ..resource }
+    }
+
+    #[test]
+    fn sched_129_an_offer_has_a_view_for_each_kind_of_tier() {
+        let offer = messages::Offer {
+            resources: vec![
+                Resource::scalar("cpus", 2.0),
+                revocable(Resource::scalar("cpus", 1.0)),
+                Resource::scalar("mem", 64.0),
+                Resource::ranges("ports", [(1, 3)]),
+                Resource::scalar("unknown", 9.0),
+            ],
+            ..messages::Offer::default()
+        };
+        let core = core_offer(&offer, CPUS_ONLY);
+        let expected = |cores: i64| Resources {
+            cpus: MilliCpus(cores * 1000),
+            ram: Megabytes(64),
+            ports: 3,
+            ..Resources::default()
+        };
+        assert_eq!((core.resources, core.revocable), (expected(2), expected(1)));
+    }
+
+    #[test]
+    fn an_inverse_offer_names_its_host_or_its_agent() {
+        let mut offer = messages::InverseOffer {
+            agent_id: Some("a1".into()),
+            url: Some(messages::Url {
+                address: messages::Address {
+                    hostname: Some("h1".to_owned()),
+                    ..messages::Address::default()
+                },
+                ..messages::Url::default()
+            }),
+            ..messages::InverseOffer::default()
+        };
+        offer.unavailability.start.nanoseconds = 5_000_000_000;
+        let core = core_inverse_offer(&offer);
+        assert_eq!((core.host, core.agent), (Some(HostName::new("h1")), Some(AgentId::new("a1"))));
+        assert_eq!(core.unavailable_from, Timestamp(5000));
+        offer.url = None;
+        assert_eq!(core_inverse_offer(&offer).host, None);
     }
 
     #[test]

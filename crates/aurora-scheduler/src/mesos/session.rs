@@ -18,9 +18,10 @@ use tracing::{debug, info, warn};
 use super::calls::{CallSender, failed_call};
 use super::held::HeldOffers;
 use super::last_words::LastWords;
-use super::offer::{Revocable, core_offer};
+use super::offer::{Revocable, core_inverse_offer, core_offer};
 use super::status::core_status;
-use super::{PRINCIPAL, SECRET};
+use super::{PRINCIPAL, SECRET, arrivals};
+use crate::clock::Clock;
 use crate::queue::{InputSender, QueueClosed};
 use crate::stats::Stats;
 
@@ -63,6 +64,8 @@ pub struct EventPump<S> {
     pub stats: Stats,
     /// How we stand.
     pub connection: ConnectionCell,
+    /// Against which the age of updates is measured.
+    pub clock: Box<dyn Clock>,
     /// `-framework_authentication_file`, to be named if Mesos refuses what it holds.
     pub credential_file: Option<PathBuf>,
 }
@@ -127,11 +130,13 @@ impl<S: CallSender + Sync> EventPump<S> {
                 Some(MesosEvent::Offers(core_offers))
             }
             SchedulerEvent::InverseOffers(offers) => {
+                let core_offers = offers.iter().map(core_inverse_offer).collect();
                 let ids = offers.into_iter().map(|offer| offer.id).collect();
+                // Accepted whatever comes of it: it says that we know, and Mesos asks again anyway.
                 if let Err((_, reason)) = self.calls.send(Call::accept_inverse_offers(ids)) {
                     debug!(%reason, "an inverse offer was not answered; Mesos asks again");
                 }
-                None
+                Some(MesosEvent::InverseOffers(core_offers))
             }
             SchedulerEvent::Rescind(id) => {
                 let id = OfferId::new(id.value);
@@ -139,8 +144,9 @@ impl<S: CallSender + Sync> EventPump<S> {
                 Some(MesosEvent::Rescinded(id))
             }
             SchedulerEvent::Update(status) => {
-                self.stats.count("scheduler_status_update", 1);
+                arrivals::log(&status);
                 if LastWords::are_wanted(&status) {
+                    arrivals::count(&self.stats, &status, self.clock.now());
                     let (last_words, inputs) = (self.last_words.clone(), self.inputs.clone());
                     // Mesos tells no other news of the task until this one is acknowledged.
                     tokio::spawn(async move {
@@ -149,10 +155,14 @@ impl<S: CallSender + Sync> EventPump<S> {
                             let _ = inputs.send(Input::Mesos(MesosEvent::Status(update))).await;
                         }
                     });
-                    None
                 } else {
-                    core_update(&status).map(MesosEvent::Status)
+                    if let Some(update) = core_update(&status) {
+                        self.inputs.send(Input::Mesos(MesosEvent::Status(update))).await?;
+                    }
+                    // One that could not be handed on was not taken.
+                    arrivals::count(&self.stats, &status, self.clock.now());
                 }
+                None
             }
             SchedulerEvent::Failure { agent_id, executor_id: Some(executor), status } => {
                 if status.unwrap_or(0) != 0 {
@@ -220,6 +230,30 @@ fn remedy(error: &SessionError, credential_file: Option<&Path>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn sched_162_an_update_that_is_not_taken_is_not_counted() {
+        let (inputs, receiver) = crate::queue::input_queue();
+        let stats = Stats::default();
+        let pump = EventPump {
+            calls: crate::testing::RecordedCalls::default(),
+            inputs: inputs.clone(),
+            held: HeldOffers::default(),
+            revocable: Revocable { cpus: true, ram: false },
+            stats: stats.clone(),
+            connection: connection_cell(),
+            last_words: LastWords::default(),
+            clock: Box::new(crate::clock::SystemClock),
+            credential_file: None,
+        };
+        let update = || SchedulerEvent::Update(Box::default());
+        pump.on_event(update()).await.unwrap();
+        assert_eq!(stats.counter("scheduler_status_update"), 1);
+        assert_eq!(receiver.take_all(Some(std::time::Duration::ZERO)).unwrap().len(), 1);
+        inputs.close();
+        assert!(pump.on_event(update()).await.is_err(), "it is handed on");
+        assert_eq!(stats.counter("scheduler_status_update"), 1);
+    }
 
     #[test]
     fn a_removed_framework_is_told_how_to_begin_anew() {

@@ -177,6 +177,43 @@ mod tests {
     }
 
     #[test]
+    fn sched_132_ports_and_amounts_come_from_the_entries_that_have_them() {
+        let of = |ranges: &[&[(u64, u64)]]| -> Vec<Resource> {
+            ranges.iter().map(|ranges| Resource::ranges("ports", ranges.iter().copied())).collect()
+        };
+        let taken =
+            take_ports(&of(&[&[(79, 79)], &[(80, 80)], &[(80, 80), (90, 92), (100, 100)]]), &[80, 90, 100]);
+        assert_eq!(text(&taken.unwrap()), ["ports(*):80-80", "ports(*):90-90,100-100"]);
+        assert_eq!(take_ports(&of(&[&[(80, 81), (90, 92)]]), &[80, 90, 100]), Err(1.0));
+
+        let amounts = |values: &[f64]| -> Vec<Resource> {
+            values.iter().map(|value| Resource::scalar("mem", *value)).collect()
+        };
+        // Less than Mesos can tell from nothing is nothing, on both sides.
+        let taken = take(&mut amounts(&[0.000_000_1, 31.999_999_9, 15.0]), "mem", false, 32.0).unwrap();
+        assert_eq!(text(&taken), ["mem(*):32"]);
+        assert_eq!(take(&mut amounts(&[32.0]), "mem", false, 128.0), Err(96.0));
+    }
+
+    #[test]
+    fn sched_133_the_task_takes_the_reserved_share_first() {
+        let offer = offer(vec![
+            Resource::scalar("cpus", 1.0),
+            reserved(Resource::scalar("cpus", 0.25)),
+            reserved(Resource::scalar("mem", 128.0)),
+            Resource { role: Some("*".to_owned()), ..Resource::scalar("disk", 64.0) },
+            reserved(Resource::ranges("ports", [(80, 81)])),
+        ]);
+        let overhead = Resources { cpus: MilliCpus(250), ..Resources::default() };
+        let shares = split(&offer, &task(), &overhead, &[80, 81], false, RULES).unwrap();
+        assert_eq!(
+            text(&shares.task),
+            ["cpus(aurora):0.25", "cpus(*):0.75", "mem(aurora):128", "disk(*):64", "ports(aurora):80-81"]
+        );
+        assert_eq!(text(&shares.executor), ["cpus(*):0.25"]);
+    }
+
+    #[test]
     fn reserved_entries_go_first_and_the_executor_takes_from_the_rest() {
         let offer = offer(vec![
             Resource::scalar("cpus", 4.0),
@@ -202,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revocable_tier_takes_revocable_processors_and_ordinary_memory() {
+    fn sched_134_a_revocable_tier_takes_revocable_processors_and_ordinary_memory() {
         let revocable = |entry| Resource { revocable: Some(RevocableInfo::default()), ..entry };
         let offer = offer(vec![
             Resource::scalar("cpus", 4.0),

@@ -63,24 +63,39 @@ mod tests {
     }
 
     #[test]
-    fn every_state_has_its_status() {
-        let status = |state: TaskState| task_status(state.into()).unwrap().as_str();
-        assert_eq!(status(TaskState::TaskStaging), "STARTING");
-        assert_eq!(status(TaskState::TaskKilling), "KILLED");
-        assert_eq!(status(TaskState::TaskError), "LOST");
-        assert_eq!(status(TaskState::TaskGoneByOperator), "LOST");
-        assert_eq!(status(TaskState::TaskUnreachable), "PARTITIONED");
+    fn sched_159_every_state_has_its_status() {
+        use TaskState::*;
+        for (states, status) in [
+            (&[TaskStaging, TaskStarting][..], "STARTING"),
+            (&[TaskRunning], "RUNNING"),
+            (&[TaskFinished], "FINISHED"),
+            (&[TaskFailed], "FAILED"),
+            (&[TaskKilling, TaskKilled], "KILLED"),
+            (&[TaskLost, TaskError, TaskDropped, TaskGone, TaskGoneByOperator], "LOST"),
+            (&[TaskUnreachable, TaskUnknown], "PARTITIONED"),
+        ] {
+            for state in states {
+                assert_eq!(task_status((*state).into()).map(TaskStatus::as_str), Some(status), "{state:?}");
+            }
+        }
+        let known = (0..99).filter(|number| TaskState::try_from(*number).is_ok());
+        assert!(known.into_iter().all(|number| task_status(number).is_some()), "none is unmapped");
         assert_eq!(task_status(99), None);
     }
 
     #[test]
-    fn messages_are_completed_from_the_reason() {
+    fn sched_157_messages_are_completed_from_the_reason() {
         assert_eq!(status(None, Some("bye")).as_deref(), Some("bye"));
         // Upstream drops these words, which are the only ones there are (`spec/thermos.md` §7.3, item 10).
         assert_eq!(status(Some(Reason::ExecutorUnregistered), Some("bye")).as_deref(), Some("bye"));
         assert_eq!(
             status(Some(Reason::ContainerLimitationMemory), None).as_deref(),
             Some("Task used more memory than requested.")
+        );
+        assert_eq!(status(Some(Reason::ContainerLimitationMemory), Some("full")).as_deref(), Some("full"));
+        assert_eq!(
+            status(Some(Reason::ContainerLimitationDisk), None).as_deref(),
+            Some("Task used more disk than requested.")
         );
         assert_eq!(status(Some(Reason::ContainerLimitationDisk), Some("full")).as_deref(), Some("full"));
         assert_eq!(status(Some(Reason::TaskInvalid), None), None);

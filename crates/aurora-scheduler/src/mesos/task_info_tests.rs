@@ -39,6 +39,99 @@ fn offer() -> Offer {
     }
 }
 
+/// The sum of a task's scalars and the number of its ports, its executor's included.
+fn sums(info: &TaskInfo) -> (f64, f64, f64, u64) {
+    let executor = info.executor.as_ref().map(|executor| executor.resources.as_slice()).unwrap_or_default();
+    let all = || info.resources.iter().chain(executor);
+    let scalar = |name: &str| -> f64 {
+        all()
+            .filter(|entry| entry.name == name)
+            .filter_map(|entry| entry.scalar.as_ref())
+            .map(|it| it.value)
+            .sum()
+    };
+    let ranges = all().filter_map(|entry| entry.ranges.as_ref()).flat_map(|ranges| &ranges.range);
+    let ports = ranges.map(|range| range.end - range.begin + 1).sum();
+    (scalar("cpus"), scalar("mem"), scalar("disk"), ports)
+}
+
+#[test]
+fn sched_135_task_and_executor_share_what_both_need() {
+    let mut task = assigned_task();
+    let mut config = config();
+    config.resources.cpus = aurora_api::amounts::MilliCpus(1000);
+    config.resources.ram = aurora_api::amounts::Megabytes(1024);
+    config.resources.disk = aurora_api::amounts::Megabytes(1024);
+    task.config = Arc::new(config);
+    let info = task_info(&task, &offer(), &settings()).unwrap();
+    assert_eq!(sums(&info), (1.25, 1152.0, 1024.0, 1));
+    let executor = info.executor.unwrap();
+    assert_eq!(executor.executor_id.value, "thermos-www-prod-hello-0-x");
+    assert_eq!(executor.source.as_deref(), Some("www.prod.hello.0"));
+    let label = executor.labels.unwrap().labels.remove(0);
+    assert_eq!((label.key.as_str(), label.value.as_deref()), ("source", Some("www.prod.hello.0")));
+
+    let mut without = settings();
+    without.executor.overhead = aurora_api::amounts::Resources::default();
+    let info = task_info(&task, &offer(), &without).unwrap();
+    assert_eq!(sums(&info), (1.0, 1024.0, 1024.0, 1));
+    assert!(info.executor.unwrap().resources.is_empty());
+}
+
+#[test]
+fn sched_136_labels_files_and_discovery() {
+    let mut task = assigned_task();
+    let mut described = config();
+    described.tier = Arc::from("preferred");
+    described.metadata.insert((Arc::from("key"), Arc::from("value")));
+    described.fetcher_uris.insert(task::FetcherUri {
+        value: Arc::from("http://host/file"),
+        extract: true,
+        cache: true,
+        output_file: Some(Arc::from("out")),
+    });
+    task.config = Arc::new(described.clone());
+    task.assignment.as_mut().unwrap().ports = [(Arc::from("http"), 31_080)].into();
+    let info = task_info(&task, &offer(), &settings()).unwrap();
+    let labels: Vec<_> =
+        info.labels.unwrap().labels.into_iter().map(|label| (label.key, label.value.unwrap())).collect();
+    assert_eq!(
+        labels,
+        [
+            ("org.apache.aurora.tier".into(), "preferred".into()),
+            ("org.apache.aurora.metadata.key".into(), "value".into())
+        ]
+    );
+    let uris = info.executor.unwrap().command.unwrap().uris;
+    assert_eq!((uris[0].value.as_str(), uris[0].executable), ("/bin/thermos_executor", Some(true)));
+    let own = &uris[1];
+    assert_eq!(
+        (own.value.as_str(), own.executable, own.extract, own.cache, own.output_file.as_deref()),
+        ("http://host/file", Some(false), Some(true), Some(true), Some("out"))
+    );
+    let discovery = info.discovery.unwrap();
+    assert_eq!(discovery.visibility(), Visibility::Cluster);
+    assert_eq!(
+        (discovery.name.as_deref(), discovery.environment.as_deref(), discovery.location.as_deref()),
+        (Some("hello.prod.www"), Some("prod"), Some("devcluster"))
+    );
+    let port = discovery.ports.unwrap().ports.remove(0);
+    assert_eq!(
+        (port.name.as_deref(), port.number, port.protocol.as_deref()),
+        (Some("http"), 31_080, Some("TCP"))
+    );
+
+    let mut off = settings();
+    off.executor.discovery = false;
+    assert!(task_info(&task, &offer(), &off).unwrap().discovery.is_none());
+    described.ports.clear();
+    described.resources.ports = 0;
+    task.config = Arc::new(described);
+    task.assignment.as_mut().unwrap().ports.clear();
+    let portless = task_info(&task, &offer(), &settings()).unwrap().discovery.unwrap();
+    assert!(portless.ports.is_none_or(|ports| ports.ports.is_empty()));
+}
+
 #[test]
 fn a_task_with_the_built_in_executor() {
     let mut task = assigned_task();
@@ -77,7 +170,7 @@ fn a_task_with_the_built_in_executor() {
 }
 
 #[test]
-fn an_image_is_mounted_beside_the_sandbox() {
+fn sched_138_an_image_is_mounted_beside_the_sandbox() {
     let mut task = assigned_task();
     let mut image = config();
     image.container = task::Container::Mesos {
@@ -85,38 +178,59 @@ fn an_image_is_mounted_beside_the_sandbox() {
         volumes: vec![task::Volume {
             container_path: Arc::from("/d"),
             host_path: Arc::from("/h"),
-            read_only: false,
+            read_only: true,
         }],
     };
-    task.config = Arc::new(image);
+    task.config = Arc::new(image.clone());
     let info = task_info(&task, &offer(), &settings()).unwrap();
     let container = info.executor.unwrap().container.unwrap();
+    let modes: Vec<_> = container.volumes.iter().map(Volume::mode).collect();
+    assert_eq!(modes, [Mode::Ro; 3]);
+    assert_eq!(container.volumes[1].host_path.as_deref(), Some("/h"));
     let paths: Vec<_> = container.volumes.iter().map(|volume| volume.container_path.as_str()).collect();
     assert_eq!(paths, ["/etc", "/d", "taskfs"]);
     let docker = container.volumes[2].image.clone().unwrap().docker.unwrap();
     assert_eq!(docker.name, "debian:12");
     assert!(container.mesos.is_some());
+
+    image.container = task::Container::Mesos {
+        image: Some(task::Image::Appc { name: Arc::from("n"), image_id: Arc::from("id") }),
+        volumes: vec![],
+    };
+    task.config = Arc::new(image.clone());
+    let info = task_info(&task, &offer(), &settings()).unwrap();
+    let appc = info.executor.unwrap().container.unwrap().volumes[1].image.clone().unwrap().appc.unwrap();
+    assert_eq!((appc.name.as_str(), appc.id.as_deref()), ("n", Some("id")));
+
+    image.container = task::Container::Mesos { image: None, volumes: vec![] };
+    task.config = Arc::new(image);
+    let info = task_info(&task, &offer(), &settings()).unwrap();
+    assert!(info.executor.unwrap().container.is_none());
 }
 
 #[test]
-fn docker_runs_alone_or_with_the_executor() {
+fn sched_137_docker_runs_alone_or_with_the_executor() {
     let mut task = assigned_task();
     let mut docker = config();
     docker.container = task::Container::Docker {
         image: Arc::from("nginx"),
-        parameters: vec![(Arc::from("env"), Arc::from("A=1"))],
+        parameters: vec![(Arc::from("label"), Arc::from("x"))],
     };
     task.config = Arc::new(docker.clone());
     let info = task_info(&task, &offer(), &settings()).unwrap();
     let container = info.executor.unwrap().container.unwrap();
-    assert_eq!((container.docker.unwrap().image.as_str(), container.volumes.len()), ("nginx", 1));
+    let told = container.docker.unwrap();
+    assert_eq!((told.image.as_str(), container.volumes.len()), ("nginx", 1));
+    assert_eq!((told.parameters[0].key.as_str(), told.parameters[0].value.as_str()), ("label", "x"));
 
     docker.executor = None;
     task.config = Arc::new(docker);
     let info = task_info(&task, &offer(), &settings()).unwrap();
     assert!(info.executor.is_none() && info.data.is_none());
     assert_eq!(info.command.unwrap().shell, Some(false));
-    assert!(info.container.unwrap().volumes.is_empty());
+    let container = info.container.unwrap();
+    assert_eq!(container.r#type(), ContainerType::Docker);
+    assert!(container.volumes.is_empty() && container.docker.unwrap().parameters.len() == 1);
 }
 
 #[test]

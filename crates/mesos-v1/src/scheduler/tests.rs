@@ -406,3 +406,76 @@ async fn dropping_the_handle_ends_the_session_after_the_last_call() {
     master.next().await.answer(202, "");
     assert!(within(events.recv()).await.is_none());
 }
+
+#[tokio::test]
+async fn sched_166_subscribe_carries_the_stored_id_and_is_repeated_until_it_is_answered() {
+    let mut master = Master::start().await;
+    let mut known = config(&master.address);
+    known.framework_info.id = Some("m1-0000".into());
+    let (_handle, mut events) = SchedulerSession::start(known).unwrap();
+    let offers = || Event {
+        offers: Some(event::Offers { offers: vec![Offer::default()] }),
+        ..of_type(event::Type::Offers)
+    };
+    // Not ready at first; then offers before any subscription, which are never taken for offers.
+    let request = master.next().await;
+    assert_eq!(request.call.framework_id, Some("m1-0000".into()));
+    request.answer(503, "recovering");
+    let event = next_but_connecting(&mut events).await;
+    assert!(
+        matches!(&event, SchedulerEvent::Disconnected { reason: SessionError::NotReady { .. } }),
+        "{event:?}"
+    );
+    let stream = master.next().await.stream("too-early");
+    stream.send(&offers()).await;
+    let event = next_but_connecting(&mut events).await;
+    assert!(
+        matches!(&event, SchedulerEvent::Disconnected { reason: SessionError::NotMesos { .. } }),
+        "{event:?}"
+    );
+
+    let request = master.next().await;
+    assert_eq!(request.call.framework_id, Some("m1-0000".into()));
+    let stream = accept_subscription(request, "stream-1").await;
+    assert!(matches!(next_but_connecting(&mut events).await, SchedulerEvent::Subscribed { .. }));
+    // Subscribed: nobody asks any more, and offers are offers.
+    stream.send(&offers()).await;
+    assert!(matches!(next(&mut events).await, SchedulerEvent::Offers(offers) if offers.len() == 1));
+    assert!(!master.has_call());
+
+    drop(stream);
+    assert!(matches!(next(&mut events).await, SchedulerEvent::Disconnected { .. }));
+    let _stream = accept_subscription(master.next().await, "stream-2").await;
+    assert!(matches!(next_but_connecting(&mut events).await, SchedulerEvent::Subscribed { .. }));
+}
+
+// Upstream blocks a kill until it is registered; here it comes back at once, and is sent again after the subscription
+// by who owns the task.
+#[tokio::test]
+async fn sched_167_kills_go_out_under_our_id_and_the_end_of_a_session_spares_the_tasks() {
+    let mut master = Master::start().await;
+    let (handle, mut events) = SchedulerSession::start(config(&master.address)).unwrap();
+    let request = master.next().await;
+    handle.send(kill("early")).unwrap();
+    let event = next_but_connecting(&mut events).await;
+    assert!(
+        matches!(&event, SchedulerEvent::CallFailed { call, error: CallError::NotSubscribed }
+            if killed_task(call) == "early"),
+        "{event:?}"
+    );
+    let stream = accept_subscription(request, "stream-1").await;
+    assert!(matches!(next_but_connecting(&mut events).await, SchedulerEvent::Subscribed { .. }));
+    handle.send(kill("a")).unwrap();
+    let request = master.next().await;
+    assert_eq!((request.call.r#type(), killed_task(&request.call)), (call::Type::Kill, "a"));
+    assert_eq!(request.call.framework_id, Some("m1-0000".into()));
+    request.answer(202, "");
+
+    // Stopping, twice: there is no TEARDOWN, so the master keeps the tasks for -framework_failover_timeout.
+    let again = handle.clone();
+    drop(handle);
+    drop(again);
+    assert!(within(events.recv()).await.is_none());
+    assert!(!master.has_call());
+    drop(stream);
+}

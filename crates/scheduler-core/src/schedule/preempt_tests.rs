@@ -206,3 +206,46 @@ fn sched_91_preemption_is_tried_when_nothing_fits_and_once_a_group() {
     bench.kill_job(&job_key("r/prod/x"));
     assert!(!bench.core.preemption.has_reservation(group, bench.now), "nobody waits any more");
 }
+
+#[test]
+fn sched_109_tasks_are_found_by_host_from_their_assignment_to_their_end() {
+    use aurora_api::ids::HostName;
+    use aurora_api::task::TaskStatus::{Assigned, Finished, Killing, Throttled};
+    let mut bench = Bench::subscribed(quick());
+    bench.create(service("r/prod/j"), 1);
+    let pending = bench.active(&job_key("r/prod/j"), 0).unwrap();
+    let place = |host: &str| {
+        Some(aurora_api::task::Assignment {
+            agent: AgentId::new(host),
+            host: HostName::new(host),
+            ports: BTreeMap::new(),
+        })
+    };
+    let config = bench.core.state.tables().config_id(&pending.id).unwrap();
+    let found = |bench: &Bench| bench.core.view().tasks_on_host(&HostName::new("s1")).count();
+    for (status, expected) in
+        [(Throttled, 0), (Pending, 0), (Assigned, 1), (Running, 1), (Killing, 1), (Finished, 0)]
+    {
+        let assignment = if matches!(status, Throttled | Pending) { None } else { place("s1") };
+        let task = aurora_api::task::Task { status, assignment, ..aurora_api::task::Task::clone(&pending) };
+        let save = crate::Operation::SaveTask { task: Arc::new(task), config };
+        bench.core.state.apply(&save).unwrap();
+        assert_eq!(found(&bench), expected, "{status}");
+    }
+    // Of two tasks on two hosts, each is found on its own.
+    for (instance, host) in [(0, "s1"), (1, "s2")] {
+        let task = aurora_api::task::Task {
+            id: TaskId::new(format!("t{instance}")),
+            instance,
+            status: Running,
+            assignment: place(host),
+            ..aurora_api::task::Task::clone(&pending)
+        };
+        bench.core.state.apply(&crate::Operation::SaveTask { task: Arc::new(task), config }).unwrap();
+    }
+    let view = bench.core.view();
+    let on = |host: &str| {
+        view.tasks_on_host(&HostName::new(host)).map(|task| task.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!((on("s1"), on("s2")), (vec!["t0".to_owned()], vec!["t1".to_owned()]));
+}
