@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use aurora_api::thrift::rpc::GetTasksWithoutConfigs;
 use aurora_api::thrift::{Response, Result as Payload, ScheduleStatus, ScheduledTask, SlaPolicy, TaskQuery};
 use aurora_client::Client;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::arguments::ClusterJobKey;
 use crate::exit_code::ExitCode;
@@ -59,6 +61,23 @@ pub fn is_active(task: &ScheduledTask) -> bool {
 #[must_use]
 pub fn instance_id(task: &ScheduledTask) -> i32 {
     task.assigned_task.as_ref().and_then(|assigned| assigned.instance_id).unwrap_or_default()
+}
+
+/// When a throttled task has served its penalty, in milliseconds: the scheduler writes the delay it keeps to into the event
+/// (`spec/scheduler.md` §1.6).
+#[must_use]
+pub fn throttled_until(task: &ScheduledTask) -> Option<i64> {
+    let event = task.task_events.iter().flatten().max_by_key(|event| event.timestamp)?;
+    let message = event.message.as_deref().filter(|_| event.status == Some(ScheduleStatus::Throttled))?;
+    let penalty = message.strip_prefix("Rescheduled, penalized for ")?.strip_suffix(" ms for flapping")?;
+    event.timestamp?.checked_add(penalty.parse().ok()?)
+}
+
+/// A time in milliseconds, in whole seconds of a zone.
+#[must_use]
+pub fn time_text(millis: i64, zone: &TimeZone) -> String {
+    let at = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH);
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// The tasks in a response.

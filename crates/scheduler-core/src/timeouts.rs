@@ -129,7 +129,7 @@ impl Core {
         let Some(task) = self.state.task(id).filter(|task| task.status == TaskStatus::Throttled) else {
             return;
         };
-        let due = entered_at(task) + announced_penalty(task);
+        let due = throttled_until(task);
         if due > step.now {
             step.set_timer(TimerKey::Throttle(id.clone()), due);
             return;
@@ -158,6 +158,11 @@ impl Core {
 /// When the task entered the status it has.
 pub(crate) fn entered_at(task: &Task) -> Timestamp {
     task.last_event().map_or(Timestamp::ZERO, |event| event.at)
+}
+
+/// When a throttled task has served its penalty.
+pub(crate) fn throttled_until(task: &Task) -> Timestamp {
+    entered_at(task) + announced_penalty(task)
 }
 
 /// The penalty that the task's last event announced.

@@ -201,6 +201,11 @@ impl View {
         self.explanations.get(&self.tables.config_id(id)?)
     }
 
+    /// When a throttled task has served its penalty.
+    pub fn throttled_until(&self, task: &Task) -> Option<Timestamp> {
+        (task.status == TaskStatus::Throttled).then(|| crate::timeouts::throttled_until(task))
+    }
+
     /// `getPendingReason`'s text: the nearest fit's reasons joined with `,`, or nothing (`spec/scheduler.md` §2.11).
     pub fn pending_reason(&self, id: &TaskId, now: Timestamp) -> String {
         self.explanation(id).map(|explanation| explanation.nearest_fit_text(now)).unwrap_or_default()

@@ -34,6 +34,7 @@ fn what_does_not_run_is_explained() {
   2 of 2 agents: not enough CPU
   last run FAILED: 1 failure: exit 3
 {K}/2 is THROTTLED: Rescheduled, penalized for 5000 ms for flapping
+  it may start again at 1970-01-01 00:00:06
 "
         )
     );
@@ -50,6 +51,7 @@ fn one_instance_is_explained_in_json() {
             "instance": 1,
             "status": "PENDING",
             "message": null,
+            "throttledUntilMs": null,
             "nearestFit": "Insufficient: CPU",
             "reasons": ["2 of 2 agents: not enough CPU"],
             "lastFailure": "FAILED: 1 failure: exit 3",

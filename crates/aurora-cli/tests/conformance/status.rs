@@ -83,6 +83,44 @@ fn pending_tasks_say_why_on_stderr() {
 }
 
 #[test]
+fn wide_status_says_why_on_stdout() {
+    let stub = Stub::start();
+    let mut throttled = task(1, ScheduleStatus::Throttled);
+    throttled.task_events = Some(vec![TaskEvent {
+        timestamp: Some(1_500),
+        status: Some(ScheduleStatus::Throttled),
+        message: Some("Rescheduled, penalized for 5000 ms for flapping".to_owned()),
+        ..TaskEvent::default()
+    }]);
+    stub.world().tasks = vec![task(0, ScheduleStatus::Pending), throttled];
+    stub.world().pending_reason = Some("Insufficient: CPU\n2 of 2 agents: not enough CPU");
+    let outcome = stub.aurora(&["job", "status", K, "-o", "wide"]).exits(0);
+    assert_eq!(
+        outcome.out,
+        "Active tasks (2):
+\tTask role: bozo, env: test, name: hello, instance: 0, status: PENDING on None
+\t  CPU: 2.0 core(s), RAM: 2 MB, Disk: 2 MB
+\t  events:
+\t   1970-01-01 00:00:01 PENDING: Hi there
+\t  pending because:
+\t   nearest fit: Insufficient: CPU
+\t   2 of 2 agents: not enough CPU
+\tTask role: bozo, env: test, name: hello, instance: 1, status: THROTTLED on None
+\t  CPU: 2.0 core(s), RAM: 2 MB, Disk: 2 MB
+\t  events:
+\t   1970-01-01 00:00:01 THROTTLED: Rescheduled, penalized for 5000 ms for flapping
+\t  throttled until 1970-01-01 00:00:06
+Inactive tasks (0):
+"
+    );
+    assert!(!outcome.err.contains("PENDING"), "said once: {}", outcome.err);
+    // Plain output stays as it was, and JSON has no layout.
+    let plain = stub.aurora(&["job", "status", K]).exits(0).out;
+    assert!(!plain.contains("because") && !plain.contains("until"), "{plain}");
+    stub.aurora(&["job", "status", K, "-o", "wide", "--write-json"]).exits(1);
+}
+
+#[test]
 fn status_of_a_pattern() {
     let stub = Stub::running([0]);
     let outcome = stub.aurora(&["job", "status", "west/bozo/*/a*"]).exits(0);

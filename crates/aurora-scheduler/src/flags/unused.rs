@@ -50,6 +50,7 @@ const NOT_YET: &[&str] = &[
     "cron_start_max_backoff",
     "cron_timezone",
     "custom_executor_config",
+    "enable_cors_for",
     "host_maintenance_polling_interval",
     "job_update_history_per_job_threshold",
     "job_update_history_pruning_interval",

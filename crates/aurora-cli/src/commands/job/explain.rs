@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aurora_api::thrift::{ScheduleStatus, ScheduledTask, TaskEvent};
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::arguments::{InstanceSpec, Verbosity, instance_spec};
@@ -34,6 +35,8 @@ struct Finding {
     status: ScheduleStatus,
     /// The text of the event that brought it there.
     message: Option<String>,
+    /// Of a throttled one: when it may start again, in milliseconds.
+    throttled_until: Option<i64>,
     /// Of a pending one.
     reasons: Option<Reasons>,
     /// How its last run ended, if that was not well.
@@ -68,6 +71,7 @@ impl Explain {
                 instance: instance_id(task),
                 status: task.status.unwrap_or(ScheduleStatus::Init),
                 message: latest_event(task).and_then(|event| event.message.clone()),
+                throttled_until: tasks::throttled_until(task),
                 reasons: is_pending(task).then(|| reasons.of_task(task)),
                 last_failure: failures.get(&instance_id(task)).cloned(),
             })
@@ -94,6 +98,8 @@ fn text(key: &str, active: usize, findings: &[Finding], failures: &BTreeMap<i32,
     for finding in findings {
         let message = finding.message.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
         lines.push(format!("{}/{} is {}{message}", key, finding.instance, finding.status));
+        let until = finding.throttled_until.map(|until| tasks::time_text(until, &TimeZone::system()));
+        lines.extend(until.map(|until| format!("  it may start again at {until}")));
         if let Some(reasons) = &finding.reasons {
             let nearest = Some(&reasons.nearest_fit).filter(|text| !text.is_empty());
             lines.extend(nearest.map(|text| format!("  nearest fit: {text}")));
@@ -117,6 +123,7 @@ impl Finding {
             "instance": self.instance,
             "status": self.status.to_string(),
             "message": self.message,
+            "throttledUntilMs": self.throttled_until,
             "nearestFit": self.reasons.as_ref().map(|reasons| &reasons.nearest_fit),
             "reasons": self.reasons.as_ref().map(|reasons| &reasons.lines),
             "lastFailure": self.last_failure,

@@ -27,8 +27,21 @@ pub struct Status {
     #[arg(long)]
     write_json: bool,
 
+    /// How text is printed: plain, whose layout is upstream's, or wide, which says also why tasks wait.
+    #[arg(long, short = 'o', value_name = "FORMAT", default_value = "plain", conflicts_with = "write_json")]
+    output: Layout,
+
     #[command(flatten)]
     _verbosity: Verbosity,
+}
+
+/// How text is printed.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// As upstream prints it.
+    Plain,
+    /// With what makes tasks wait.
+    Wide,
 }
 
 /// A job and its tasks, by instance.
@@ -36,6 +49,8 @@ struct JobTasks {
     key: ClusterJobKey,
     active: Vec<ScheduledTask>,
     inactive: Vec<ScheduledTask>,
+    /// Why its pending tasks are pending, if the scheduler told.
+    reasons: Option<PendingReasons>,
 }
 
 impl Status {
@@ -51,8 +66,11 @@ impl Status {
                 continue;
             }
             let (active, inactive) = tasks.into_iter().partition(is_active);
-            let job = JobTasks { key, active, inactive };
-            print_pending_reasons(&client, &job).await;
+            let mut job = JobTasks { key, active, inactive, reasons: None };
+            job.reasons = pending_reasons(&client, &job).await;
+            if self.write_json || self.output == Layout::Plain {
+                job.print_pending_reasons();
+            }
             jobs.push(job);
         }
         match (jobs.is_empty(), self.write_json) {
@@ -61,24 +79,37 @@ impl Status {
                 return Err(Failure::new(code, format!("Found no jobs matching {}", self.pattern)));
             }
             (false, true) => output::print(&json::render(&jobs)),
-            (false, false) => output::print(&text::render(&jobs)),
+            (false, false) => output::print(&text::render(&jobs, self.output)),
         }
         Ok(())
     }
 }
 
-/// Says on stderr why tasks are pending: stdout keeps upstream's layout.
-async fn print_pending_reasons(client: &Client, job: &JobTasks) {
-    let is_pending = |task: &&ScheduledTask| task.status == Some(ScheduleStatus::Pending);
-    if !job.active.iter().any(|task| is_pending(&task)) {
-        return;
+/// Asks why tasks of a job are pending, if any are.
+async fn pending_reasons(client: &Client, job: &JobTasks) -> Option<PendingReasons> {
+    if !job.active.iter().any(is_pending) {
+        return None;
     }
-    let reasons = match PendingReasons::try_fetch(client, job.key.query()).await {
-        Ok(reasons) => reasons,
-        Err(error) => return debug!("no pending reasons: {error}"),
-    };
-    for task in job.active.iter().filter(is_pending) {
-        let reason = reasons.of_task(task).sentence();
-        output::print_error(&format!("{}/{} is PENDING: {reason}", job.key, instance_id(task)));
+    match PendingReasons::try_fetch(client, job.key.query()).await {
+        Ok(reasons) => Some(reasons),
+        Err(error) => {
+            debug!("no pending reasons: {error}");
+            None
+        }
+    }
+}
+
+fn is_pending(task: &ScheduledTask) -> bool {
+    task.status == Some(ScheduleStatus::Pending)
+}
+
+impl JobTasks {
+    /// Says on stderr why tasks are pending: plain stdout keeps upstream's layout.
+    fn print_pending_reasons(&self) {
+        let Some(reasons) = &self.reasons else { return };
+        for task in self.active.iter().filter(|task| is_pending(task)) {
+            let reason = reasons.of_task(task).sentence();
+            output::print_error(&format!("{}/{} is PENDING: {reason}", self.key, instance_id(task)));
+        }
     }
 }

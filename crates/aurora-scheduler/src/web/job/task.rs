@@ -54,6 +54,11 @@ pub const fn status_class(status: TaskStatus) -> &'static str {
     }
 }
 
+/// How long something still takes, rounded up.
+fn whole_seconds(time: aurora_api::amounts::Millis) -> String {
+    format!("{} s", (time.0.max(0) + 999) / 1000)
+}
+
 impl TaskRow {
     /// The row of a task.
     pub fn new(view: &View, task: &Arc<Task>, now: Timestamp) -> Self {
@@ -64,6 +69,10 @@ impl TaskRow {
         let reason =
             view.explanation(&task.id).and_then(|explanation| explanation.lines().into_iter().next());
         let message = last.and_then(|event| event.message.as_deref()).map(str::to_owned);
+        // Throttled: when it may start again says more than how long it was held back in all.
+        let throttled = view
+            .throttled_until(task)
+            .map(|until| format!("flapping: may start again in {}", whole_seconds(until.since(now))));
         Self {
             id: task.id.to_string(),
             instance: task.instance,
@@ -72,7 +81,7 @@ impl TaskRow {
             class: status_class(task.status),
             since: Moment::new(last.map_or(now, |event| event.at), now),
             host: place.map(|place| place.host.to_string()).unwrap_or_default(),
-            message: reason.or(message).unwrap_or_default(),
+            message: reason.or(throttled).or(message).unwrap_or_default(),
             ports: place.map(|place| ports(&place.ports)).unwrap_or_default(),
             links: if task.status == TaskStatus::Running { links(task) } else { Vec::new() },
             observer: place

@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-use aurora_api::thrift::{Resource, ScheduledTask, TaskConfig, TaskEvent};
-use jiff::Timestamp;
+use aurora_api::thrift::{Resource, ScheduleStatus, ScheduledTask, TaskConfig, TaskEvent};
 use jiff::tz::TimeZone;
 
-use super::JobTasks;
+use super::{JobTasks, Layout};
+use crate::tasks;
 
 /// All jobs, one after the other.
-pub fn render(jobs: &[JobTasks]) -> String {
+pub fn render(jobs: &[JobTasks], layout: Layout) -> String {
     let zone = TimeZone::system();
     let mut lines = Vec::new();
     for job in jobs {
@@ -17,10 +17,41 @@ pub fn render(jobs: &[JobTasks]) -> String {
             lines.push(format!("{title} tasks ({}):", tasks.len()));
             for task in tasks {
                 lines.extend(task_lines(task, &zone));
+                if layout == Layout::Wide {
+                    lines.extend(waiting_lines(task, job, &zone));
+                }
             }
         }
     }
     lines.join("\n")
+}
+
+/// What makes a task wait: the reasons of a pending one, the penalty of a throttled one.
+fn waiting_lines(task: &ScheduledTask, job: &JobTasks, zone: &TimeZone) -> Vec<String> {
+    match task.status {
+        Some(ScheduleStatus::Pending) => {
+            let reasons = job.reasons.as_ref().map(|reasons| reasons.of_task(task)).unwrap_or_default();
+            let mut lines = vec!["\t  pending because:".to_owned()];
+            lines.extend(
+                Some(&reasons.nearest_fit)
+                    .filter(|text| !text.is_empty())
+                    .map(|text| format!("\t   nearest fit: {text}")),
+            );
+            lines.extend(reasons.lines.iter().map(|line| format!("\t   {line}")));
+            if lines.len() == 1 {
+                lines.push(format!("\t   {}", reasons.sentence()));
+            }
+            lines
+        }
+        Some(ScheduleStatus::Throttled) => {
+            let until = tasks::throttled_until(task);
+            until
+                .map(|until| format!("\t  throttled until {}", tasks::time_text(until, zone)))
+                .into_iter()
+                .collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn task_lines(task: &ScheduledTask, zone: &TimeZone) -> Vec<String> {
@@ -83,15 +114,12 @@ fn resources(config: &TaskConfig) -> Option<String> {
 }
 
 fn event_line(event: &TaskEvent, zone: &TimeZone) -> String {
-    let at = Timestamp::from_millisecond(event.timestamp.unwrap_or_default())
-        .unwrap_or(Timestamp::UNIX_EPOCH)
-        .to_zoned(zone.clone());
     let mut line = String::new();
     // Writing to a String cannot fail.
     let _ = write!(
         line,
         "\t   {} {}: {}",
-        at.strftime("%Y-%m-%d %H:%M:%S"),
+        tasks::time_text(event.timestamp.unwrap_or_default(), zone),
         none(event.status),
         none(event.message.as_deref())
     );
