@@ -117,7 +117,7 @@ Inactive tasks (0):
     // Plain output stays as it was, and JSON has no layout.
     let plain = stub.aurora(&["job", "status", K]).exits(0).out;
     assert!(!plain.contains("because") && !plain.contains("until"), "{plain}");
-    stub.aurora(&["job", "status", K, "-o", "wide", "--write-json"]).exits(1);
+    stub.aurora(&["job", "status", K, "-o", "wide", "--write-json"]).exits(2);
 }
 
 #[test]
