@@ -229,3 +229,47 @@ fn true_division_on_request() {
     let file = evaluate("print(1 / 2)\n").unwrap();
     assert!(file.warnings().lines()[0].contains("rounds down"));
 }
+
+#[test]
+fn the_names_of_the_schema_are_in_scope() {
+    let names = "String Integer Float Boolean Enum List Map Choice Struct Required Default Empty Environment Ref sys BYTES KB MB GB TB
+        Process Task Resources Constraint Logger LoggerDestination LoggerMode RotatePolicy ThermosContext Job MesosJob
+        MesosTaskInstance MesosContext UpdateConfig QueueUpdateStrategy BatchUpdateStrategy VariableBatchUpdateStrategy
+        HealthCheckConfig HealthCheckerConfig HttpHealthChecker ShellHealthChecker HttpLifecycleConfig LifecycleConfig
+        Announcer Container Docker Parameter Mesos DockerImage AppcImage Volume Mode PartitionPolicy Metadata
+        ExecutorConfig CountSlaPolicy PercentageSlaPolicy CoordinatorSlaPolicy Service DefaultHealthChecker
+        DefaultLifecycleConfig DisableLifecycle AURORA_EXECUTOR_NAME order SimpleTask SequentialTask combine_tasks
+        concat_tasks java_options python_options include
+        Units.resources_sum Units.resources_max Units.finalization_wait_sum Units.finalization_wait_max
+        Units.processes_merge Units.constraints_merge Units.safe_get Units.optional_resources Processes.order
+        Tasks.simple Tasks.sequential Tasks.combine Tasks.concat Tasks.SIMPLE_CPU Tasks.SIMPLE_RAM Tasks.SIMPLE_DISK
+        Options.java Options.python Options.render_option Options.render_options";
+    let used = names.split_whitespace().map(|name| format!("x = {name}\n")).collect::<String>();
+    assert!(evaluate(&used).is_ok(), "{}", evaluate(&used).err().unwrap());
+    for absent in ["TypeFactory", "MustacheParser", "naming"] {
+        let said = evaluate(&format!("x = {absent}\n")).err().unwrap().lines().join("\n");
+        assert!(said.contains("parts of Pystachio's own code"), "{said}");
+    }
+}
+
+#[test]
+fn helpers_are_made_of_smaller_ones() {
+    let setup = "
+a = Task(name='a', processes=[Process(name='p', cmdline='x'), Process(name='q', cmdline='y')], constraints=order('p', 'q'))
+b = Task(name='b', processes=[Process(name='p', cmdline='x')])
+";
+    assert_eq!(value(setup, "[str(p.name()) for p in Units.processes_merge([a, b])]"), "['p', 'q']");
+    assert_eq!(
+        value(
+            setup,
+            "len(Units.constraints_merge([a, b])), Units.safe_get(Empty), Units.safe_get(Integer(3))"
+        ),
+        "(1, 0, 3)"
+    );
+    assert_eq!(value("", "Units.optional_resources(Empty).cpu() == Float(0.0)"), "True");
+    assert_eq!(value("", "Options.render_options('+', '++', 'a', long=1)"), "+a ++long 1");
+    assert_eq!(
+        value("", "reduce(lambda a, b: a + b, [1, 2]), unichr(65), Ref.from_address('.a') == Ref('a')"),
+        "(3, 'A', True)"
+    );
+}

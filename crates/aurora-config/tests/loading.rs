@@ -227,7 +227,7 @@ fn json_problems_have_their_places() {
     let resolved = resolved.replace("\"x\"", "\"{{ a }} \\u00e9\\n{{b}}\"");
     let found = lines(&resolved);
     assert!(found.contains("t.json:5:20: error: invalid template reference \"{{ a }}\""), "{found}");
-    assert!(found.contains("t.json:5:34: error: unresolved {{b}}"), "{found}");
+    assert!(found.contains("t.json:5:36: error: unresolved {{b}}"), "{found}");
     assert!(found.contains("t.json:7:16: error: the value is None"), "{found}");
     let deep = "[".repeat(100_000);
     assert!(lines(&deep).contains("not valid JSON: recursion limit exceeded"), "{}", lines(&deep));

@@ -23,6 +23,9 @@ impl Interp {
             return Ok(Value::method(value.clone(), name));
         }
         match value {
+            Value::Native(native) if native.name == "Ref" && name == "from_address" => {
+                return Ok(value.clone());
+            }
             Value::Instance(instance) => {
                 if let Some(found) = instance.attributes.borrow().get(name) {
                     return Ok(found.clone());

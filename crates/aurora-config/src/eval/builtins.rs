@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::exceptions::{ALIASES, HIDDEN};
 use super::interp::Interp;
+use super::modules::FUNCTOOLS;
 use super::value::{BuiltinType, Class, Key, Native, Value};
 
 use functions::{
@@ -16,6 +17,12 @@ use functions::{
 pub(super) fn install(interp: &mut Interp) {
     for native in NATIVES {
         interp.builtins.insert(native.name, Value::Native(native));
+    }
+    // Built-in in Python 2.
+    for (name, natives, now) in [("unichr", NATIVES, "chr"), ("reduce", FUNCTOOLS, "reduce")] {
+        if let Some(native) = natives.iter().find(|native| native.name == now) {
+            interp.builtins.insert(name, Value::Native(native));
+        }
     }
     if interp.surroundings.has_export {
         interp.builtins.insert(EXPORT.name, Value::Native(&EXPORT));

@@ -42,6 +42,53 @@ static WAIT_SUM: Native = Native {
 static WAIT_MAX: Native =
     Native { name: "finalization_wait_max", call: |interp, args| waits(interp, args, i128::max) };
 
+static PROCESSES_MERGE: Native =
+    Native { name: "processes_merge", call: |interp, args| merged(interp, args, "processes") };
+static CONSTRAINTS_MERGE: Native =
+    Native { name: "constraints_merge", call: |interp, args| merged(interp, args, "constraints") };
+static SAFE_GET: Native = Native {
+    name: "safe_get",
+    call: |interp, mut args| match interp.required(&mut args, "safe_get", 0, "value")? {
+        Value::Empty => Ok(Value::Int(0)),
+        Value::Object(object) => interp.call_object_method(&object, "get", Args::default()),
+        other => Ok(other),
+    },
+};
+static OPTIONAL_RESOURCES: Native = Native {
+    name: "optional_resources",
+    call: |interp, mut args| {
+        let given = interp.required(&mut args, "optional_resources", 0, "resources")?;
+        units(interp, vec![given], false)
+    },
+};
+static RENDER_OPTION: Native = Native { name: "render_option", call: rendered };
+static RENDER_OPTIONS: Native = Native { name: "render_options", call: rendered };
+
+/// `Options.render_options(short_prefix, long_prefix, ...)`
+fn rendered(interp: &mut Interp, mut args: Args) -> Eval<Value> {
+    let short = interp.required_text(&mut args, "render_options", 0, "short_prefix")?;
+    let long = interp.required_text(&mut args, "render_options", 1, "long_prefix")?;
+    args.positional.drain(..2);
+    args.positional_spans.drain(..2);
+    options(interp, args, &short, &long)
+}
+
+/// What the tasks have in a field, each once, in the order of first sight.
+fn merged(interp: &mut Interp, mut args: Args, field: &str) -> Eval<Value> {
+    let tasks = interp.required(&mut args, "merge", 0, "tasks")?;
+    let mut all = Vec::new();
+    for task in interp.collect(&tasks)? {
+        let task = task_argument(interp, &task)?;
+        if task.raw_field("processes").is_none() {
+            return interp.type_error("a task to join has no processes");
+        }
+        for element in elements(interp, &task, field)? {
+            add_unique(interp, &mut all, element)?;
+        }
+    }
+    interp.list(all.into_iter().map(Value::Object).collect())
+}
+
 /// The waits of several tasks, or plain numbers, as one.
 fn waits(interp: &mut Interp, mut args: Args, join: fn(i128, i128) -> i128) -> Eval<Value> {
     let all = interp.required(&mut args, "finalization_wait", 0, "waits")?;
@@ -71,7 +118,15 @@ pub(super) fn install(interp: &mut Interp) {
         globals.set(name, Value::Module(Rc::new(Module { name, attributes: attributes.into() })));
     };
     group("Processes", &[("order", Value::Native(&ORDER))]);
-    group("Options", &[("java", Value::Native(&JAVA)), ("python", Value::Native(&PYTHON))]);
+    group(
+        "Options",
+        &[
+            ("java", Value::Native(&JAVA)),
+            ("python", Value::Native(&PYTHON)),
+            ("render_option", Value::Native(&RENDER_OPTION)),
+            ("render_options", Value::Native(&RENDER_OPTIONS)),
+        ],
+    );
     group(
         "Units",
         &[
@@ -79,6 +134,10 @@ pub(super) fn install(interp: &mut Interp) {
             ("resources_max", Value::Native(&RESOURCES_MAX)),
             ("finalization_wait_sum", Value::Native(&WAIT_SUM)),
             ("finalization_wait_max", Value::Native(&WAIT_MAX)),
+            ("processes_merge", Value::Native(&PROCESSES_MERGE)),
+            ("constraints_merge", Value::Native(&CONSTRAINTS_MERGE)),
+            ("safe_get", Value::Native(&SAFE_GET)),
+            ("optional_resources", Value::Native(&OPTIONAL_RESOURCES)),
         ],
     );
     group(

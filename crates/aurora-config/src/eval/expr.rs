@@ -388,6 +388,12 @@ impl Interp {
                 Some("write Task(processes=[...]): without constraints its processes run at once".to_owned())
             }
             "CombinedTask" => Some("write Tasks.combine(first, second)".to_owned()),
+            "Namable" | "MustacheParser" | "Type" | "TypeCheck" | "TypeFactory" | "base" | "basic"
+            | "choice" | "compatibility" | "composite" | "config" | "container" | "naming" | "parsing"
+            | "typing" => Some(
+                "parts of Pystachio's own code are not there: files describe jobs with types and objects"
+                    .to_owned(),
+            ),
             "raw_input" | "input" => Some("pass values in with --bind NAME=VALUE".to_owned()),
             "os" | "re" | "json" | "time" | "getpass" | "hashlib" | "math" | "string" | "itertools"
             | "functools" | "collections" | "copy" | "datetime" | "textwrap" => {

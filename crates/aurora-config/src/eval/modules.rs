@@ -50,6 +50,8 @@ const KNOWN: &[&str] = &[
     "subprocess",
 ];
 
+pub(super) use misc::FUNCTOOLS;
+
 impl Interp {
     pub fn import(&mut self, name: &str) -> Eval<Value> {
         if let Some(module) = self.modules.get(name) {
@@ -101,10 +103,13 @@ impl Interp {
             "socket" | "urllib" | "urllib2" | "requests" | "http" => {
                 "a configuration cannot use the network: fetch it in your script and pass it in with --bind NAME=VALUE".to_owned()
             }
+            "random" | "uuid" => {
+                "a configuration must come out the same every time: pass the value in with --bind NAME=VALUE".to_owned()
+            }
             _ => {
                 let folder = self.executing.last().and_then(|file| file.path.parent().map(std::path::Path::to_owned));
                 let sibling = folder.map(|folder| folder.join(format!("{name}.py"))).filter(|path| path.exists());
-                match (sibling, nearest(name, KNOWN.iter().copied())) {
+                match (sibling, nearest(name, KNOWN.iter().copied().filter(|known| *known != name))) {
                     (Some(_), _) => format!("files beside the configuration are run with include('{name}.py')"),
                     (None, Some(close)) => format!("did you mean '{close}'?"),
                     (None, None) => {

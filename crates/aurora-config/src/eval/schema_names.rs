@@ -38,6 +38,10 @@ pub(super) fn install(interp: &mut Interp) {
     for native in NATIVES {
         globals.set(native.name, Value::Native(native));
     }
+    // Files use it without importing it.
+    if let Ok(sys) = interp.import("sys") {
+        globals.set("sys", sys);
+    }
     globals.set("Struct", Value::StructBase);
     globals.set("Empty", Value::Empty);
     globals.set("AURORA_EXECUTOR_NAME", Value::str(schema::EXECUTOR_NAME));

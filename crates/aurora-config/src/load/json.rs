@@ -1,5 +1,6 @@
 //! Jobs written as JSON: `{"jobs": [...]}` or one job. Unknown fields are errors (`spec/config.md` §2.6).
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,19 +35,18 @@ pub(super) fn evaluated(path: &Path, text: &str) -> Result<Evaluated, Diagnostic
         [(key, Raw { data: RawData::List(jobs), .. })] if key.as_str() == Some("jobs") => jobs.to_vec(),
         _ => vec![root.clone()],
     };
-    let (mut jobs, mut problems) = (Vec::new(), Vec::new());
+    let mut jobs = Vec::new();
+    let mut mistakes = Mistakes::default();
     for job in &listed {
-        match schema::job().call(std::slice::from_ref(job), &[]) {
-            Ok(value) => jobs.push(value),
-            Err(error) => {
-                for error in every_field(job, error) {
-                    problems.extend(explain::error(&error.or_at(job.origin), &sources));
-                }
+        let made = schema::job().call(std::slice::from_ref(job), &[]);
+        let made = made.or_else(|error| {
+            let (kept, errors) = without_mistakes(job, error, &mut mistakes.dropped);
+            for error in errors {
+                mistakes.problems.extend(explain::error(&error.or_at(job.origin), &sources));
             }
-        }
-    }
-    if !problems.is_empty() {
-        return Err(Diagnostics::new(problems, sources));
+            schema::job().call(&[kept], &[])
+        });
+        jobs.extend(made);
     }
     Ok(Evaluated {
         jobs,
@@ -54,29 +54,47 @@ pub(super) fn evaluated(path: &Path, text: &str) -> Result<Evaluated, Diagnostic
         warnings: Vec::new(),
         printed: String::new(),
         bound_names: Vec::new(),
-        mistakes: Mistakes::default(),
+        mistakes,
         jobs_elsewhere: None,
         hooks: 0,
         exports: Vec::new(),
     })
 }
 
-/// What is wrong with each of a job's fields, if it is more than the first error says.
-fn every_field(job: &Raw, first: Error) -> Vec<Error> {
+/// The job without what is wrong with its fields, and that: misspelt fields count as those that were most likely meant.
+fn without_mistakes(job: &Raw, first: Error, dropped: &mut Vec<Arc<str>>) -> (Raw, Vec<Error>) {
     let (RawData::Map(fields), Some(ty)) = (&job.data, schema::job().as_struct().cloned()) else {
-        return vec![first];
+        return (Raw::new(RawData::Map(Arc::from([]))), vec![first]);
     };
-    let mut errors = match &first {
-        Error::UnknownFields { ty: of, .. } if Arc::ptr_eq(of, &ty) => vec![first.clone()],
-        _ => Vec::new(),
-    };
-    for (name, raw) in fields.iter() {
-        let made = name.as_str().and_then(|name| ty.field(name)).map(|field| field.ty().accept(raw));
-        if let Some(Err(error)) = made {
-            errors.push(error.or_at(raw.origin));
+    let mut meant = HashMap::new();
+    let mut errors = Vec::new();
+    if let Error::UnknownFields { ty: of, fields } = &first
+        && Arc::ptr_eq(of, &ty)
+    {
+        meant.extend(fields.iter().map(|field| (Arc::clone(&field.name), field.suggestion.clone())));
+        errors.push(first.clone());
+    }
+    let mut kept = Vec::new();
+    for (key, raw) in fields.iter() {
+        let name: Arc<str> = key.as_str().unwrap_or_default().into();
+        let name = match meant.get(&name) {
+            Some(None) => continue,
+            Some(Some(meant)) => Arc::clone(meant),
+            None => name,
+        };
+        match ty.field(&name).map(|field| field.ty().accept(raw)) {
+            Some(Err(error)) => {
+                errors.push(error.or_at(raw.origin));
+                dropped.push(name);
+            }
+            _ => kept.push((Raw::from(name).at(key.origin), raw.clone())),
         }
     }
-    if errors.is_empty() { vec![first] } else { errors }
+    if errors.is_empty() {
+        errors.push(first);
+        kept.clear();
+    }
+    (Raw::new(RawData::Map(kept.into())).at(job.origin), errors)
 }
 
 /// Reads text that is known to be JSON, keeping the place of every value.

@@ -67,7 +67,7 @@ pub(super) fn plain_class(
     })
 }
 
-pub(super) static FUNCTOOLS: &[Native] = &[
+pub(in crate::eval) static FUNCTOOLS: &[Native] = &[
     Native {
         name: "partial",
         call: |interp, mut args| {
