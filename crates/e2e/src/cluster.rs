@@ -1,7 +1,7 @@
 //! A Mesos cluster of either kind.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use crate::programs::{program, root};
 use crate::{PortBlock, processes};
@@ -26,6 +26,8 @@ pub enum Signal {
     Hang,
     /// It goes on after a hang.
     Continue,
+    /// An agent leaves its master and ends.
+    Unregister,
 }
 
 impl Signal {
@@ -35,6 +37,7 @@ impl Signal {
             Signal::Kill => "KILL",
             Signal::Hang => "STOP",
             Signal::Continue => "CONT",
+            Signal::Unregister => "USR1",
         }
     }
 }
@@ -92,6 +95,11 @@ impl Cluster {
         format!("127.0.0.1:{}", self.master_port)
     }
 
+    /// `host:port` of an agent.
+    pub fn agent(&self, number: u16) -> String {
+        format!("127.0.0.1:{}", self.master_port + number)
+    }
+
     /// Where the cluster keeps its files, sandboxes included.
     pub fn directory(&self) -> &Path {
         &self.directory
@@ -111,6 +119,36 @@ impl Cluster {
     /// If that fails.
     pub fn start_again(&self, part: &str) {
         self.run(&["start"], &[part]);
+    }
+
+    /// Starts a stopped part again, with more arguments (`--attributes`, `--resources`) and flags of Mesos. An agent that
+    /// does not register is an error, with its log.
+    ///
+    /// # Panics
+    /// If the command cannot be run at all.
+    pub fn try_start_again(
+        &self,
+        part: &str,
+        arguments: &[&str],
+        flags: &[(&str, &str)],
+    ) -> Result<(), String> {
+        let arguments = [&[part], arguments].concat();
+        let output = self.command(&["start"], &arguments).envs(flags.iter().copied()).output().unwrap();
+        if output.status.success() {
+            return Ok(());
+        }
+        let log = std::fs::read_to_string(self.directory.join(format!("agent-{part}.log")));
+        Err(format!("{}{}", String::from_utf8_lossy(&output.stderr), log.unwrap_or_default()))
+    }
+
+    /// Begins to start a stopped part again, with flags of Mesos. The process ends once the part is registered; until then
+    /// executors can come back to their agent.
+    ///
+    /// # Panics
+    /// If the command cannot be run.
+    pub fn begin_start(&self, part: &str, flags: &[(&str, &str)]) -> Child {
+        let mut command = self.command(&["start"], &[part]);
+        command.envs(flags.iter().copied()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     fn run(&self, verb: &[&str], arguments: &[&str]) {

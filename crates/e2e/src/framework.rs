@@ -37,6 +37,24 @@ impl FrameworkBed {
         FrameworkBed { cluster, _directory: directory, _ports: ports }
     }
 
+    /// Starts a master and one agent with flags of Mesos, as `MESOS_NAME` and value.
+    pub fn start_with_flags(backend: Backend, flags: Vec<(&'static str, String)>) -> FrameworkBed {
+        FrameworkBed::start_agents(backend, 1, RESOURCES, flags)
+    }
+
+    /// Starts a master and agents `1..=agents`.
+    pub fn start_agents(
+        backend: Backend,
+        agents: u32,
+        resources: &str,
+        flags: Vec<(&'static str, String)>,
+    ) -> FrameworkBed {
+        let directory = tempfile::Builder::new().prefix("aurora-e2e-").tempdir().unwrap();
+        let ports = PortBlock::take();
+        let cluster = Cluster::start_with_flags(backend, directory.path(), &ports, agents, resources, flags);
+        FrameworkBed { cluster, _directory: directory, _ports: ports }
+    }
+
     /// Starts a master that lets only this principal in, and one agent.
     ///
     /// # Panics

@@ -17,6 +17,7 @@ mod programs;
 mod scheduler;
 mod testbed;
 mod wait;
+pub mod wire;
 
 pub use cluster::{Backend, Cluster, Signal};
 pub use docker::Dockerd;

@@ -10,7 +10,7 @@ use e2e::framework::{Framework, FrameworkBed, framework_info, task};
 use mesos_v1::SchedulerEvent;
 use mesos_v1::messages::scheduler::{Call, call};
 use mesos_v1::messages::task_status::Reason;
-use mesos_v1::messages::{Credential, FrameworkInfo, TaskState, TaskStatus};
+use mesos_v1::messages::{Credential, FrameworkInfo, TaskInfo, TaskState, TaskStatus};
 
 /// The executor of these tests: see its source for what the data of a task makes it do.
 const EXECUTOR: &str = env!("CARGO_BIN_EXE_e2e-executor");
@@ -100,16 +100,24 @@ async fn mesos_s22_an_accept_without_operations_declines(backend: Backend) {
 async fn mesos_s24_a_bad_task_is_an_error_and_the_others_run(backend: Backend) {
     let (_bed, mut framework) = start(backend).await;
     let offer = framework.offer().await;
-    let bad = task(EXECUTOR, &offer, "a/b", b"run");
-    let mut elsewhere = task(EXECUTOR, &offer, "c", b"run");
-    elsewhere.agent_id = "no-such-agent".into();
-    let good = task(EXECUTOR, &offer, "d", b"run");
-    framework.handle.send(Call::accept(vec![offer.id], vec![bad, elsewhere, good], 0.0)).unwrap();
-    for id in ["a/b", "c"] {
-        let error = framework.update(id, TaskState::TaskError).await;
+    let long = "x".repeat(256);
+    let mut tasks: Vec<TaskInfo> =
+        ["", "a/b", "..", &long].iter().map(|id| task(EXECUTOR, &offer, id, b"run")).collect();
+    tasks.push(TaskInfo { agent_id: "elsewhere".into(), ..task(EXECUTOR, &offer, "elsewhere", b"run") });
+    let command = tasks[0].executor.as_ref().unwrap().command.clone();
+    tasks.push(TaskInfo { command, ..task(EXECUTOR, &offer, "both", b"run") });
+    tasks.push(TaskInfo { executor: None, ..task(EXECUTOR, &offer, "neither", b"run") });
+    let bad: Vec<String> = tasks.iter().map(|task| task.task_id.value.clone()).collect();
+    tasks.push(task(EXECUTOR, &offer, "good", b"run"));
+    framework.handle.send(Call::accept(vec![offer.id], tasks, 0.0)).unwrap();
+    for id in bad {
+        let error = framework.update(&id, TaskState::TaskError).await;
         assert_eq!(error.reason(), Reason::TaskInvalid, "{error:?}");
     }
-    framework.update("d", TaskState::TaskRunning).await;
+    framework.update("good", TaskState::TaskRunning).await;
+    framework.launch(EXECUTOR, "good", b"run").await;
+    let error = framework.update("good", TaskState::TaskError).await;
+    assert!(error.message().starts_with("Task has duplicate ID"), "{error:?}");
 }
 
 async fn mesos_s27_an_update_comes_again_until_it_is_acknowledged(backend: Backend) {
@@ -122,7 +130,13 @@ async fn mesos_s27_an_update_comes_again_until_it_is_acknowledged(backend: Backe
     let again = unacknowledged(&mut framework, "a").await;
     let waited = told.elapsed();
     assert_eq!((again.state(), &again.uuid), (TaskState::TaskRunning, &first.uuid));
-    assert!((9..20).contains(&waited.as_secs()), "{waited:?}");
+    assert!((9..15).contains(&waited.as_secs()), "{waited:?}");
+    // The wait doubles each time.
+    let told = Instant::now();
+    let again = unacknowledged(&mut framework, "a").await;
+    let waited = told.elapsed();
+    assert_eq!((again.state(), &again.uuid), (TaskState::TaskRunning, &first.uuid));
+    assert!((19..28).contains(&waited.as_secs()), "{waited:?}");
     framework.handle.send(Call::acknowledge(&again).unwrap()).unwrap();
     framework.update("a", TaskState::TaskKilled).await;
 }
