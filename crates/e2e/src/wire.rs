@@ -87,7 +87,7 @@ impl<M: Message + Default> Records<M> {
                 return Some(M::decode(record).unwrap());
             }
             let chunk = self.response.chunk().await.ok().flatten()?;
-            self.decoder.push(&chunk);
+            self.decoder.push(chunk);
         }
     }
 }

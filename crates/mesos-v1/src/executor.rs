@@ -96,12 +96,12 @@ pub enum ExecutorError {
         /// How long it was given.
         timeout: Duration,
     },
-    /// The agent is starting.
+    /// The agent is starting, or in trouble.
     #[error("the Mesos agent at {agent} is not ready: status {status} {text}")]
     NotReady {
         /// `host:port`
         agent: String,
-        /// 503 or 404.
+        /// 404 or any of 5xx.
         status: u16,
         /// The agent's words.
         text: String,
@@ -229,10 +229,18 @@ impl ExecutorSession {
     pub fn start(
         environment: ExecutorEnvironment,
     ) -> Result<(ExecutorHandle, mpsc::Receiver<ExecutorEvent>), ClientError> {
+        ExecutorSession::start_with(environment, session::ANSWER_TIMEOUT)
+    }
+
+    fn start_with(
+        environment: ExecutorEnvironment,
+        answer_timeout: Duration,
+    ) -> Result<(ExecutorHandle, mpsc::Receiver<ExecutorEvent>), ClientError> {
         let (request_sender, requests) = mpsc::channel(REQUESTS_MAX);
         let (events, event_receiver) = mpsc::channel(EVENTS_MAX);
         let unacknowledged = watch::Sender::new(0);
-        let session = session::Session::new(environment, requests, events, unacknowledged.clone())?;
+        let session =
+            session::Session::new(environment, answer_timeout, requests, events, unacknowledged.clone())?;
         tokio::spawn(session.run());
         Ok((ExecutorHandle { requests: request_sender, unacknowledged }, event_receiver))
     }

@@ -41,11 +41,15 @@ pub fn encode(record: &[u8]) -> Bytes {
     encoded.freeze()
 }
 
-/// Takes a stream apart into records.
+/// Takes a stream apart into records. A record that lies within one chunk is a slice of it; one that spans several is
+/// put together once.
 #[derive(Debug)]
 pub struct Decoder {
     bytes_max: usize,
-    buffer: BytesMut,
+    /// What has come and was not looked at yet.
+    chunk: Bytes,
+    /// The beginning of a record, or of its header, that `chunk` continues.
+    begun: BytesMut,
     /// The length of the record that has begun, once its header was read.
     wanted: Option<usize>,
 }
@@ -59,12 +63,19 @@ impl Default for Decoder {
 impl Decoder {
     /// A decoder that refuses records longer than `bytes_max`.
     pub fn new(bytes_max: usize) -> Decoder {
-        Decoder { bytes_max, buffer: BytesMut::new(), wanted: None }
+        Decoder { bytes_max, chunk: Bytes::new(), begun: BytesMut::new(), wanted: None }
     }
 
     /// Adds bytes as they came from the connection.
-    pub fn push(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
+    pub fn push(&mut self, bytes: impl Into<Bytes>) {
+        let bytes = bytes.into();
+        if self.chunk.is_empty() {
+            self.chunk = bytes;
+        } else {
+            self.begun.extend_from_slice(&self.chunk);
+            self.begun.extend_from_slice(&bytes);
+            self.chunk = self.begun.split().freeze();
+        }
     }
 
     /// The next whole record, or `None` until more bytes are pushed.
@@ -79,35 +90,49 @@ impl Decoder {
                 None => return Ok(None),
             },
         };
-        if self.buffer.len() < wanted {
+        let missing = wanted - self.begun.len();
+        if self.chunk.len() < missing {
+            self.begun.extend_from_slice(&std::mem::take(&mut self.chunk));
             return Ok(None);
         }
         self.wanted = None;
-        Ok(Some(self.buffer.split_to(wanted).freeze()))
+        let end = self.chunk.split_to(missing);
+        if self.begun.is_empty() {
+            return Ok(Some(end));
+        }
+        self.begun.extend_from_slice(&end);
+        Ok(Some(self.begun.split().freeze()))
     }
 
     /// Whether a record has begun that is not complete.
     pub fn is_inside_record(&self) -> bool {
-        self.wanted.is_some() || !self.buffer.is_empty()
+        self.wanted.is_some() || !self.begun.is_empty() || !self.chunk.is_empty()
     }
 
+    /// Reads the header, and takes it away once it is whole and good.
     fn parse_length(&mut self) -> Result<Option<usize>, RecordError> {
-        let searched = &self.buffer[..self.buffer.len().min(LENGTH_DIGITS_MAX + 1)];
+        let searched = LENGTH_DIGITS_MAX + 1 - self.begun.len().min(LENGTH_DIGITS_MAX);
+        let searched = &self.chunk[..self.chunk.len().min(searched)];
         let end = searched.iter().position(|byte| *byte == b'\n');
-        let header = &searched[..end.unwrap_or(searched.len())];
+        let header = [&self.begun[..], &searched[..end.unwrap_or(searched.len())]].concat();
         let is_number = header.iter().all(u8::is_ascii_digit);
-        if !is_number || header.len() > LENGTH_DIGITS_MAX || end == Some(0) {
-            return Err(RecordError::BadLength { header: String::from_utf8_lossy(header).into_owned() });
+        if !is_number || header.len() > LENGTH_DIGITS_MAX || (end.is_some() && header.is_empty()) {
+            return Err(RecordError::BadLength { header: String::from_utf8_lossy(&header).into_owned() });
         }
-        let Some(end) = end else { return Ok(None) };
-        let digits = String::from_utf8_lossy(header);
+        let Some(end) = end else {
+            self.begun = BytesMut::from(&header[..]);
+            self.chunk.clear();
+            return Ok(None);
+        };
+        let digits = String::from_utf8_lossy(&header);
         let bytes: u64 =
             digits.parse().map_err(|_| RecordError::BadLength { header: digits.clone().into_owned() })?;
         let length = usize::try_from(bytes).ok().filter(|length| *length <= self.bytes_max);
         let Some(length) = length else {
             return Err(RecordError::TooLong { bytes, bytes_max: self.bytes_max });
         };
-        self.buffer.advance(end + 1);
+        self.begun.clear();
+        self.chunk.advance(end + 1);
         Ok(Some(length))
     }
 }
@@ -122,7 +147,7 @@ mod tests {
         let mut decoder = Decoder::new(1000);
         let mut records = Vec::new();
         for piece in pieces {
-            decoder.push(piece);
+            decoder.push(Bytes::copy_from_slice(piece));
             while let Some(record) = decoder.next_record()? {
                 records.push(record);
             }
@@ -159,7 +184,7 @@ mod tests {
     fn a_cut_record_is_noticed() {
         let mut decoder = Decoder::default();
         assert!(!decoder.is_inside_record());
-        decoder.push(b"5\nab");
+        decoder.push(&b"5\nab"[..]);
         assert_eq!(decoder.next_record(), Ok(None));
         assert!(decoder.is_inside_record());
     }
@@ -171,7 +196,7 @@ mod tests {
             let mut decoder = Decoder::default();
             let mut decoded = Vec::new();
             for piece in stream.chunks(cut) {
-                decoder.push(piece);
+                decoder.push(Bytes::copy_from_slice(piece));
                 while let Some(record) = decoder.next_record().unwrap() {
                     decoded.push(record.to_vec());
                 }

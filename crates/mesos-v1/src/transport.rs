@@ -144,7 +144,7 @@ impl MessageStream {
                 return M::decode(record).map_err(StreamError::BadMessage);
             }
             let chunk = self.response.chunk().await.map_err(StreamError::Broken)?;
-            self.decoder.push(&chunk.ok_or(StreamError::Ended)?);
+            self.decoder.push(chunk.ok_or(StreamError::Ended)?);
         }
     }
 }

@@ -122,7 +122,7 @@ async fn read(
             Ok(Some(Err(error))) => return mesos_v1::chain(&error),
             Ok(Some(Ok(chunk))) => chunk,
         };
-        decoder.push(&chunk);
+        decoder.push(chunk);
         loop {
             let bytes = match decoder.next_record() {
                 Ok(Some(bytes)) => bytes,

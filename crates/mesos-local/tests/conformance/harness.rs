@@ -197,7 +197,7 @@ impl<M: Message + Default> Records<M> {
                 return Some(M::decode(record).unwrap());
             }
             match self.body.next().await {
-                Some(Ok(chunk)) => self.decoder.push(&chunk),
+                Some(Ok(chunk)) => self.decoder.push(chunk),
                 Some(Err(_)) | None => return None,
             }
         }

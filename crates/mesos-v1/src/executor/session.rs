@@ -18,7 +18,7 @@ use crate::transport::{self, Authorization, ClientError, Endpoint, MessageStream
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an agent may take to answer a call or to begin its stream.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest wait before an update is sent again to an agent that is subscribed to but answers 503, as it does while
 /// it waits for other executors (spec/mesos.md §2.8).
 const RESEND_WAIT_MAX: Duration = Duration::from_millis(500);
@@ -26,6 +26,7 @@ const RESEND_WAIT_MAX: Duration = Duration::from_millis(500);
 pub(super) struct Session {
     environment: ExecutorEnvironment,
     endpoint: Endpoint,
+    answer_timeout: Duration,
     requests: mpsc::Receiver<Request>,
     events: mpsc::Sender<ExecutorEvent>,
     unacknowledged: watch::Sender<usize>,
@@ -84,6 +85,7 @@ enum Outcome {
 impl Session {
     pub fn new(
         environment: ExecutorEnvironment,
+        answer_timeout: Duration,
         requests: mpsc::Receiver<Request>,
         events: mpsc::Sender<ExecutorEvent>,
         unacknowledged: watch::Sender<usize>,
@@ -96,6 +98,7 @@ impl Session {
         Ok(Session {
             endpoint: Endpoint { url, authorization },
             environment,
+            answer_timeout,
             requests,
             events,
             unacknowledged,
@@ -151,16 +154,16 @@ impl Session {
             update.is_sent = true;
         }
         let (client, endpoint, agent) = (self.stream_client.clone(), self.endpoint.clone(), self.agent());
+        let answer_timeout = self.answer_timeout;
         let request = async move {
-            let posted = timeout(ANSWER_TIMEOUT, transport::post(&client, &endpoint, None, body)).await;
+            let posted = timeout(answer_timeout, transport::post(&client, &endpoint, None, body)).await;
             match posted {
                 Ok(Ok(response)) if response.status() == StatusCode::OK => Ok(MessageStream::new(response)),
                 Ok(Ok(response)) => {
                     let Refusal { status, text } = Refusal::read(response).await;
-                    let is_starting =
-                        matches!(status, StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE);
+                    let may_pass = is_passing(status);
                     let status = status.as_u16();
-                    Err(match is_starting {
+                    Err(match may_pass {
                         true => Interruption::Lost(ExecutorError::NotReady { agent, status, text }),
                         false => Interruption::Over(ExecutorError::Rejected { agent, status, text }),
                     })
@@ -169,7 +172,7 @@ impl Session {
                     agent,
                     source: source.without_url(),
                 })),
-                Err(_) => Err(Interruption::Lost(ExecutorError::NoAnswer { agent, timeout: ANSWER_TIMEOUT })),
+                Err(_) => Err(Interruption::Lost(ExecutorError::NoAnswer { agent, timeout: answer_timeout })),
             }
         };
         let stream = match Box::pin(self.while_taking_requests(request)).await {
@@ -271,7 +274,7 @@ impl Session {
         let (status, text) = (refusal.status.as_u16(), refusal.text);
         let agent = self.agent();
         match refusal.status {
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::NOT_FOUND => Ok(self.send_again(uuid)),
+            status if is_passing(status) => Ok(self.send_again(uuid)),
             StatusCode::FORBIDDEN => Err(Interruption::Lost(ExecutorError::NotReady { agent, status, text })),
             _ => {
                 let rejected = self.updates.iter().find(|update| update.status.uuid() == uuid);
@@ -333,8 +336,9 @@ impl Session {
     fn send(&self, call: &Call) -> Answer {
         let body = Bytes::from(call.encode_to_vec());
         let (client, endpoint, agent) = (self.call_client.clone(), self.endpoint.clone(), self.agent());
+        let answer_timeout = self.answer_timeout;
         Box::pin(async move {
-            match timeout(ANSWER_TIMEOUT, transport::post(&client, &endpoint, None, body)).await {
+            match timeout(answer_timeout, transport::post(&client, &endpoint, None, body)).await {
                 Ok(Ok(response)) if response.status().is_success() => Ok(()),
                 Ok(Ok(response)) => Err(CallError::Refused(Refusal::read(response).await)),
                 Ok(Err(source)) => Err(CallError::Transport(ExecutorError::Unreachable {
@@ -342,7 +346,7 @@ impl Session {
                     source: source.without_url(),
                 })),
                 Err(_) => {
-                    Err(CallError::Transport(ExecutorError::NoAnswer { agent, timeout: ANSWER_TIMEOUT }))
+                    Err(CallError::Transport(ExecutorError::NoAnswer { agent, timeout: answer_timeout }))
                 }
             }
         })
@@ -432,6 +436,11 @@ async fn outcome_of(in_flight: &mut InFlight) -> Outcome {
             Outcome::Update(std::mem::take(uuid), answer)
         }
     }
+}
+
+/// Whether an agent that answers so may answer otherwise later: while it starts, or is in trouble of its own.
+fn is_passing(status: StatusCode) -> bool {
+    status == StatusCode::NOT_FOUND || status.is_server_error()
 }
 
 /// A random UUID as RFC 4122 wants it, version 4; the agent refuses others.

@@ -281,3 +281,52 @@ async fn a_message_reaches_the_agent_and_the_token_proves_the_sender() {
     assert_eq!(request.call.message.as_ref().unwrap().data, [7]);
     request.answer(202, "");
 }
+
+#[tokio::test]
+async fn an_agent_that_answers_late_is_asked_and_told_again() {
+    let mut agent = Agent::start().await;
+    let answer_timeout = Duration::from_millis(100);
+    let (handle, mut events) = ExecutorSession::start_with(environment(&agent), answer_timeout).unwrap();
+    let _silent = agent.next().await;
+    let event = next(&mut events).await;
+    assert!(
+        matches!(&event, ExecutorEvent::Disconnected { reason: ExecutorError::NoAnswer { .. } }),
+        "{event:?}"
+    );
+    let stream = accept_subscription(agent.next().await).await;
+    assert!(matches!(next_but_disconnected(&mut events).await, ExecutorEvent::Subscribed(_)));
+    handle.update(StatusUpdate::new("a", TaskState::TaskRunning)).unwrap();
+    handle.update(StatusUpdate::new("a", TaskState::TaskFinished)).unwrap();
+    let (first, _silent) = next_update(&mut agent).await;
+    let (again, request) = next_update(&mut agent).await;
+    assert_eq!((state_of(&again), &again.status.uuid), (TaskState::TaskRunning, &first.status.uuid));
+    request.answer(202, "");
+    let (last, request) = next_update(&mut agent).await;
+    assert_eq!(state_of(&last), TaskState::TaskFinished);
+    request.answer(202, "");
+    // It had taken the first one after all, and says so more than once.
+    for update in [&first, &again, &last] {
+        stream.send(&acknowledged(update)).await;
+    }
+    within(handle.acknowledged()).await;
+}
+
+#[tokio::test]
+async fn an_agent_in_trouble_is_asked_and_told_again() {
+    let mut agent = Agent::start().await;
+    let (handle, mut events) = ExecutorSession::start(environment(&agent)).unwrap();
+    for status in [500, 502, 404] {
+        agent.next().await.answer(status, "out of file descriptors");
+        let event = next(&mut events).await;
+        let ExecutorEvent::Disconnected { reason } = event else { panic!("{event:?}") };
+        assert!(reason.to_string().contains(&format!("{status} out of file descriptors")), "{reason}");
+    }
+    let stream = accept_subscription(agent.next().await).await;
+    assert!(matches!(next(&mut events).await, ExecutorEvent::Subscribed(_)));
+    handle.update(StatusUpdate::new("a", TaskState::TaskRunning)).unwrap();
+    next_update(&mut agent).await.1.answer(500, "disk full");
+    let (again, request) = next_update(&mut agent).await;
+    request.answer(202, "");
+    stream.send(&acknowledged(&again)).await;
+    within(handle.acknowledged()).await;
+}

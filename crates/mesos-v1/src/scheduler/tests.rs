@@ -135,6 +135,7 @@ async fn mesos_s7_a_call_under_a_stale_stream_id_fails_and_the_session_subscribe
     assert_eq!(master.next().await.headers["mesos-stream-id"], "stream-2");
 }
 
+/// Neither cluster of the tests has a second master, so one by hand redirects here.
 #[tokio::test]
 async fn mesos_s8_the_leader_is_followed_and_a_master_without_a_leader_is_asked_again() {
     let (mut first, mut leader) = (Master::start().await, Master::start().await);
@@ -187,6 +188,7 @@ async fn mesos_s10_after_a_loss_the_same_framework_id_subscribes_again() {
     assert!(matches!(next_but_connecting(&mut events).await, SchedulerEvent::Subscribed { .. }));
 }
 
+/// Of the client alone: no cluster leaves out its heartbeats when asked to.
 #[tokio::test]
 async fn mesos_s12_a_master_without_heartbeats_is_given_up() {
     let mut master = Master::start().await;
@@ -287,6 +289,7 @@ async fn mesos_s39_wrong_credentials_end_the_session() {
     assert!(matches!(handle.send(kill("a")), Err(SendError::SessionEnded(_))));
 }
 
+/// Of the client alone: no master of today sends such an event.
 #[tokio::test]
 async fn mesos_s40_an_unknown_event_is_ignored() {
     let mut master = Master::start().await;
