@@ -151,6 +151,21 @@ impl Cluster {
         command.envs(flags.iter().copied()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
+    /// Waits until a part has ended by itself.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn wait_for_end(&self, part: &str) {
+        let line = format!("agent {part}: ");
+        crate::wait_until(&format!("the end of agent {part}"), std::time::Duration::from_secs(30), || {
+            let output = self.command(&["status"], &[]).output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            let is_over = text.lines().any(|it| it.starts_with(&line) && !it.contains(" pid "));
+            let is_gone = text.lines().any(|it| it.starts_with(&line) && it.contains("gone (was pid"));
+            if is_over || is_gone { Ok(()) } else { Err(text) }
+        });
+    }
+
     fn run(&self, verb: &[&str], arguments: &[&str]) {
         let output = self.command(verb, arguments).output().unwrap();
         assert!(

@@ -126,3 +126,22 @@ mod real_mesos {
         super::an_image_without_bash_is_named(RealMesos);
     }
 }
+
+mod embedded {
+    use super::Backend::Embedded;
+
+    #[test]
+    fn an_image_with_glibc() {
+        super::an_image_with_glibc(Embedded);
+    }
+
+    #[test]
+    fn an_image_without_glibc() {
+        super::an_image_without_glibc(Embedded);
+    }
+
+    #[test]
+    fn an_image_without_bash_is_named() {
+        super::an_image_without_bash_is_named(Embedded);
+    }
+}

@@ -35,6 +35,7 @@ pub use changes::ReconfigurationPolicy;
 pub use recover::kill_containers;
 
 use crate::checkpoint::CheckpointError;
+use crate::container::docker::DockerConfig;
 use crate::http::ListenError;
 use crate::lock::{DirLock, LockError};
 use crate::resources::{Resources, Value};
@@ -58,6 +59,8 @@ pub struct AgentConfig {
     pub attributes: Vec<(String, Value)>,
     /// What may change between two starts.
     pub reconfiguration_policy: ReconfigurationPolicy,
+    /// Whether it only ends the executors of before, and never registers.
+    pub is_cleanup: bool,
     /// Takes every change, at the price of a new id and of all that runs.
     pub accept_changes: bool,
     /// How long an executor may take from its launch to its subscription.
@@ -70,6 +73,8 @@ pub struct AgentConfig {
     pub recovery_timeout: Duration,
     /// Whether executors run as the user they name, when the agent is root.
     pub switch_user: bool,
+    /// How Docker containers are run, if they are.
+    pub docker: Option<DockerConfig>,
     /// Variables of every executor.
     pub executor_environment: BTreeMap<String, String>,
     /// How old the sandbox of an ended executor may become, on an empty disk.
@@ -95,12 +100,14 @@ impl AgentConfig {
             resources: Resources::default(),
             attributes: Vec::new(),
             reconfiguration_policy: ReconfigurationPolicy::Equal,
+            is_cleanup: false,
             accept_changes: false,
             executor_registration_timeout: Duration::from_secs(60),
             executor_reregistration_timeout: Duration::from_secs(2),
             executor_shutdown_grace_period: Duration::from_secs(5),
             recovery_timeout: Duration::from_secs(900),
             switch_user: true,
+            docker: None,
             executor_environment: BTreeMap::new(),
             gc_delay: Duration::from_secs(7 * 86_400),
             gc_disk_headroom: 0.1,
@@ -240,7 +247,7 @@ impl Agent {
         let stop = CancellationToken::new();
         let (inputs, receiver) = mpsc::channel(actor::MAX_WAITING_INPUTS);
         let (id, registered) = watch::channel(None);
-        let master = config.master.clone();
+        let (master, is_cleanup) = (config.master.clone(), config.is_cleanup);
         let mut state = state::State::new(config, address, inputs.clone(), id);
         state.recover()?;
 
@@ -251,7 +258,9 @@ impl Agent {
         tasks.spawn(async move {
             served.await.map_err(|source| AgentError::Serve { host: serving_host, address, source })
         });
-        tasks.spawn(uplink::run(client, master, host.clone(), inputs.clone(), stop.clone()));
+        if !is_cleanup {
+            tasks.spawn(uplink::run(client, master, host.clone(), inputs.clone(), stop.clone()));
+        }
         let until = stop.clone();
         tasks.spawn(async move {
             let _lock = lock;
@@ -287,6 +296,14 @@ impl Agent {
     pub async fn farewell(&self, farewell: Farewell) {
         let (reply, done) = tokio::sync::oneshot::channel();
         if self.inputs.send(actor::Input::Farewell { farewell, reply }).await.is_ok() {
+            let _ = done.await;
+        }
+    }
+
+    /// Ends when no executor is left.
+    pub async fn emptied(&self) {
+        let (reply, done) = tokio::sync::oneshot::channel();
+        if self.inputs.send(actor::Input::Emptied { reply }).await.is_ok() {
             let _ = done.await;
         }
     }

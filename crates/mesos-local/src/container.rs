@@ -2,6 +2,7 @@
 //!
 //! Absent on purpose: isolation between executors. They share the machine and its network.
 
+pub mod docker;
 pub mod fetch_process;
 pub mod fetcher;
 pub mod launcher;

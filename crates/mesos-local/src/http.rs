@@ -1,4 +1,4 @@
-//! What the HTTP servers of master and agent share: listening, protobuf bodies, and streams of records.
+//! What the HTTP servers of master and agent share: listening, bodies in protobuf and JSON, and streams of records.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,8 +12,12 @@ use prost::Message;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
-/// The only content type of calls and events here.
+use crate::json;
+
+/// The content type of protobuf bodies and records.
 pub const PROTOBUF: &str = "application/x-protobuf";
+/// The content type of JSON bodies and records.
+pub const JSON: &str = "application/json";
 /// The largest body of a call. Owner: this module; a launch of a thousand tasks is a few MB.
 pub const MAX_CALL_BYTES: usize = 64 << 20;
 
@@ -56,47 +60,111 @@ pub fn json(value: &serde_json::Value) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
 }
 
-/// Checks the content type of a call (`spec/mesos.md` §0.3) and decodes it.
+/// How a message is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// As protobuf.
+    Protobuf,
+    /// As JSON, by Mesos's rules.
+    Json,
+}
+
+impl Encoding {
+    /// Its name on the wire.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Protobuf => PROTOBUF,
+            Self::Json => JSON,
+        }
+    }
+
+    /// What the caller takes: JSON, if both (`spec/mesos.md` §0.3).
+    ///
+    /// # Errors
+    /// The answer to give if it takes neither.
+    pub fn accepted(headers: &HeaderMap) -> Result<Self, Box<Response>> {
+        let accepts = |encoding: &Self| accepts(headers, encoding.content_type());
+        [Self::Json, Self::Protobuf].into_iter().find(accepts).ok_or_else(|| {
+            let text = format!("Expecting 'Accept' to allow {JSON} or {PROTOBUF}");
+            Box::new(plain(StatusCode::NOT_ACCEPTABLE, text))
+        })
+    }
+}
+
+/// Checks the content type of a call (`spec/mesos.md` §0.3) and reads the call, a message of this name.
 ///
 /// # Errors
 /// The answer to give instead.
-pub fn decode_call<M: Message + Default>(headers: &HeaderMap, body: Bytes) -> Result<M, Box<Response>> {
-    let answer = |status, text: &str| Err(Box::new(plain(status, text)));
-    match headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes) {
-        None => return answer(StatusCode::BAD_REQUEST, "Expecting 'Content-Type' to be present"),
-        Some(kind) if kind == PROTOBUF.as_bytes() => {}
-        Some(_) => {
-            return answer(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Expecting 'Content-Type' of application/x-protobuf (the embedded cluster does not read JSON calls)",
-            );
+pub fn decode_call<M: Message + Default>(
+    headers: &HeaderMap,
+    body: &Bytes,
+    name: &str,
+) -> Result<M, Box<Response>> {
+    let answer = |status, text: String| Box::new(plain(status, text));
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let Some(kind) = kind else {
+        return Err(answer(StatusCode::BAD_REQUEST, "Expecting 'Content-Type' to be present".to_owned()));
+    };
+    if kind == PROTOBUF.as_bytes() {
+        if body.is_empty() {
+            let text = "Failed to parse body into Call protobuf: the body is empty".to_owned();
+            return Err(answer(StatusCode::BAD_REQUEST, text));
         }
+        json::from_protobuf(name, body)
+    } else if kind == JSON.as_bytes() {
+        json::from_json(name, body)
+    } else {
+        let text = format!("Expecting 'Content-Type' of {JSON} or {PROTOBUF}");
+        return Err(answer(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
-    if body.is_empty() {
-        return answer(StatusCode::BAD_REQUEST, "Failed to parse body into Call protobuf: the body is empty");
-    }
+    .map_err(|error| answer(StatusCode::BAD_REQUEST, error.to_string()))
+}
+
+/// Reads a message of the protocol between master and agents, which is protobuf.
+///
+/// # Errors
+/// The answer to give instead.
+pub fn decode_link<M: Message + Default>(body: Bytes) -> Result<M, Box<Response>> {
     M::decode(body).map_err(|error| {
-        Box::new(plain(StatusCode::BAD_REQUEST, format!("Failed to parse body into Call protobuf: {error}")))
+        Box::new(plain(StatusCode::BAD_REQUEST, format!("this is no message of an agent: {error}")))
     })
 }
 
-/// Whether the caller takes protobuf records (`spec/mesos.md` §0.3).
+/// Answers with a message of this name, as the caller takes it.
 #[must_use]
-pub fn accepts_protobuf(headers: &HeaderMap) -> bool {
+pub fn message_response(encoding: Encoding, name: &str, message: &impl Message) -> Response {
+    let bytes = message.encode_to_vec();
+    match encoding {
+        Encoding::Protobuf => ([(header::CONTENT_TYPE, PROTOBUF)], bytes).into_response(),
+        Encoding::Json => match json::to_json(name, &bytes) {
+            Ok(value) => json(&value),
+            Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        },
+    }
+}
+
+/// Whether the caller takes a content type: the entry that names it most exactly decides.
+fn accepts(headers: &HeaderMap, content_type: &str) -> bool {
     let mut values = headers.get_all(header::ACCEPT).iter().peekable();
     if values.peek().is_none() {
         return true;
     }
-    values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|entry| {
+    let wildcard = content_type.split_once('/').map(|(kind, _)| format!("{kind}/*")).unwrap_or_default();
+    let rank = |kind: &str| match kind {
+        _ if kind == content_type => Some(2),
+        _ if kind == wildcard => Some(1),
+        "*/*" => Some(0),
+        _ => None,
+    };
+    let entries = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let ranked = entries.filter_map(|entry| {
         let mut parts = entry.split(';').map(str::trim);
-        let kind = parts.next().unwrap_or_default();
-        let is_excluded = parts.any(|part| {
-            part.strip_prefix("q=")
-                .and_then(|quality| quality.parse::<f32>().ok())
-                .is_some_and(|quality| quality <= 0.0)
-        });
-        matches!(kind, "*/*" | "application/*" | PROTOBUF) && !is_excluded
-    })
+        let rank = rank(parts.next().unwrap_or_default())?;
+        let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
+        Some((rank, quality.is_none_or(|quality| quality > 0.0)))
+    });
+    ranked.max_by_key(|(rank, _)| *rank).is_some_and(|(_, is_wanted)| is_wanted)
 }
 
 /// 16 bytes of a versioned UUID (`spec/mesos.md` §1.3, row 8).
@@ -117,24 +185,39 @@ pub fn record(message: &impl Message) -> Bytes {
     bytes.freeze()
 }
 
-/// Answers with the records that come through the channel, until its other end is dropped. `reader` is dropped when the
-/// stream is over, from whichever side.
+/// Answers with the records that come through the channel, messages of this name, until its other end is dropped.
+/// `reader` is dropped when the stream is over, from whichever side.
 #[must_use]
 pub fn stream_response(
     records: mpsc::Receiver<Bytes>,
     stream_id: Option<&str>,
     reader: oneshot::Sender<()>,
+    encoding: Encoding,
+    name: &'static str,
 ) -> Response {
-    let body = Body::from_stream(stream::unfold((records, reader), |(mut records, reader)| async move {
-        let record = records.recv().await?;
-        Some((Ok::<_, std::convert::Infallible>(record), (records, reader)))
-    }));
+    let body =
+        Body::from_stream(stream::unfold((records, reader), move |(mut records, reader)| async move {
+            let record = records.recv().await?;
+            let record = match encoding {
+                Encoding::Protobuf => record,
+                Encoding::Json => json_record(&record, name)?,
+            };
+            Some((Ok::<_, std::convert::Infallible>(record), (records, reader)))
+        }));
     let mut response = Response::new(body);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
+    let content_type = HeaderValue::from_static(encoding.content_type());
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     if let Some(id) = stream_id.and_then(|id| HeaderValue::from_str(id).ok()) {
         response.headers_mut().insert(crate::link::STREAM_ID, id);
     }
     response
+}
+
+/// A record of protobuf as one of JSON. What [`record`] made is always one.
+fn json_record(record: &Bytes, name: &str) -> Option<Bytes> {
+    let end = record.iter().position(|byte| *byte == b'\n')?;
+    let text = json::to_json(name, &record[end + 1..]).ok()?.to_string();
+    Some(Bytes::from(format!("{}\n{text}", text.len())))
 }
 
 #[cfg(test)]
@@ -143,18 +226,23 @@ mod tests {
 
     #[test]
     fn accept_follows_the_rules() {
-        let accepts = |value: &str| {
+        let accepted = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, HeaderValue::from_str(value).unwrap());
-            accepts_protobuf(&headers)
+            Encoding::accepted(&headers).ok()
         };
-        assert!(accepts_protobuf(&HeaderMap::new()));
-        assert!(
-            accepts("*/*") && accepts("application/*;q=0.5") && accepts("text/html, application/x-protobuf")
-        );
-        assert!(
-            !accepts("text/html") && !accepts("application/x-protobuf;q=0") && !accepts("application/json")
-        );
+        assert_eq!(Encoding::accepted(&HeaderMap::new()).ok(), Some(Encoding::Json));
+        for json in
+            ["*/*", "application/*;q=0.5", "application/x-protobuf, application/json", "text/html, */*;q=0.1"]
+        {
+            assert_eq!(accepted(json), Some(Encoding::Json), "{json}");
+        }
+        for protobuf in ["text/html, application/x-protobuf", "application/json;q=0, */*"] {
+            assert_eq!(accepted(protobuf), Some(Encoding::Protobuf), "{protobuf}");
+        }
+        for neither in ["text/html", "application/x-protobuf;q=0", "*/*;q=0"] {
+            assert_eq!(accepted(neither), None, "{neither}");
+        }
     }
 
     #[tokio::test]

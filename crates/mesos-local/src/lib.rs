@@ -14,6 +14,7 @@ pub mod container;
 pub mod deadlines;
 pub mod duration;
 pub mod http;
+pub mod json;
 pub mod link;
 pub mod lock;
 pub mod master;

@@ -55,7 +55,7 @@ pub struct TaskRecord {
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct ToAgent {
     /// What it says.
-    #[prost(oneof = "to_agent::Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(oneof = "to_agent::Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
     pub body: Option<to_agent::Body>,
 }
 
@@ -97,6 +97,9 @@ pub mod to_agent {
         /// The master knows a task that the agent did not name: report what became of it.
         #[prost(message, tag = "11")]
         ReportMissing(super::ReportMissing),
+        /// The agent's machine goes down: end all executors.
+        #[prost(message, tag = "12")]
+        ShutdownAll(super::Empty),
     }
 }
 

@@ -29,6 +29,9 @@ mod generated {
 
 pub use generated::*;
 
+/// The definitions themselves, as an encoded `google.protobuf.FileDescriptorSet`: for who turns messages into JSON.
+pub const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.bin");
+
 /// Conversions of the messages that are nothing but a string.
 macro_rules! identifiers {
     ($($name:ident),*) => {$(

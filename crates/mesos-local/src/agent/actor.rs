@@ -45,6 +45,8 @@ pub enum Input {
     FromMaster(Box<to_agent::Body>),
     /// The agent is asked to leave.
     Farewell { farewell: Farewell, reply: oneshot::Sender<()> },
+    /// Somebody waits until no executor is left.
+    Emptied { reply: oneshot::Sender<()> },
     /// Old sandboxes were looked for.
     Swept(Swept),
     /// Somebody looks.
@@ -107,6 +109,7 @@ impl State {
             Input::UplinkLost => self.to_master = None,
             Input::FromMaster(body) => self.on_order(*body),
             Input::Farewell { farewell, reply } => self.on_farewell(farewell, reply),
+            Input::Emptied { reply } => self.farewells.push(reply),
             Input::Swept(swept) => self.on_swept(swept),
             Input::View { is_metrics, reply } => {
                 let _ = reply.send(if is_metrics { self.view_metrics() } else { self.view_state() });

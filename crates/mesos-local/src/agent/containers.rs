@@ -13,6 +13,7 @@ use super::actor::Input;
 use super::paths::RunPaths;
 use super::state::ExecutorKey;
 use crate::checkpoint::{self, Durability};
+use crate::container::docker::{self, Docker};
 use crate::container::fetch_process::fetch_apart;
 use crate::container::launcher::{LAUNCH_COMMAND, LaunchSpec, read_pid, read_status};
 use crate::container::process::{ProcessId, kill_container};
@@ -38,6 +39,8 @@ pub struct Container {
     pub id: String,
     pub run: RunPaths,
     pub kill: CancellationToken,
+    /// For a container of Docker's.
+    pub docker: Option<Docker>,
     pub inputs: mpsc::Sender<Input>,
 }
 
@@ -48,6 +51,8 @@ pub struct Launch {
     pub spec: LaunchSpec,
     pub owner: Option<User>,
     pub launcher: PathBuf,
+    /// The image of a Docker container, and whether to fetch it anew.
+    pub image: Option<(String, bool)>,
 }
 
 impl Container {
@@ -78,6 +83,14 @@ impl Container {
                 .await
                 .map_err(|error| error.to_string())?
                 .map_err(|error| format!("cannot give the sandbox to its user: {error}"))?;
+        }
+        if let (Some(docker), Some((image, is_forced))) = (&self.docker, &launch.image) {
+            docker.record().map_err(|error| chain(&error))?;
+            tokio::select! {
+                biased;
+                () = self.kill.cancelled() => return Err(format!("it was killed while the image {image} was fetched")),
+                pulled = docker.pull(image, *is_forced, &self.run.sandbox) => pulled?,
+            }
         }
         let spec = serde_json::to_vec(&launch.spec).map_err(|error| error.to_string())?;
         let spec_path = self.run.launch_spec();
@@ -123,7 +136,7 @@ impl Container {
         };
         self.kill_all(None).await;
         let own = status.ok().map(ExitStatusExt::into_raw);
-        ContainerEnd::Exited(read_status(&self.run.status()).or(own))
+        self.end_of(read_status(&self.run.status()).or(own))
     }
 
     /// Stays with a container of before the agent's start, whose helper is not the agent's child.
@@ -143,15 +156,39 @@ impl Container {
         }
         self.kill_all(None).await;
         let status = read_status(&self.run.status());
-        self.report(ContainerEnd::Exited(status)).await;
+        let end = self.end_of(status);
+        self.report(end).await;
+    }
+
+    fn end_of(&self, raw: Option<i32>) -> ContainerEnd {
+        if self.docker.is_none() {
+            return ContainerEnd::Exited(raw);
+        }
+        if let Some(problem) = docker::refusal(raw, &self.run.sandbox) {
+            return ContainerEnd::NotStarted(problem);
+        }
+        // The client ends with 128 and the number of the signal.
+        let signal =
+            raw.filter(|raw| raw & 0x7f == 0).map(|raw| (raw >> 8) - 128).filter(|number| *number > 0);
+        ContainerEnd::Exited(signal.or(raw))
     }
 
     async fn kill_all(&self, helper: Option<ProcessId>) {
+        if let Some(docker) = &self.docker {
+            docker.stop(&self.id).await;
+        }
         let sandbox = self.run.sandbox.clone();
         let _ = tokio::task::spawn_blocking(move || kill_container(helper, &sandbox)).await;
     }
 
     async fn report(self, end: ContainerEnd) {
+        if let Some(docker) = self.docker {
+            let id = self.id.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(docker.config.remove_delay).await;
+                docker.remove(&id).await;
+            });
+        }
         let _ = self.inputs.send(Input::ContainerEnded { key: self.key, container: self.id, end }).await;
     }
 }

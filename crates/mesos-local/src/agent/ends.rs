@@ -52,6 +52,14 @@ impl State {
                 self.tell_executor(&(data.framework_id, data.executor_id), &event);
             }
             B::ReportMissing(report) => self.on_report_missing(report),
+            B::ShutdownAll(Empty {}) => {
+                info!(
+                    host = self.config.hostname,
+                    "the machine goes down for maintenance: ending all executors"
+                );
+                let keys: Vec<ExecutorKey> = self.executors.keys().cloned().collect();
+                keys.iter().for_each(|key| self.shut_executor_down(key, EndCause::Shutdown));
+            }
         }
     }
 

@@ -55,7 +55,7 @@ impl State {
             self.take_executor_update(&key, update.status);
         }
         self.drop_forgotten(&key, &subscribe.unacknowledged_tasks);
-        if self.has_nothing_to_do(&key) {
+        if self.config.is_cleanup || self.has_nothing_to_do(&key) {
             self.shut_executor_down(&key, super::state::EndCause::Shutdown);
         } else {
             self.welcome(&key);

@@ -9,14 +9,17 @@ use prost::Message as _;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::containers::{Container, Launch};
+use super::actor::Input;
+use super::containers::{Container, ContainerEnd, Launch};
 use super::paths::RunPaths;
 use super::state::{Executor, ExecutorKey, ExecutorStatus, Phase, State, Task, Timer};
 use crate::checkpoint::{self, CheckpointError, Durability, Log};
+use crate::container::docker::{Docker, DockerTask};
 use crate::container::launcher::{LaunchSpec, LaunchUser};
 use crate::container::users::{User, find_user};
 use crate::duration::format_duration;
 use crate::link::RunTask;
+use crate::resources::{UNRESERVED, resources_from_messages};
 
 use v1::task_status::Reason;
 
@@ -119,6 +122,9 @@ impl State {
         let executor = &self.executors[key];
         let command = executor.info.command.clone().unwrap_or_default();
         let owner = self.user_of(key, &command);
+        if executor.info.container.as_ref().is_some_and(is_docker) {
+            return self.start_docker_container(key, owner);
+        }
         let program_and_argv = match (command.shell(), command.value.clone()) {
             (true, value) => {
                 let argv = vec!["sh".to_owned(), "-c".to_owned(), value.unwrap_or_default()];
@@ -147,19 +153,95 @@ impl State {
             pid_file: executor.run.helper_pid(),
             status_file: executor.run.status(),
         };
+        let launcher = self.config.launcher.clone();
+        self.start(key, None, Launch { uris: command.uris, spec, owner, launcher, image: None });
+    }
+
+    /// Runs the executor in a Docker container; one that cannot be is reported like one that did not start.
+    fn start_docker_container(&mut self, key: &ExecutorKey, owner: Option<User>) {
+        let executor = &self.executors[key];
+        let command = executor.info.command.clone().unwrap_or_default();
+        let container = executor.info.container.clone().unwrap_or_default();
+        let image = container.docker.clone().unwrap_or_default();
+        let mut resources = resources_from_messages(&executor.info.resources).unwrap_or_default();
+        let own = self.tasks.values().filter(|task| task.container == executor.container);
+        for task in own {
+            resources.add(&resources_from_messages(&task.info.resources).unwrap_or_default());
+        }
+        let mut environment = self.config.executor_environment.clone();
+        environment.extend(self.environment_of(key, &executor.run, &command));
+        // The container's own folders of programs are the usual ones, whatever this machine's are.
+        environment.insert("PATH".to_owned(), DEFAULT_PATH.to_owned());
+        environment.insert("MESOS_ALLOCATION_ROLE".to_owned(), UNRESERVED.to_owned());
+        let prepared = match self.docker() {
+            None => Err("this agent runs no Docker containers: start it with --containerizers=docker,mesos"
+                .to_owned()),
+            Some(docker) => docker
+                .run_command(DockerTask {
+                    id: &executor.container,
+                    container: &container,
+                    command: &command,
+                    resources: &resources,
+                    environment,
+                    sandbox: &executor.run.sandbox,
+                })
+                .map(|command| (docker, command)),
+        };
+        let (docker, run) = match prepared {
+            Ok((docker, run)) => (docker, run),
+            Err(problem) => {
+                let ended = Input::ContainerEnded {
+                    key: key.clone(),
+                    container: executor.container.clone(),
+                    end: ContainerEnd::NotStarted(problem),
+                };
+                let inputs = self.inputs.clone();
+                // The agent itself takes it, once it has done with this.
+                tokio::spawn(async move { inputs.send(ended).await });
+                return;
+            }
+        };
+        let spec = LaunchSpec {
+            sandbox: executor.run.sandbox.clone(),
+            program: run.argv[0].clone(),
+            argv: run.argv,
+            environment: run.environment,
+            // The client talks to the engine as the agent does; the image says who runs inside.
+            user: None,
+            pid_file: executor.run.helper_pid(),
+            status_file: executor.run.status(),
+        };
+        let launch = Launch {
+            uris: command.uris,
+            spec,
+            owner,
+            launcher: self.config.launcher.clone(),
+            image: Some((image.image.clone(), image.force_pull_image())),
+        };
+        self.start(key, Some(docker), launch);
+    }
+
+    fn start(&mut self, key: &ExecutorKey, docker: Option<Docker>, launch: Launch) {
+        let executor = &self.executors[key];
         info!(host = self.config.hostname, executor = %key.1, sandbox = %executor.run.sandbox.display(), "starting");
         let container = Container {
             key: key.clone(),
             id: executor.container.clone(),
             run: executor.run.clone(),
             kill: executor.kill.clone(),
+            docker,
             inputs: self.inputs.clone(),
         };
-        let launch = Launch { uris: command.uris, spec, owner, launcher: self.config.launcher.clone() };
         let ended = Timer::RegistrationEnded { key: key.clone(), container: executor.container.clone() };
         self.timers.add(self.config.executor_registration_timeout, ended);
         // It ends with its container, and reports that; the agent may be gone by then.
         tokio::spawn(container.launch(launch));
+    }
+
+    /// The way to the Docker engine, if this agent has one.
+    pub fn docker(&self) -> Option<Docker> {
+        let config = self.config.docker.clone()?;
+        Some(Docker { config, work_dir: self.paths.root().to_owned() })
     }
 
     /// Whom to run as: nobody else than now unless the agent is root and the named user exists.
@@ -242,6 +324,11 @@ impl State {
             }
         }
     }
+}
+
+/// Whether a container is the Docker engine's business.
+pub fn is_docker(container: &v1::ContainerInfo) -> bool {
+    container.r#type() == v1::container_info::Type::Docker
 }
 
 /// Points `runs/latest` to this run.

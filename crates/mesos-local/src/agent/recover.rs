@@ -13,11 +13,13 @@ use tracing::{info, warn};
 use super::AgentError;
 use super::changes::forbidden_changes;
 use super::containers::Container;
+use super::launch::is_docker;
 use super::paths::{AgentPaths, RunPaths};
 use super::state::{EndCause, Executor, ExecutorKey, ExecutorStatus, Phase, State, Task, Timer};
 use super::updates::LogRecord;
 use super::uplink::{MAX_WAITING_MESSAGES, Uplink};
 use crate::checkpoint::{self, CheckpointError, Durability, Log};
+use crate::container::docker::{Docker, container_name};
 use crate::container::launcher::read_pid;
 use crate::container::process::{ProcessId, boot_id, kill_below, kill_container};
 use crate::link::Register;
@@ -72,6 +74,7 @@ impl State {
         for (key, run) in runs_of(&self.paths, &id) {
             self.recover_run(&key, run)?;
         }
+        self.remove_docker_orphans();
         if !self.executors.is_empty() {
             info!(
                 host = self.config.hostname,
@@ -82,6 +85,24 @@ impl State {
             self.timers.add(self.config.executor_reregistration_timeout, Timer::RecoveryEnded);
         }
         Ok(())
+    }
+
+    /// Of Docker containers that earlier runs of this agent left, only those of executors that are known go on.
+    fn remove_docker_orphans(&self) {
+        let Some(docker) = self.docker().filter(|docker| docker.config.kill_orphans) else { return };
+        if Docker::recorded(self.paths.root()).is_none() {
+            return;
+        }
+        let known: Vec<String> =
+            self.executors.values().map(|executor| container_name(&executor.container)).collect();
+        let host = self.config.hostname.clone();
+        tokio::spawn(async move {
+            match docker.remove_orphans(&known).await {
+                Ok(0) => {}
+                Ok(count) => info!(host, count, "removed Docker containers that nobody knows"),
+                Err(problem) => warn!(host, problem, "Docker containers of before may be left"),
+            }
+        });
     }
 
     fn checkpoint_error(&self, source: CheckpointError) -> AgentError {
@@ -145,7 +166,10 @@ impl State {
             run: run.clone(),
         };
         self.executors.insert(key.clone(), executor);
-        let container = Container { key: key.clone(), id: container, run, kill, inputs: self.inputs.clone() };
+        let is_docker = self.executors[key].info.container.as_ref().is_some_and(is_docker);
+        let docker = self.docker().filter(|_| is_docker);
+        let inputs = self.inputs.clone();
+        let container = Container { key: key.clone(), id: container, run, kill, docker, inputs };
         // It ends with its container, and reports that; the agent may be gone by then.
         tokio::spawn(container.attend_recovered());
         Ok(())
@@ -186,6 +210,7 @@ impl State {
         for (_, run) in runs_of(&self.paths, id) {
             kill_container(read_pid(&run.helper_pid()), &run.sandbox);
         }
+        self.remove_docker_orphans();
         let latest = self.paths.latest_agent();
         std::fs::remove_file(&latest).map_err(|source| {
             self.checkpoint_error(CheckpointError::Io { action: "remove", path: latest.clone(), source })
@@ -286,6 +311,9 @@ pub fn kill_containers(work_dir: &Path) {
         }
     }
     kill_below(&work_dir.join("slaves"));
+    if let Some(docker) = Docker::recorded(paths.root()) {
+        docker.remove_all();
+    }
 }
 
 /// The helper of a run. One whose agent was killed a moment after its start may still be about to record itself.

@@ -13,7 +13,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::actor::{Input, MAX_WAITING_RECORDS};
 use super::files;
-use crate::http::{MAX_CALL_BYTES, accepts_protobuf, decode_call, json, plain, stream_response};
+use crate::http::{Encoding, MAX_CALL_BYTES, decode_call, json, plain, stream_response};
+
+/// What executors send and get.
+const CALL: &str = "mesos.v1.executor.Call";
+const EVENT: &str = "mesos.v1.executor.Event";
 
 /// What handlers share.
 #[derive(Clone)]
@@ -58,7 +62,7 @@ async fn show(shared: Shared, is_metrics: bool) -> Response {
 
 /// The executor API; the order of the checks is that of `spec/mesos.md` §2.3.
 async fn executor(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    let call: Call = match decode_call(&headers, body) {
+    let call: Call = match decode_call(&headers, &body, CALL) {
         Ok(call) => call,
         Err(refusal) => return *refusal,
     };
@@ -70,11 +74,10 @@ async fn executor(State(shared): State<Shared>, headers: HeaderMap, body: Bytes)
         call::Type::Subscribe if call.subscribe.is_none() => bad("Expecting 'subscribe' to be present"),
         call::Type::Update if call.update.is_none() => bad("Expecting 'update' to be present"),
         call::Type::Message if call.message.is_none() => bad("Expecting 'message' to be present"),
-        call::Type::Subscribe if !accepts_protobuf(&headers) => plain(
-            StatusCode::NOT_ACCEPTABLE,
-            "Expecting 'Accept' to allow application/x-protobuf (the embedded cluster sends no JSON events)",
-        ),
-        call::Type::Subscribe => subscribe(shared, call).await,
+        call::Type::Subscribe => match Encoding::accepted(&headers) {
+            Ok(encoding) => subscribe(shared, call, encoding).await,
+            Err(refusal) => *refusal,
+        },
         _ => {
             let (reply, answer) = oneshot::channel();
             if shared.inputs.send(Input::Call { call: Box::new(call), reply }).await.is_err() {
@@ -85,7 +88,7 @@ async fn executor(State(shared): State<Shared>, headers: HeaderMap, body: Bytes)
     }
 }
 
-async fn subscribe(shared: Shared, call: Call) -> Response {
+async fn subscribe(shared: Shared, call: Call, encoding: Encoding) -> Response {
     let (records, receiver) = mpsc::channel(MAX_WAITING_RECORDS);
     let (reply, answer) = oneshot::channel();
     if shared.inputs.send(Input::Subscribe { call: Box::new(call), records, reply }).await.is_err() {
@@ -93,7 +96,7 @@ async fn subscribe(shared: Shared, call: Call) -> Response {
     }
     match answer.await {
         // A stream that is gone shows when something is sent to it.
-        Ok(None) => stream_response(receiver, None, oneshot::channel().0),
+        Ok(None) => stream_response(receiver, None, oneshot::channel().0, encoding, EVENT),
         Ok(Some((status, text))) => plain(status, text),
         Err(_) => stopping(),
     }

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 
 use crate::agent::{AgentConfig, ReconfigurationPolicy};
+use crate::container::docker::DockerConfig;
 use crate::duration::parse_duration;
 use crate::master::{Credentials, MasterConfig};
 
@@ -16,12 +17,13 @@ const SCALARS: &str = "cpus:4;mem:4096;disk:20000";
 pub const DEFAULT_RESOURCES: &str = "cpus:4;mem:4096;disk:20000;ports:[31000-32000]";
 
 /// Flags of Mesos that may come from the environment as `MESOS_NAME`.
-const FROM_ENVIRONMENT: [&str; 20] = [
+const FROM_ENVIRONMENT: [&str; 27] = [
     "allocation_interval",
     "agent_ping_timeout",
     "max_agent_ping_timeouts",
     "agent_reregister_timeout",
     "reconfiguration_policy",
+    "recover",
     "executor_registration_timeout",
     "executor_reregistration_timeout",
     "executor_shutdown_grace_period",
@@ -33,6 +35,12 @@ const FROM_ENVIRONMENT: [&str; 20] = [
     "http_framework_authenticators",
     "credentials",
     "switch_user",
+    "containerizers",
+    "docker",
+    "docker_socket",
+    "docker_remove_delay",
+    "docker_stop_timeout",
+    "docker_kill_orphans",
     "executor_environment_variables",
     "hostname",
     "attributes",
@@ -147,6 +155,9 @@ pub struct AgentFlags {
     /// Which changes of attributes and resources keep an agent's id: equal (none) or additive
     #[arg(long, default_value = "equal")]
     reconfiguration_policy: ReconfigurationPolicy,
+    /// reconnect takes the executors of before back; cleanup ends them, and then the agent, which never registers
+    #[arg(long, default_value = "reconnect", value_parser = ["reconnect", "cleanup"])]
+    recover: String,
     /// Accept all changes: the agent gets a new id, its executors are killed and their tasks are lost
     #[arg(long)]
     accept_agent_changes: bool,
@@ -174,12 +185,34 @@ pub struct AgentFlags {
     /// As root, run executors as the user they name, if this machine has it
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     switch_user: bool,
+    /// What containers there are: mesos (processes of this machine), or docker,mesos
+    #[arg(long, default_value = "mesos", value_parser = parse_containerizers)]
+    containerizers: Containerizers,
+    /// The command of the Docker engine
+    #[arg(long, default_value = "docker")]
+    docker: PathBuf,
+    /// The socket of the Docker engine
+    #[arg(long, default_value = "/var/run/docker.sock")]
+    docker_socket: PathBuf,
+    /// How long an ended Docker container can still be looked at
+    #[arg(long, default_value = "6hrs", value_parser = parse_duration)]
+    docker_remove_delay: Duration,
+    /// How long a Docker container may take to end after SIGTERM
+    #[arg(long, default_value = "0secs", value_parser = parse_duration)]
+    docker_stop_timeout: Duration,
+    /// Remove Docker containers that earlier runs of the agent left
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    docker_kill_orphans: bool,
     /// Variables of every executor, as a JSON object
     #[arg(long)]
     executor_environment_variables: Option<String>,
 }
 
 impl AgentFlags {
+    pub fn is_cleanup(&self) -> bool {
+        self.recover == "cleanup"
+    }
+
     pub fn config(&self, master: String, work_dir: PathBuf, hostname: String) -> anyhow::Result<AgentConfig> {
         let executor_environment = match &self.executor_environment_variables {
             None => std::collections::BTreeMap::new(),
@@ -197,16 +230,42 @@ impl AgentFlags {
             gc_disk_headroom: self.gc_disk_headroom,
             disk_watch_interval: self.disk_watch_interval,
             reconfiguration_policy: self.reconfiguration_policy,
+            is_cleanup: self.is_cleanup(),
             accept_changes: self.accept_agent_changes,
             executor_registration_timeout: self.executor_registration_timeout,
             executor_reregistration_timeout: self.executor_reregistration_timeout,
             executor_shutdown_grace_period: self.executor_shutdown_grace_period,
             recovery_timeout: self.recovery_timeout,
             switch_user: self.switch_user,
+            docker: self.containerizers.docker.then(|| DockerConfig {
+                program: self.docker.clone(),
+                socket: self.docker_socket.clone(),
+                remove_delay: self.docker_remove_delay,
+                stop_timeout: self.docker_stop_timeout,
+                kill_orphans: self.docker_kill_orphans,
+            }),
             executor_environment,
             ..AgentConfig::new(master, work_dir, hostname)
         })
     }
+}
+
+/// The value of `--containerizers`. Processes of this machine are always among them.
+#[derive(Clone, Copy, Debug)]
+struct Containerizers {
+    docker: bool,
+}
+
+fn parse_containerizers(text: &str) -> Result<Containerizers, String> {
+    let mut docker = false;
+    for name in text.split(',').map(str::trim) {
+        match name {
+            "docker" => docker = true,
+            "mesos" => {}
+            other => return Err(format!("{other:?} is no kind of container: there are docker and mesos")),
+        }
+    }
+    Ok(Containerizers { docker })
 }
 
 /// The shape of a cluster.

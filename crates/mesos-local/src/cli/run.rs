@@ -34,6 +34,10 @@ pub struct RunCommand {
 
 impl RunCommand {
     pub async fn run(self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            !self.agent.is_cleanup(),
+            "--recover=cleanup is for one agent that is a process of its own: `mesos-local agent`"
+        );
         let mut signals = Signals::listen()?;
         let count = self.cluster.agents.unwrap_or(1);
         let config = MasterConfig { port: self.cluster.port, ..self.master.config(self.dir.join("master"))? };
@@ -133,7 +137,14 @@ pub async fn run_master(config: MasterConfig) -> anyhow::Result<()> {
 /// An agent alone. SIGUSR1 has it leave the cluster; other signals leave its executors running.
 pub async fn run_agent(config: AgentConfig) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
+    let is_cleanup = config.is_cleanup;
     let mut agent = Agent::start(config).await?;
+    if is_cleanup {
+        agent.emptied().await;
+        info!(host = agent.hostname, "no executor is left");
+        agent.stop().await;
+        return Ok(());
+    }
     info!(host = agent.hostname, address = %agent.address, "the agent listens");
     let Signals { terminate, interrupt, leave } = &mut signals;
     tokio::select! {

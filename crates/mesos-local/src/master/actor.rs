@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use bytes::Bytes;
-use mesos_v1::messages::scheduler;
+use mesos_v1::messages::{master, scheduler};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -38,12 +38,22 @@ pub enum Input {
     },
     /// A scheduler's stream ended.
     SchedulerGone { stream_id: String },
-    /// An agent registers. The reply is the id of its stream.
-    Register { register: Box<Register>, records: mpsc::Sender<Bytes>, reply: oneshot::Sender<String> },
+    /// An agent registers. The reply is the id of its stream, or why it may not.
+    Register {
+        register: Box<Register>,
+        records: mpsc::Sender<Bytes>,
+        reply: oneshot::Sender<Result<String, String>>,
+    },
     /// An agent says something.
     AgentMessage { stream_id: String, message: Box<ToMaster>, reply: oneshot::Sender<Answer> },
     /// An agent's stream ended.
     AgentGone { stream_id: String },
+    /// An operator asks for something. The reply is what is to be seen, if there is anything, or a refusal.
+    Operator {
+        kind: master::call::Type,
+        call: Box<master::Call>,
+        reply: oneshot::Sender<Result<Option<Box<master::Response>>, Answer>>,
+    },
     /// Somebody looks.
     View { view: View, reply: oneshot::Sender<serde_json::Value> },
 }
@@ -95,6 +105,9 @@ impl State {
                 let _ = reply.send(self.on_agent_message(&stream_id, *message));
             }
             Input::AgentGone { stream_id } => self.on_agent_gone(&stream_id),
+            Input::Operator { kind, call, reply } => {
+                let _ = reply.send(self.on_operator(kind, *call));
+            }
             Input::View { view, reply } => {
                 let _ = reply.send(self.view(view));
             }

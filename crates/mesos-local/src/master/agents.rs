@@ -21,6 +21,8 @@ pub enum Removal {
     Unregistered,
     /// Another one took its place.
     Superseded,
+    /// Its machine goes down.
+    MachineDown,
 }
 
 impl State {
@@ -121,6 +123,7 @@ impl State {
             agent.status = AgentStatus::Disconnected;
         }
         self.rescind_offers(agent_id);
+        self.rescind_inverse_offers(agent_id);
         // Nothing of a framework without checkpoints comes back (`spec/mesos.md` §1.6).
         for (framework_id, task_id) in self.tasks_of(agent_id) {
             let keeps =
@@ -234,6 +237,7 @@ impl State {
             self.send_status(&framework_id, status);
         }
         self.rescind_offers(agent_id);
+        self.rescind_inverse_offers(agent_id);
         self.announce_loss(agent_id);
     }
 
@@ -243,12 +247,14 @@ impl State {
         let why = match removal {
             Removal::Unregistered => "the agent unregistered",
             Removal::Superseded => "a new agent registered at the same address",
+            Removal::MachineDown => "Operator initiated 'Machine DOWN'",
         };
         let message = format!("Agent {hostname} removed: {why}");
         for (framework_id, task_id) in self.tasks_of(agent_id) {
             self.lose_task(&framework_id, &task_id, v1::TaskState::TaskLost, Reason::AgentRemoved, &message);
         }
         self.rescind_offers(agent_id);
+        self.rescind_inverse_offers(agent_id);
         self.announce_loss(agent_id);
         self.agents.remove(agent_id);
         self.is_registry_stale = true;

@@ -6,6 +6,7 @@ use mesos_v1::messages::scheduler::{Call, call};
 use tracing::warn;
 
 use super::actor::Answer;
+use super::maintenance::InverseAnswer;
 use super::state::{AgentStatus, State, master_status, nanoseconds};
 use crate::link::{Acknowledge, Data, ExecutorRef, KillTask, to_agent};
 
@@ -62,18 +63,25 @@ impl State {
             call::Type::Acknowledge => self.on_acknowledge(&id, call.acknowledge.unwrap_or_default()),
             call::Type::Reconcile => self.on_reconcile(&id, call.reconcile.unwrap_or_default()),
             call::Type::Message => self.on_message(&id, call.message.unwrap_or_default()),
-            // There are no inverse offers, no operations, and the allocator ignores requests, as Mesos's own does.
-            call::Type::AcceptInverseOffers
-            | call::Type::DeclineInverseOffers
-            | call::Type::AcknowledgeOperationStatus
-            | call::Type::Request => {}
+            call::Type::AcceptInverseOffers => {
+                let accepted = call.accept_inverse_offers.unwrap_or_default();
+                let answer = InverseAnswer::Accept;
+                self.on_inverse_answer(&id, &accepted.inverse_offer_ids, answer, accepted.filters.as_ref());
+            }
+            call::Type::DeclineInverseOffers => {
+                let declined = call.decline_inverse_offers.unwrap_or_default();
+                let answer = InverseAnswer::Decline;
+                self.on_inverse_answer(&id, &declined.inverse_offer_ids, answer, declined.filters.as_ref());
+            }
+            // There are no operations, and the allocator ignores requests, as Mesos's own does.
+            call::Type::AcknowledgeOperationStatus | call::Type::Request => {}
         }
         (StatusCode::ACCEPTED, String::new())
     }
 
     fn on_update_framework(&mut self, id: &v1::FrameworkId, update: Option<call::UpdateFramework>) -> Answer {
         let bad = |text: String| (StatusCode::BAD_REQUEST, text);
-        let (Some(update), Some(framework)) = (update, self.frameworks.get_mut(id)) else {
+        let (Some(update), Some(framework)) = (update, self.frameworks.get(id)) else {
             return bad("Expecting 'update_framework' to be present".to_owned());
         };
         let (old, new) = (&framework.info, update.framework_info);
@@ -87,8 +95,19 @@ impl State {
                 return bad(format!("Updating 'FrameworkInfo.{name}' is unsupported"));
             }
         }
-        framework.info = v1::FrameworkInfo { id: Some(id.clone()), ..new };
-        framework.is_suppressed = !update.suppressed_roles.is_empty();
+        let framework_info = v1::FrameworkInfo { id: Some(id.clone()), ..new };
+        if let Err(problem) = self.check_subscription(&framework_info, &update.suppressed_roles) {
+            return bad(problem);
+        }
+        let Some(framework) = self.frameworks.get_mut(id) else { return bad("Framework removed".to_owned()) };
+        framework.info = framework_info;
+        // Every suppressed role is one of the framework's, and it has one: none or all.
+        let was_suppressed =
+            std::mem::replace(&mut framework.is_suppressed, !update.suppressed_roles.is_empty());
+        if was_suppressed && !framework.is_suppressed {
+            framework.filters.clear();
+            self.allocate();
+        }
         self.is_registry_stale = true;
         (StatusCode::OK, String::new())
     }

@@ -26,9 +26,6 @@ impl State {
             .filter(|(_, framework)| framework.is_connected() && !framework.is_suppressed)
             .map(|(id, framework)| (cpus_of(framework), id.clone()))
             .collect();
-        if frameworks.is_empty() {
-            return;
-        }
         frameworks.sort_by(|left, right| left.0.total_cmp(&right.0));
         let agents: Vec<v1::AgentId> =
             self.agents.iter().filter(|(_, agent)| agent.is_connected()).map(|(id, _)| id.clone()).collect();
@@ -59,6 +56,7 @@ impl State {
             };
             self.send_event(&framework_id, &event);
         }
+        self.make_inverse_offers(now);
     }
 
     fn make_offer(
@@ -80,22 +78,28 @@ impl State {
             resources: resources_to_offer(&resources, role),
             executor_ids: executors_of(agent, framework_id),
             attributes: agent.info.attributes.clone(),
-            url: Some(v1::Url {
-                scheme: "http".to_owned(),
-                address: v1::Address {
-                    hostname: Some(agent.info.hostname.clone()),
-                    ip: Some(self.address.ip().to_string()),
-                    port: agent.info.port(),
-                },
-                path: Some("/slave(1)".to_owned()),
-                ..v1::Url::default()
-            }),
+            url: Some(self.url_of(&agent.info)),
+            unavailability: self.maintenance.unavailability_of(&agent.info.hostname, self.address.ip()),
             allocation_info: role.map(|role| v1::resource::AllocationInfo { role: Some(role.to_owned()) }),
             ..v1::Offer::default()
         };
         let offer = Offer { framework_id: framework_id.clone(), agent_id: agent_id.clone(), resources };
         self.offers.insert(id, offer);
         Some(message)
+    }
+
+    /// Where an agent is.
+    pub fn url_of(&self, info: &v1::AgentInfo) -> v1::Url {
+        v1::Url {
+            scheme: "http".to_owned(),
+            address: v1::Address {
+                hostname: Some(info.hostname.clone()),
+                ip: Some(self.address.ip().to_string()),
+                port: info.port(),
+            },
+            path: Some("/slave(1)".to_owned()),
+            ..v1::Url::default()
+        }
     }
 
     /// Gives offers back; those that are not the framework's, or not there any more, are passed over.
@@ -117,12 +121,11 @@ impl State {
         refused: Resources,
         filters: Option<&v1::Filters>,
     ) {
-        let asked = filters.and_then(|filters| filters.refuse_seconds).unwrap_or(DEFAULT_REFUSE_SECONDS);
-        let seconds = if asked >= 0.0 { asked.min(MAX_REFUSE_SECONDS) } else { DEFAULT_REFUSE_SECONDS };
-        if seconds == 0.0 || refused.is_empty() {
+        let refusal = refusal_of(filters);
+        if refusal.is_zero() || refused.is_empty() {
             return;
         }
-        let until = Instant::now() + Duration::from_secs_f64(seconds).max(self.config.allocation_interval);
+        let until = Instant::now() + refusal.max(self.config.allocation_interval);
         if let Some(framework) = self.frameworks.get_mut(id) {
             framework.filters.entry(agent_id.clone()).or_default().push(Filter { refused, until });
         }
@@ -134,6 +137,7 @@ impl State {
         if roles.iter().all(|role| role == framework.role()) {
             framework.is_suppressed = false;
             framework.filters.clear();
+            self.maintenance.forget_filters(id);
             self.allocate();
         }
     }
@@ -166,6 +170,13 @@ impl State {
             }
         }
     }
+}
+
+/// How long a filter asks to be left alone.
+pub fn refusal_of(filters: Option<&v1::Filters>) -> Duration {
+    let asked = filters.and_then(|filters| filters.refuse_seconds).unwrap_or(DEFAULT_REFUSE_SECONDS);
+    let seconds = if asked >= 0.0 { asked.min(MAX_REFUSE_SECONDS) } else { DEFAULT_REFUSE_SECONDS };
+    Duration::from_secs_f64(seconds)
 }
 
 fn cpus_of(framework: &Framework) -> f64 {

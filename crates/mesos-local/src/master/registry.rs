@@ -36,6 +36,12 @@ pub struct Registry {
     /// Frameworks that ended: their ids are refused.
     #[prost(message, repeated, tag = "3")]
     pub completed: Vec<v1::FrameworkInfo>,
+    /// When which machines go down for maintenance.
+    #[prost(message, optional, tag = "4")]
+    pub schedule: Option<v1::maintenance::Schedule>,
+    /// Machines that are down.
+    #[prost(message, repeated, tag = "5")]
+    pub down: Vec<v1::MachineId>,
 }
 
 /// One agent.

@@ -13,8 +13,18 @@ use crate::link::{self, Register, Registered, TaskRecord, UpdateFramework, to_ag
 use crate::resources::resources_from_messages;
 
 impl State {
-    /// Registers an agent and returns the id of its stream.
-    pub fn on_register(&mut self, register: Register, records: mpsc::Sender<Bytes>) -> String {
+    /// Registers an agent and returns the id of its stream; one whose machine is down may not.
+    pub fn on_register(
+        &mut self,
+        register: Register,
+        records: mpsc::Sender<Bytes>,
+    ) -> Result<String, String> {
+        if self.maintenance.is_down(&register.agent.hostname, self.address.ip()) {
+            return Err(format!(
+                "the machine of {} is down for maintenance: it may register after /machine/up",
+                register.agent.hostname
+            ));
+        }
         let stream_id = uuid::Uuid::new_v4().to_string();
         let mut agent_info = register.agent;
         let is_new = agent_info.id.is_none();
@@ -56,7 +66,7 @@ impl State {
         self.timers.add(interval, Timer::Ping { agent_id: agent_id.clone(), epoch });
         self.agree_on_tasks(&agent_id, &register.frameworks, register.tasks, was_unreachable);
         self.allocate();
-        stream_id
+        Ok(stream_id)
     }
 
     fn new_agent_id(&mut self) -> v1::AgentId {

@@ -8,6 +8,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
+use mesos_v1::messages::master::{self, call::Type as Q};
 use mesos_v1::messages::scheduler::{Call, call};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -15,8 +16,18 @@ use tokio_util::sync::CancellationToken;
 use super::actor::{Answer, Input, MAX_WAITING_RECORDS};
 use super::credentials::Credentials;
 use super::view::View;
-use crate::http::{MAX_CALL_BYTES, accepts_protobuf, decode_call, is_uuid, json, plain, stream_response};
+use crate::http::{
+    Encoding, MAX_CALL_BYTES, decode_call, decode_link, is_uuid, json, message_response, plain,
+    stream_response,
+};
 use crate::link::{MESSAGE_PATH, REGISTER_PATH, Register, STREAM_ID, ToMaster};
+
+/// What schedulers send and get.
+const CALL: &str = "mesos.v1.scheduler.Call";
+const EVENT: &str = "mesos.v1.scheduler.Event";
+/// What operators send and get.
+const OPERATOR_CALL: &str = "mesos.v1.master.Call";
+const OPERATOR_RESPONSE: &str = "mesos.v1.master.Response";
 
 #[derive(Clone)]
 struct Shared {
@@ -34,6 +45,8 @@ pub fn router(
     let mut router = Router::new()
         .route("/api/v1/scheduler", post(scheduler))
         .route("/master/api/v1/scheduler", post(scheduler))
+        .route("/api/v1", post(operator))
+        .route("/master/api/v1", post(operator))
         .route(REGISTER_PATH, post(register))
         .route(MESSAGE_PATH, post(agent_message));
     for prefix in ["", "/master"] {
@@ -48,6 +61,18 @@ pub fn router(
             let handler = move |State(shared): State<Shared>| async move { show(shared, view).await };
             router = router.route(&format!("{prefix}{path}"), get(handler));
         }
+    }
+    for prefix in ["", "/master"] {
+        let schedule =
+            get(|shared: State<Shared>| operate(shared, Q::GetMaintenanceSchedule)).post(update_schedule);
+        router = router
+            .route(&format!("{prefix}/maintenance/schedule"), schedule)
+            .route(
+                &format!("{prefix}/maintenance/status"),
+                get(|shared: State<Shared>| operate(shared, Q::GetMaintenanceStatus)),
+            )
+            .route(&format!("{prefix}/machine/down"), post(machines_down))
+            .route(&format!("{prefix}/machine/up"), post(machines_up));
     }
     router.layer(DefaultBodyLimit::max(MAX_CALL_BYTES)).with_state(Shared {
         credentials: credentials.map(Arc::new),
@@ -82,7 +107,7 @@ async fn scheduler(State(shared): State<Shared>, headers: HeaderMap, body: Bytes
         Ok(principal) => principal,
         Err(refusal) => return *refusal,
     };
-    let mut call: Call = match decode_call(&headers, body) {
+    let mut call: Call = match decode_call(&headers, &body, CALL) {
         Ok(call) => call,
         Err(refusal) => return *refusal,
     };
@@ -107,12 +132,10 @@ async fn scheduler(State(shared): State<Shared>, headers: HeaderMap, body: Bytes
 }
 
 async fn subscribe(shared: Shared, headers: &HeaderMap, call: Call) -> Response {
-    if !accepts_protobuf(headers) {
-        return plain(
-            StatusCode::NOT_ACCEPTABLE,
-            "Expecting 'Accept' to allow application/x-protobuf (the embedded cluster sends no JSON events)",
-        );
-    }
+    let encoding = match Encoding::accepted(headers) {
+        Ok(encoding) => encoding,
+        Err(refusal) => return *refusal,
+    };
     if headers.contains_key(STREAM_ID) {
         return plain(
             StatusCode::BAD_REQUEST,
@@ -127,11 +150,17 @@ async fn subscribe(shared: Shared, headers: &HeaderMap, call: Call) -> Response 
     }
     let Ok(stream_id) = waiting.await else { return stopping() };
     let gone = Input::SchedulerGone { stream_id: stream_id.clone() };
-    open_stream(&shared, receiver, &stream_id, gone)
+    open_stream(&shared, receiver, &stream_id, gone, encoding)
 }
 
 /// Answers with the stream, and tells the actor when its reader is gone.
-fn open_stream(shared: &Shared, receiver: mpsc::Receiver<Bytes>, stream_id: &str, gone: Input) -> Response {
+fn open_stream(
+    shared: &Shared,
+    receiver: mpsc::Receiver<Bytes>,
+    stream_id: &str,
+    gone: Input,
+    encoding: Encoding,
+) -> Response {
     let (reader, is_read) = oneshot::channel::<()>();
     let (inputs, stop) = (shared.inputs.clone(), shared.stop.clone());
     tokio::spawn(async move {
@@ -141,7 +170,7 @@ fn open_stream(shared: &Shared, receiver: mpsc::Receiver<Bytes>, stream_id: &str
             () = stop.cancelled() => {}
         }
     });
-    stream_response(receiver, Some(stream_id), reader)
+    stream_response(receiver, Some(stream_id), reader, encoding, EVENT)
 }
 
 /// A framework is its principal's; one that names none is given it (`spec/mesos.md` §1.16).
@@ -215,8 +244,8 @@ fn check_call(call: &Call) -> Result<call::Type, &'static str> {
     Ok(kind)
 }
 
-async fn register(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    let register: Register = match decode_call(&headers, body) {
+async fn register(State(shared): State<Shared>, body: Bytes) -> Response {
+    let register: Register = match decode_link(body) {
         Ok(register) => register,
         Err(refusal) => return *refusal,
     };
@@ -225,13 +254,18 @@ async fn register(State(shared): State<Shared>, headers: HeaderMap, body: Bytes)
     if shared.inputs.send(Input::Register { register: Box::new(register), records, reply }).await.is_err() {
         return stopping();
     }
-    let Ok(stream_id) = waiting.await else { return stopping() };
+    let stream_id = match waiting.await {
+        Ok(Ok(stream_id)) => stream_id,
+        Ok(Err(refusal)) => return plain(StatusCode::FORBIDDEN, refusal),
+        Err(_) => return stopping(),
+    };
     let gone = Input::AgentGone { stream_id: stream_id.clone() };
-    open_stream(&shared, receiver, &stream_id, gone)
+    // Between master and agents all is protobuf.
+    open_stream(&shared, receiver, &stream_id, gone, Encoding::Protobuf)
 }
 
 async fn agent_message(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    let message: ToMaster = match decode_call(&headers, body) {
+    let message: ToMaster = match decode_link(body) {
         Ok(message) => message,
         Err(refusal) => return *refusal,
     };
@@ -244,4 +278,100 @@ async fn agent_message(State(shared): State<Shared>, headers: HeaderMap, body: B
         return stopping();
     }
     waiting.await.map_or_else(|_| stopping(), answer)
+}
+
+/// The operator API (`spec/mesos.md` §6).
+async fn operator(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
+    let call: master::Call = match decode_call(&headers, &body, OPERATOR_CALL) {
+        Ok(call) => call,
+        Err(refusal) => return *refusal,
+    };
+    let kind = match super::operator::check_call(&call) {
+        Ok(kind) => kind,
+        Err(problem) => return plain(StatusCode::BAD_REQUEST, problem),
+    };
+    match Encoding::accepted(&headers) {
+        Ok(encoding) => ask(&shared, kind, call, encoding, false).await,
+        Err(refusal) => *refusal,
+    }
+}
+
+/// Asks the actor; the legacy paths answer with the member alone.
+async fn ask(
+    shared: &Shared,
+    kind: master::call::Type,
+    call: master::Call,
+    encoding: Encoding,
+    is_legacy: bool,
+) -> Response {
+    let (reply, waiting) = oneshot::channel();
+    if shared.inputs.send(Input::Operator { kind, call: Box::new(call), reply }).await.is_err() {
+        return stopping();
+    }
+    match waiting.await {
+        Err(_) => stopping(),
+        Ok(Err(refusal)) => answer(refusal),
+        Ok(Ok(None)) => plain(StatusCode::OK, ""),
+        Ok(Ok(Some(response))) if is_legacy => {
+            match (response.get_maintenance_schedule, response.get_maintenance_status) {
+                (Some(found), _) => {
+                    message_response(encoding, "mesos.v1.maintenance.Schedule", &found.schedule)
+                }
+                (_, Some(found)) => {
+                    message_response(encoding, "mesos.v1.maintenance.ClusterStatus", &found.status)
+                }
+                (None, None) => plain(StatusCode::OK, ""),
+            }
+        }
+        Ok(Ok(Some(response))) => message_response(encoding, OPERATOR_RESPONSE, &*response),
+    }
+}
+
+/// A call without content.
+async fn operate(State(shared): State<Shared>, kind: Q) -> Response {
+    ask(&shared, kind, master::Call::default(), Encoding::Json, true).await
+}
+
+async fn update_schedule(State(shared): State<Shared>, body: Bytes) -> Response {
+    match crate::json::from_json("mesos.v1.maintenance.Schedule", &body) {
+        Err(error) => plain(StatusCode::BAD_REQUEST, error.to_string()),
+        Ok(schedule) => {
+            let update = Some(master::call::UpdateMaintenanceSchedule { schedule });
+            let call = master::Call { update_maintenance_schedule: update, ..master::Call::default() };
+            ask(&shared, Q::UpdateMaintenanceSchedule, call, Encoding::Json, true).await
+        }
+    }
+}
+
+async fn machines_down(State(shared): State<Shared>, body: Bytes) -> Response {
+    match machines_of::<master::call::StartMaintenance>("StartMaintenance", &body) {
+        Err(refusal) => *refusal,
+        Ok(machines) => {
+            let call = master::Call { start_maintenance: Some(machines), ..master::Call::default() };
+            ask(&shared, Q::StartMaintenance, call, Encoding::Json, true).await
+        }
+    }
+}
+
+async fn machines_up(State(shared): State<Shared>, body: Bytes) -> Response {
+    match machines_of::<master::call::StopMaintenance>("StopMaintenance", &body) {
+        Err(refusal) => *refusal,
+        Ok(machines) => {
+            let call = master::Call { stop_maintenance: Some(machines), ..master::Call::default() };
+            ask(&shared, Q::StopMaintenance, call, Encoding::Json, true).await
+        }
+    }
+}
+
+/// Machines as the legacy paths take them: an array of ids.
+fn machines_of<M: prost::Message + Default>(member: &str, body: &Bytes) -> Result<M, Box<Response>> {
+    let bad = |text: String| Box::new(plain(StatusCode::BAD_REQUEST, text));
+    let ids: serde_json::Value = serde_json::from_slice(body)
+        .map_err(|error| bad(format!("Failed to parse body into JSON: {error}")))?;
+    if !ids.is_array() {
+        return Err(bad("Expecting a JSON array of machine ids".to_owned()));
+    }
+    let text = serde_json::json!({ "machines": ids }).to_string();
+    crate::json::from_json(&format!("{OPERATOR_CALL}.{member}"), text.as_bytes())
+        .map_err(|error| bad(error.to_string()))
 }

@@ -10,6 +10,7 @@ use mesos_v1::messages::scheduler;
 use tokio::sync::mpsc;
 
 use super::MasterConfig;
+use super::maintenance::Maintenance;
 use super::registry::{self, AgentRecord, Registry, RegistryError};
 use crate::deadlines::Deadlines;
 use crate::http::record;
@@ -34,6 +35,7 @@ pub struct State {
     pub completed_frameworks: VecDeque<v1::FrameworkInfo>,
     pub agents: BTreeMap<v1::AgentId, Agent>,
     pub offers: BTreeMap<v1::OfferId, Offer>,
+    pub maintenance: Maintenance,
     pub timers: Deadlines<Timer>,
     pub counters: BTreeMap<&'static str, u64>,
     pub next_offer: u64,
@@ -148,6 +150,7 @@ impl State {
             completed_frameworks: registry.completed.into(),
             agents: BTreeMap::new(),
             offers: BTreeMap::new(),
+            maintenance: Maintenance::recover(registry.schedule.unwrap_or_default(), registry.down),
             timers: Deadlines::default(),
             counters: BTreeMap::new(),
             next_offer: 0,
@@ -200,6 +203,8 @@ impl State {
             agents: agents.collect(),
             frameworks: self.frameworks.values().map(|framework| framework.info.clone()).collect(),
             completed: self.completed_frameworks.iter().cloned().collect(),
+            schedule: Some(self.maintenance.schedule.clone()),
+            down: self.maintenance.down.clone(),
         };
         registry::save(&self.config.work_dir, &registry)
     }

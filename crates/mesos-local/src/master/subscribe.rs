@@ -33,6 +33,7 @@ impl State {
                 self.send_event(&id, &error_event("Framework failed over".to_owned()));
             }
             self.discard_offers(&id);
+            self.maintenance.forget_outstanding(&id);
         }
         let framework =
             self.frameworks.entry(id.clone()).or_insert_with(|| Framework::new(framework_info.clone()));
@@ -49,7 +50,7 @@ impl State {
         stream_id
     }
 
-    fn check_subscription(&self, info: &v1::FrameworkInfo, suppressed: &[String]) -> Result<(), String> {
+    pub fn check_subscription(&self, info: &v1::FrameworkInfo, suppressed: &[String]) -> Result<(), String> {
         if info.id.as_ref().is_some_and(|id| self.is_completed(id)) {
             return Err("Framework has been removed".to_owned());
         }
@@ -86,18 +87,18 @@ impl State {
         id.into()
     }
 
-    fn subscribed_event(&self, id: &v1::FrameworkId) -> scheduler::Event {
+    /// This master, as it tells of itself.
+    pub fn master_info(&self) -> v1::MasterInfo {
         let ip = self.address.ip().to_string();
-        let port = u32::from(self.address.port());
         let number = match self.address.ip() {
             // Network byte order, read as this machine's (`spec/mesos.md` §3.1).
             std::net::IpAddr::V4(ip) => u32::from_ne_bytes(ip.octets()),
             std::net::IpAddr::V6(_) => 0,
         };
-        let master_info = v1::MasterInfo {
+        v1::MasterInfo {
             id: self.master_id.clone(),
             ip: number,
-            port,
+            port: u32::from(self.address.port()),
             pid: Some(format!("master@{}", self.address)),
             hostname: Some(ip.clone()),
             version: Some(crate::shape::MESOS_VERSION.to_owned()),
@@ -107,13 +108,16 @@ impl State {
                 port: i32::from(self.address.port()),
             }),
             ..v1::MasterInfo::default()
-        };
+        }
+    }
+
+    fn subscribed_event(&self, id: &v1::FrameworkId) -> scheduler::Event {
         scheduler::Event {
             r#type: Some(scheduler::event::Type::Subscribed.into()),
             subscribed: Some(scheduler::event::Subscribed {
                 framework_id: id.clone(),
                 heartbeat_interval_seconds: Some(self.config.heartbeat_interval.as_secs_f64()),
-                master_info: Some(master_info),
+                master_info: Some(self.master_info()),
             }),
             ..scheduler::Event::default()
         }
@@ -167,6 +171,7 @@ impl State {
 
     fn disconnect_framework(&mut self, id: &v1::FrameworkId) {
         self.discard_offers(id);
+        self.maintenance.forget_framework(id);
         let Some(framework) = self.frameworks.get_mut(id) else { return };
         framework.connection = Connection::Disconnected;
         framework.filters.clear();
@@ -191,6 +196,7 @@ impl State {
     /// Ends a framework and everything that runs for it.
     pub fn remove_framework(&mut self, id: &v1::FrameworkId) {
         self.discard_offers(id);
+        self.maintenance.forget_framework(id);
         let Some(framework) = self.frameworks.remove(id) else { return };
         let agents: Vec<v1::AgentId> = self.agents.keys().cloned().collect();
         for agent_id in agents {

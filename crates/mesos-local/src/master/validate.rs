@@ -61,9 +61,6 @@ impl State {
             let own = resources_from_messages(&executor.resources).map_err(|error| error.to_string())?;
             needed.add(&own);
         }
-        if task.container.as_ref().or(executor.container.as_ref()).is_some_and(is_docker) {
-            return Err("The embedded cluster does not run Docker containers yet".to_owned());
-        }
         if !remaining.contains(&needed) {
             return Err(format!(
                 "Total resources {needed} required by task and its executor is more than available {remaining}"
@@ -108,10 +105,6 @@ impl State {
             )),
         }
     }
-}
-
-fn is_docker(container: &v1::ContainerInfo) -> bool {
-    container.r#type() == v1::container_info::Type::Docker
 }
 
 fn validate_durations(task: &v1::TaskInfo) -> Result<(), String> {

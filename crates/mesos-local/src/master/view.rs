@@ -170,7 +170,7 @@ impl State {
     }
 
     /// What the framework's tasks and executors use.
-    fn used_by(&self, id: &v1::FrameworkId) -> Resources {
+    pub fn used_by(&self, id: &v1::FrameworkId) -> Resources {
         let mut used = Resources::default();
         let tasks = self.frameworks.get(id).into_iter().flat_map(|framework| framework.tasks.values());
         for task in tasks.filter(|task| !task.latest_state.is_terminal()) {
@@ -182,7 +182,7 @@ impl State {
         used
     }
 
-    fn offered_to(&self, id: &v1::FrameworkId) -> Resources {
+    pub fn offered_to(&self, id: &v1::FrameworkId) -> Resources {
         let mut offered = Resources::default();
         for offer in self.offers.values().filter(|offer| offer.framework_id == *id) {
             offered.add(&offer.resources);

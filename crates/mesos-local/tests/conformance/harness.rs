@@ -262,7 +262,7 @@ pub async fn post(
     stream_id: Option<&str>,
     body: Vec<u8>,
 ) -> reqwest::Response {
-    let mut request = client.post(url).header("Content-Type", PROTOBUF).body(body);
+    let mut request = client.post(url).header("Content-Type", PROTOBUF).header("Accept", PROTOBUF).body(body);
     if let Some(id) = stream_id {
         request = request.header("Mesos-Stream-Id", id);
     }
