@@ -151,6 +151,21 @@ impl Cluster {
         command.envs(flags.iter().copied()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
+    /// Starts a stopped agent in spite of its changed attributes, in the way that its refusal names.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn start_in_spite(&self, part: &str) {
+        match self.backend {
+            Backend::Embedded => self.run(&["start"], &[part, "--accept-agent-changes"]),
+            Backend::RealMesos => {
+                let latest = self.directory.join(format!("agent-{part}/meta/slaves/latest"));
+                std::fs::remove_file(latest).unwrap();
+                self.start_again(part);
+            }
+        }
+    }
+
     /// Waits until a part has ended by itself.
     ///
     /// # Panics

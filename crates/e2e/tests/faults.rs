@@ -11,10 +11,13 @@ use e2e::{Backend, Signal, Testbed, TestbedOptions, events, task_id, wait_until}
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Tasks that run through all of it, on two agents.
-const RESIDENTS: u32 = 16;
+/// Tasks that run through all of it, on two agents, by job.
+const RESIDENTS: [(&str, u32); 4] = [("north", 25), ("east", 25), ("south", 25), ("west", 25)];
 /// Tasks that come in each round, and go in the next.
 const GUESTS: u32 = 2;
+
+/// The least that come and go in all.
+const GUESTS_IN_ALL: usize = 20;
 
 const SERVICE: &str = "exec sleep 86397";
 
@@ -37,6 +40,10 @@ enum Fault {
 
 fn ids(tasks: &[ScheduledTask]) -> BTreeSet<String> {
     tasks.iter().map(|task| task_id(task).to_owned()).collect()
+}
+
+fn residents(testbed: &Testbed) -> Vec<ScheduledTask> {
+    RESIDENTS.iter().flat_map(|(job, _)| testbed.tasks(job)).collect()
 }
 
 fn guests(round: usize) -> String {
@@ -91,18 +98,22 @@ fn disturb(testbed: &Testbed, fault: Fault, order: &[&str], during: impl FnOnce(
 }
 
 fn faults_in_every_order(backend: Backend) {
-    let resources = "cpus:12;mem:16384;disk:200000;ports:[31000-32000]";
+    let resources = "cpus:70;mem:32768;disk:200000;ports:[31000-32000]";
     let options = TestbedOptions { agents: 2, resources, ..TestbedOptions::default() };
     let testbed = Testbed::start_with(backend, options);
-    testbed.create("Service", "residents", RESIDENTS, SERVICE);
-    let residents = ids(&testbed.wait_for_running("residents", RESIDENTS as usize));
+    for (job, instances) in RESIDENTS {
+        testbed.create("Service", job, instances, SERVICE);
+        testbed.wait_for_running(job, instances as usize);
+    }
+    let at_first = ids(&residents(&testbed));
+    assert_eq!(at_first.len(), 100);
     testbed.create("Service", &guests(0), GUESTS, SERVICE);
     testbed.wait_for_running(&guests(0), GUESTS as usize);
 
-    // Each order of hangs, and each of crashes that differs in when the master goes.
     let hangs = ORDERS.iter().map(|order| (Fault::Hang, order));
-    let crashes = [0, 2, 4].map(|i| (Fault::Crash, &ORDERS[i]));
+    let crashes = ORDERS.iter().map(|order| (Fault::Crash, order));
     let rounds: Vec<_> = hangs.chain(crashes).collect();
+    assert!(rounds.len() * GUESTS as usize >= GUESTS_IN_ALL);
     for (round, (fault, order)) in rounds.iter().enumerate() {
         eprintln!("{fault:?} of {order:?}");
         disturb(&testbed, *fault, *order, || {
@@ -111,17 +122,17 @@ fn faults_in_every_order(backend: Backend) {
         });
         testbed.wait_for_running(&guests(round + 1), GUESTS as usize);
         wait_for_end(&testbed, &guests(round));
-        wait_for_processes(&testbed, (RESIDENTS + GUESTS) as usize);
-        let now = testbed.tasks("residents");
+        wait_for_processes(&testbed, at_first.len() + GUESTS as usize);
+        let now = residents(&testbed);
         let stories: Vec<_> = now.iter().map(events).collect();
-        assert_eq!(ids(&now), residents, "after {fault:?} of {order:?}: {stories:#?}");
+        assert_eq!(ids(&now), at_first, "after {fault:?} of {order:?}: {stories:#?}");
         assert!(now.iter().all(|task| task.status == Some(ScheduleStatus::Running)), "{stories:#?}");
     }
 
     kill(&testbed, &guests(rounds.len()));
-    kill(&testbed, "residents");
+    RESIDENTS.iter().for_each(|(job, _)| kill(&testbed, job));
     wait_for_end(&testbed, &guests(rounds.len()));
-    wait_for_end(&testbed, "residents");
+    RESIDENTS.iter().for_each(|(job, _)| wait_for_end(&testbed, job));
     testbed.wait_for_empty_sandboxes();
 }
 

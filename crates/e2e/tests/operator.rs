@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use e2e::Backend;
-use e2e::framework::{FrameworkBed, framework_info};
+use e2e::framework::{FrameworkBed, framework_info, task};
 use mesos_v1::SchedulerEvent;
 use mesos_v1::messages::scheduler::{Call, Event, call, event};
 use mesos_v1::messages::task_status::Reason;
@@ -128,9 +128,12 @@ async fn mesos_o1_state_agents_and_health_in_both_encodings(backend: Backend) {
 async fn mesos_a9_a_machine_is_announced_taken_down_and_taken_back(backend: Backend) {
     let bed = FrameworkBed::start(backend);
     let mut framework = bed.subscribe(None).await;
-    framework.launch(EXECUTOR, "a", b"run").await;
-    let running = framework.update("a", TaskState::TaskRunning).await;
-    let agent_id = running.agent_id.unwrap();
+    let offer = framework.offer().await;
+    let launched = task(EXECUTOR, &offer, "a", b"run");
+    framework.handle.send(Call::accept(vec![offer.id], vec![launched], 3600.0)).unwrap();
+    let agent_id = framework.update("a", TaskState::TaskRunning).await.agent_id.unwrap();
+    // The rest of the offer comes when it is asked for, and not while something else is waited for.
+    framework.handle.send(Call { r#type: Some(call::Type::Revive.into()), ..Call::default() }).unwrap();
     let held = framework.offer().await;
     let machine = json!({ "hostname": held.hostname, "ip": "127.0.0.1" });
     let (status, said) = post(&bed, "/machine/down", &json!([machine])).await;

@@ -1,9 +1,9 @@
 //! The embedded cluster: a Mesos master and agents for one machine (`spec/mesos.md`).
 //!
-//! Schedulers and executors speak to it as to a real Mesos, in protobuf over HTTP. The master is one task that owns
+//! Schedulers and executors speak to it as to a real Mesos, in protobuf or JSON over HTTP. The master is one task that owns
 //! its state and takes one input after the other (`master`), and so is each agent (`agent`); between them runs the
 //! protocol of [`link`], also when both live in one process. What an agent starts goes through [`container`]. Absent on
-//! purpose: isolation, quotas, many machines, JSON calls. Those are Mesos's job.
+//! purpose: isolation, quotas, several roles, many machines. Those are Mesos's job.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::detect::Masters;
-use crate::messages::scheduler::Call;
+use crate::messages::scheduler::{Call, call};
 use crate::messages::{
     AgentId, Credential, ExecutorId, FrameworkId, FrameworkInfo, InverseOffer, MasterInfo, Offer, OfferId,
     TaskStatus,
@@ -177,6 +177,9 @@ pub enum SendError {
     /// The session ended; its last event said why.
     #[error("the session with the Mesos master has ended")]
     SessionEnded(Box<Call>),
+    /// The call says not what it is. Such a one aborts the master of Mesos 1.11 (`spec/mesos.md` §1.3, row 18).
+    #[error("a call without a type would abort the Mesos master: it is not sent")]
+    NoType(Box<Call>),
 }
 
 /// Starts sessions.
@@ -214,6 +217,9 @@ impl SchedulerHandle {
     /// # Errors
     /// The call was not queued.
     pub fn send(&self, call: Call) -> Result<(), SendError> {
+        if matches!(call.r#type(), call::Type::Unknown) {
+            return Err(SendError::NoType(Box::new(call)));
+        }
         self.calls.try_send(call).map_err(|error| match error {
             mpsc::error::TrySendError::Full(call) => SendError::QueueFull(Box::new(call)),
             mpsc::error::TrySendError::Closed(call) => SendError::SessionEnded(Box::new(call)),

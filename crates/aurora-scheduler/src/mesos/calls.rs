@@ -30,7 +30,9 @@ impl CallSender for SchedulerHandle {
         SchedulerHandle::send(self, call).map_err(|error| {
             let text = error.to_string();
             match error {
-                SendError::QueueFull(call) | SendError::SessionEnded(call) => (call, text),
+                SendError::QueueFull(call) | SendError::SessionEnded(call) | SendError::NoType(call) => {
+                    (call, text)
+                }
             }
         })
     }

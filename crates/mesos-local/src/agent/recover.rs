@@ -64,6 +64,10 @@ impl State {
             return self.abandon(&id);
         }
         self.info.id = Some(id.clone());
+        if old != self.info {
+            // The next start is compared with this one, not with the first of all: a real agent forgets that it was changed.
+            self.save_info(&id).map_err(|source| self.checkpoint_error(source))?;
+        }
         for framework in names_in(&self.paths.agent_meta(&id).join("frameworks")) {
             let framework_id = v1::FrameworkId::from(framework);
             let path = self.paths.framework_meta(&id, &framework_id).join("framework.info");
@@ -282,8 +286,12 @@ impl State {
         self.registered.send_replace(Some(id));
     }
 
+    fn save_info(&self, id: &v1::AgentId) -> Result<(), CheckpointError> {
+        checkpoint::write(&self.paths.agent_info(id), &self.info.encode_to_vec(), Durability::Machine)
+    }
+
     fn record_id(&self, id: &v1::AgentId) -> Result<(), CheckpointError> {
-        checkpoint::write(&self.paths.agent_info(id), &self.info.encode_to_vec(), Durability::Machine)?;
+        self.save_info(id)?;
         let latest = self.paths.latest_agent();
         let _ = std::fs::remove_file(&latest);
         std::os::unix::fs::symlink(&id.value, &latest).map_err(|source| CheckpointError::Io {

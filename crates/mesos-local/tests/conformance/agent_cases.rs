@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mesos_local::agent::{AgentError, Farewell};
-use mesos_local::resources::parse_attributes;
+use mesos_local::agent::{Agent, AgentError, Farewell, ReconfigurationPolicy};
+use mesos_local::resources::{parse_attributes, parse_resources};
 use mesos_v1::messages as v1;
 use mesos_v1::messages::executor::event::Type as ExecutorEvent;
 use mesos_v1::messages::scheduler::{self, event};
@@ -128,6 +128,59 @@ async fn mesos_a3_changed_attributes_are_refused_or_accepted_with_a_new_id() {
     assert_eq!(status.message(), "Agent agent-1 removed: a new agent registered at the same address");
     assert!(processes_in(&folder).is_empty());
     assert_eq!(scheduler.offer().await.agent_id, id);
+}
+
+#[tokio::test]
+async fn an_agent_is_compared_with_how_it_was_last() {
+    let mut cluster = Cluster::tuned(
+        1,
+        |_| {},
+        |agent| {
+            agent.reconfiguration_policy = ReconfigurationPolicy::Additive;
+        },
+    )
+    .await;
+    let with = |cluster: &Cluster, resources: &str| {
+        let mut config = cluster.agent_config(1);
+        config.resources = parse_resources(resources, "*").unwrap();
+        config
+    };
+    cluster.crash_agent(1).await;
+    let more = with(&cluster, "cpus:6;mem:4096;disk:20000;ports:[31000-32000]");
+    cluster.start_agent_with(1, more).await.unwrap();
+    cluster.crash_agent(1).await;
+    let as_at_first = cluster.agent_config(1);
+    let text = cluster.start_agent_with(1, as_at_first).await.unwrap_err().to_string();
+    assert!(text.contains("resource cpus changed from 6 to 4"), "{text}");
+}
+
+#[tokio::test]
+async fn mesos_a5_cleanup_ends_the_executors_of_before_and_then_the_agent() {
+    let mut cluster = Cluster::tuned(
+        1,
+        |_| {},
+        |agent| {
+            agent.executor_shutdown_grace_period = Duration::from_millis(100);
+        },
+    )
+    .await;
+    let mut scheduler = Scheduler::subscribe(&cluster, framework()).await;
+    let (offer, mut executor) = run_one(&cluster, &mut scheduler, "t").await;
+    let folder = sandbox(&cluster, &offer, &scheduler, "t").canonicalize().unwrap();
+    cluster.crash_agent(1).await;
+    let mut config = cluster.agent_config(1);
+    config.is_cleanup = true;
+    let agent = Agent::start(config).await.unwrap();
+    executor.subscribe_only(vec![], vec![]).await;
+    assert_eq!(executor.next().await.r#type(), ExecutorEvent::Shutdown);
+    tokio::time::timeout(PATIENCE, agent.emptied()).await.expect("the executor's end");
+    assert!(processes_in(&folder).is_empty());
+    assert_eq!(cluster.view("/slaves").await["slaves"][0]["active"], false, "it never registers");
+    agent.stop().await;
+    // Its checkpoints are there for the next start, which has the old id and the task's end to report.
+    cluster.start_agent(1).await;
+    let ended = scheduler.update().await;
+    assert_eq!((ended.state(), ended.reason()), (TaskFailed, Reason::ExecutorTerminated));
 }
 
 #[tokio::test]

@@ -196,6 +196,34 @@ async fn a_restarted_master_knows_its_frameworks_and_agents_and_their_tasks() {
 }
 
 #[tokio::test]
+async fn an_update_suppresses_its_role_or_no_role() {
+    let cluster = Cluster::start(1).await;
+    let mut scheduler = Scheduler::subscribe(&cluster, framework()).await;
+    let id = scheduler.id.clone();
+    let update = |roles: &[&str]| scheduler::Call {
+        update_framework: Some(call::UpdateFramework {
+            framework_info: v1::FrameworkInfo { id: Some(id.clone()), ..framework() },
+            suppressed_roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            ..Default::default()
+        }),
+        ..call_of(call::Type::UpdateFramework)
+    };
+    let offer = scheduler.offer().await;
+    // What is no role of the framework is refused, and changes nothing.
+    assert_eq!(scheduler.call(update(&["other"])).await, 400);
+    assert_eq!(scheduler.call(update(&["*", "other"])).await, 400);
+    let decline = scheduler::Call::decline(vec![offer.id], 0.0);
+    assert_eq!(scheduler.call(decline).await, 202);
+    let offer = scheduler.offer().await;
+    assert_eq!(scheduler.call(update(&["*"])).await, 200);
+    assert_eq!(scheduler.call(scheduler::Call::decline(vec![offer.id], 3600.0)).await, 202);
+    scheduler.assert_silent().await;
+    // A role that is suppressed no more hears of everything again.
+    assert_eq!(scheduler.call(update(&[])).await, 200);
+    scheduler.offer().await;
+}
+
+#[tokio::test]
 async fn mesos_s38_a_framework_may_change_its_name_but_not_its_user() {
     let cluster = Cluster::start(0).await;
     let scheduler = Scheduler::subscribe(&cluster, framework()).await;

@@ -93,6 +93,8 @@ pub fn spawn_mesos(programs: &Programs, plan: &Plan) -> Result<Running, Failure>
         .arg(format!("--port={}", plan.mesos_port))
         // Whoever starts the cluster runs its tasks, root too.
         .arg("--switch-user=false")
+        // The engine is asked only when a job wants a Docker container.
+        .arg("--containerizers=docker,mesos")
         .stdout(Stdio::piped());
     if plan.accept_agent_changes {
         command.arg("--accept-agent-changes");
@@ -162,6 +164,7 @@ pub fn spawn_scheduler(programs: &Programs, plan: &Plan, master: &str) -> Result
         .arg("-thermos_executor_flags=--nosetuid --nosetuid-health-checks");
     // By default Mesos holds what a launch leaves of an offer back for 5 s: on one agent, the next job would wait so long.
     command.arg("-offer_filter_duration=100ms");
+    command.arg("-allowed_container_types=MESOS,DOCKER");
     if !plan.legacy_constraints {
         command.arg("-enable_legacy_constraints=false");
     }

@@ -1,0 +1,129 @@
+//! Agents that stay away, come back, or come back as others: what becomes of their tasks, and what the operator and the users
+//! are told, on both clusters.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use aurora_api::thrift::{ScheduleStatus, ScheduledTask};
+use e2e::{Backend, Signal, Testbed, TestbedOptions, events, wait_until};
+use serde_json::Value;
+
+const PATIENCE: Duration = Duration::from_secs(90);
+const SERVICE: &str = "exec sleep 86398";
+
+/// Two agents with room for three tasks each, and six tasks. A lost agent is noticed within about 4 s, and executors without
+/// an agent end within a few seconds more.
+fn full_cluster(backend: Backend) -> Testbed {
+    let mesos_flags = vec![
+        ("MESOS_MAX_AGENT_PING_TIMEOUTS", "3".to_owned()),
+        ("MESOS_RECOVERY_TIMEOUT", "20secs".to_owned()),
+    ];
+    let testbed =
+        Testbed::start_with(backend, TestbedOptions { agents: 2, mesos_flags, ..TestbedOptions::default() });
+    testbed.create("Service", "web", 6, SERVICE);
+    testbed.wait_for_running("web", 6);
+    testbed
+}
+
+fn host(task: &ScheduledTask) -> &str {
+    task.assigned_task.as_ref().unwrap().slave_host.as_deref().unwrap()
+}
+
+fn lost(testbed: &Testbed) -> Vec<ScheduledTask> {
+    let mut tasks = testbed.tasks("web");
+    tasks.retain(|task| task.status == Some(ScheduleStatus::Lost));
+    tasks
+}
+
+/// Waits until `job explain` says which host is gone, and gives what it says.
+fn wait_for_explanation(testbed: &Testbed, host: &str) -> String {
+    wait_until("the reason of the pending tasks", PATIENCE, || {
+        let said = testbed.aurora(&["job", "explain", &testbed.key("web")]).stdout;
+        if said.contains(&format!("host {host} is gone since ")) { Ok(said) } else { Err(said) }
+    })
+}
+
+fn var(testbed: &Testbed, name: &str) -> i64 {
+    let (_, text) = testbed.scheduler.page("/vars.json");
+    serde_json::from_str::<Value>(&text).unwrap()[name].as_i64().unwrap_or(0)
+}
+
+/// Each instance runs once, and the tasks of the lost agent say why they ended.
+fn assert_all_is_well(testbed: &Testbed, cause: &str) {
+    testbed.wait_for_running("web", 6);
+    wait_until("one process for each instance", PATIENCE, || {
+        let found = testbed.sandbox_processes("sleep 86398").len();
+        if found == 6 { Ok(()) } else { Err(format!("{found} processes")) }
+    });
+    let lost = lost(testbed);
+    assert_eq!(lost.len(), 3);
+    for task in &lost {
+        let told = events(task);
+        assert!(told.last().unwrap().contains(cause), "{told:?}");
+    }
+    assert_eq!(var(testbed, "agents_missing"), 0);
+}
+
+fn an_agent_that_stays_away_is_named_and_its_tasks_do_not_run_twice(backend: Backend) {
+    let testbed = full_cluster(backend);
+    testbed.cluster.stop("2", Signal::Kill);
+    let said = wait_for_explanation(&testbed, "agent-2");
+    assert!(said.contains("www/prod/web/") && said.contains("docs/troubleshooting.md"), "{said}");
+    assert!(lost(&testbed).iter().all(|task| host(task) == "agent-2"));
+    assert_eq!((var(&testbed, "agents_missing"), var(&testbed, "agents_gone")), (1, 1));
+    let (_, page) = testbed.scheduler.page("/agents");
+    assert!(page.contains("gone since"), "{page}");
+
+    testbed.cluster.start_again("2");
+    assert_all_is_well(&testbed, "health check timed out");
+    assert_eq!(var(&testbed, "agents_returned"), 1);
+    assert_eq!(var(&testbed, "agents_returned_under_new_id"), 0);
+}
+
+fn an_agent_whose_attributes_changed_comes_back_under_a_new_id(backend: Backend) {
+    let testbed = full_cluster(backend);
+    testbed.cluster.stop("2", Signal::Kill);
+    let refusal =
+        testbed.cluster.try_start_again("2", &["--attributes", "host:agent-2;rack:z"], &[]).unwrap_err();
+    let names_it = match backend {
+        Backend::Embedded => {
+            refusal.contains("attribute rack changed from b to z")
+                && refusal.contains("--accept-agent-changes")
+        }
+        Backend::RealMesos => refusal.contains("Incompatible agent info detected"),
+    };
+    assert!(names_it, "{refusal}");
+    wait_for_explanation(&testbed, "agent-2");
+
+    testbed.cluster.start_in_spite("2");
+    assert_all_is_well(&testbed, "health check timed out");
+    assert_eq!(var(&testbed, "agents_returned_under_new_id"), 1);
+    let (_, page) = testbed.scheduler.page("/agents");
+    assert!(page.contains("under a new id since"), "{page}");
+    let log = std::fs::read_to_string(testbed.directory().join("scheduler.log")).unwrap();
+    assert!(log.contains("the agent of host agent-2 came back under a new id"), "{log}");
+}
+
+/// Each scenario once on either cluster.
+macro_rules! on_both_clusters {
+    ($($scenario:ident),+ $(,)?) => {
+        mod embedded {
+            $(#[test]
+            fn $scenario() {
+                super::$scenario(super::Backend::Embedded);
+            })+
+        }
+        mod real_mesos {
+            $(#[test]
+            fn $scenario() {
+                super::$scenario(super::Backend::RealMesos);
+            })+
+        }
+    };
+}
+
+on_both_clusters! {
+    an_agent_that_stays_away_is_named_and_its_tasks_do_not_run_twice,
+    an_agent_whose_attributes_changed_comes_back_under_a_new_id,
+}
