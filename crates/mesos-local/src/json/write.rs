@@ -50,7 +50,7 @@ fn map(entries: &std::collections::HashMap<MapKey, Value>, kind: &Kind) -> Json 
         .filter_map(|(key, value)| Some((key.as_str()?, self::value(value, inner.as_ref()?)?)))
         .collect();
     // The same message has the same text.
-    named.sort_by(|(a, _), (b, _)| a.cmp(b));
+    named.sort_by_key(|(name, _)| *name);
     Json::Object(named.into_iter().map(|(key, json)| (key.to_owned(), json)).collect())
 }
 
