@@ -101,7 +101,7 @@ impl Stream {
                     }
                 }
                 match self.response.chunk().await.unwrap() {
-                    Some(chunk) => self.decoder.push(&chunk),
+                    Some(chunk) => self.decoder.push(chunk),
                     None => return false,
                 }
             }

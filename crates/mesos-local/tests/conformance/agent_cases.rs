@@ -155,7 +155,7 @@ async fn an_agent_is_compared_with_how_it_was_last() {
 }
 
 #[tokio::test]
-async fn mesos_a5_cleanup_ends_the_executors_of_before_and_then_the_agent() {
+async fn cleanup_ends_the_executors_of_before_and_then_the_agent() {
     let mut cluster = Cluster::tuned(
         1,
         |_| {},
