@@ -13,6 +13,7 @@ mod executor_calls;
 mod files;
 mod garbage;
 mod launch;
+mod operator;
 mod paths;
 mod recover;
 mod server;

@@ -271,6 +271,8 @@ async fn mesos_a10_a_sandbox_goes_when_it_is_old(backend: Backend) {
 }
 
 on_both_clusters! {
+    mesos_a5_an_agent_that_cleans_up_ends_its_executors,
+    mesos_a9_maintenance_of_a_machine,
     mesos_a1_the_sandbox_of_an_executor,
     mesos_a3_an_agent_with_other_attributes_is_refused_until_it_is_made_new,
     mesos_a4_what_an_agent_may_change,
@@ -278,9 +280,4 @@ on_both_clusters! {
     mesos_a7_an_agent_that_is_lost_comes_back_with_its_tasks,
     mesos_a8_an_agent_that_unregisters,
     mesos_a10_a_sandbox_goes_when_it_is_old,
-}
-
-on_real_mesos! {
-    mesos_a5_an_agent_that_cleans_up_ends_its_executors,
-    mesos_a9_maintenance_of_a_machine,
 }

@@ -22,18 +22,6 @@ macro_rules! on_both_clusters {
     };
 }
 
-/// What the embedded cluster does not answer.
-macro_rules! on_real_mesos {
-    ($($scenario:ident),+ $(,)?) => {
-        mod real_mesos_alone {
-            $(#[tokio::test]
-            async fn $scenario() {
-                Box::pin(super::$scenario(e2e::Backend::RealMesos)).await;
-            })+
-        }
-    };
-}
-
 mod agents;
 mod executors;
 mod operator;

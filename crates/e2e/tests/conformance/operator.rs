@@ -168,10 +168,7 @@ async fn mesos_o3_state_and_metrics(backend: Backend) {
 }
 
 on_both_clusters! {
-    mesos_o3_state_and_metrics,
-}
-
-on_real_mesos! {
     mesos_o1_state_agents_and_health_of_the_operator_api,
     mesos_o2_files_of_a_sandbox,
+    mesos_o3_state_and_metrics,
 }

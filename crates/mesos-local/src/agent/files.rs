@@ -26,8 +26,15 @@ pub struct FileQuery {
     length: Option<i64>,
 }
 
+impl FileQuery {
+    /// For a path alone.
+    pub fn of(path: String) -> Self {
+        Self { path: Some(path), offset: None, length: None }
+    }
+}
+
 /// The real path, if it exists and lies below the work directory.
-fn resolve(shared: &Shared, query: &FileQuery) -> Result<PathBuf, Box<Response>> {
+pub fn resolve(shared: &Shared, query: &FileQuery) -> Result<PathBuf, Box<Response>> {
     let Some(path) = &query.path else {
         return Err(Box::new(plain(StatusCode::BAD_REQUEST, "Expecting 'path=value' in query.\n")));
     };
@@ -99,24 +106,37 @@ pub async fn read(State(shared): State<Shared>, Query(query): Query<FileQuery>) 
     if query.offset.is_some_and(|offset| offset < -1) || query.length.is_some_and(|length| length < -1) {
         return bad("Negative offset or length provided.\n");
     }
-    let (Ok(mut file), Ok(metadata)) = (std::fs::File::open(&path), std::fs::metadata(&path)) else {
-        return plain(StatusCode::NOT_FOUND, "the file cannot be opened\n");
+    let offset = query.offset.and_then(|offset| u64::try_from(offset).ok());
+    let length = query.length.and_then(|length| u64::try_from(length).ok());
+    // Without an offset nothing is read: what is asked for is the size.
+    match piece_of(&path, offset.unwrap_or(u64::MAX), length) {
+        Ok((size, data)) => {
+            let offset = offset.unwrap_or(size);
+            json_answer(&json!({ "data": String::from_utf8_lossy(&data), "offset": offset }))
+        }
+        Err(refusal) => *refusal,
+    }
+}
+
+/// The size of a file, and what it holds from an offset on, 64 KiB at the most.
+pub fn piece_of(path: &Path, offset: u64, length: Option<u64>) -> Result<(u64, Vec<u8>), Box<Response>> {
+    let (Ok(mut file), Ok(metadata)) = (std::fs::File::open(path), std::fs::metadata(path)) else {
+        return Err(Box::new(plain(StatusCode::NOT_FOUND, "the file cannot be opened\n")));
     };
     if metadata.is_dir() {
-        return bad("Cannot read a directory.\n");
+        return Err(Box::new(plain(StatusCode::BAD_REQUEST, "Cannot read a directory.\n")));
     }
-    let Some(offset) = query.offset.and_then(|offset| u64::try_from(offset).ok()) else {
-        return json_answer(&json!({ "data": "", "offset": metadata.len() }));
-    };
-    let length = query.length.and_then(|length| u64::try_from(length).ok()).unwrap_or(MAX_READ_BYTES);
     let mut data = Vec::new();
-    let outcome = file
-        .seek(SeekFrom::Start(offset))
-        .and_then(|_| file.take(length.min(MAX_READ_BYTES)).read_to_end(&mut data));
-    match outcome {
-        Ok(_) => json_answer(&json!({ "data": String::from_utf8_lossy(&data), "offset": offset })),
-        Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot read the file: {error}\n")),
+    if offset >= metadata.len() {
+        return Ok((metadata.len(), data));
     }
+    file.seek(SeekFrom::Start(offset))
+        .and_then(|_| file.take(length.unwrap_or(MAX_READ_BYTES).min(MAX_READ_BYTES)).read_to_end(&mut data))
+        .map_err(|error| {
+            let text = format!("cannot read the file: {error}\n");
+            Box::new(plain(StatusCode::INTERNAL_SERVER_ERROR, text))
+        })?;
+    Ok((metadata.len(), data))
 }
 
 /// A whole file.

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::actor::{Input, MAX_WAITING_RECORDS};
 use super::files;
+use super::operator::operator;
 use crate::http::{Encoding, MAX_CALL_BYTES, decode_call, json, plain, stream_response};
 
 /// What executors send and get.
@@ -33,6 +34,7 @@ pub fn router(inputs: mpsc::Sender<Input>, work_dir: PathBuf) -> Router {
     for prefix in ["", "/slave(1)"] {
         router = router
             .route(&format!("{prefix}/api/v1/executor"), post(executor))
+            .route(&format!("{prefix}/api/v1"), post(operator))
             .route(&format!("{prefix}/health"), get(|| async { StatusCode::OK }))
             .route(&format!("{prefix}/state"), get(|State(shared): State<Shared>| show(shared, false)))
             .route(

@@ -5,11 +5,15 @@ use base64::engine::general_purpose::STANDARD;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage as _, Value};
 use serde_json::{Map, Number, Value as Json};
 
-/// A message as an object. A field with an explicit default is written even when it is unset.
+/// A message as an object. A field with an explicit default is written even when it is unset, and so are
+/// the empty lists of two answers to operators.
 pub fn message(message: &DynamicMessage) -> Json {
+    let are_lists_written = matches!(message.descriptor().name(), "GetAgents" | "GetTasks");
     let mut object = Map::new();
     for field in message.descriptor().fields() {
-        if !message.has_field(&field) && !is_written_unset(&field) {
+        let is_written =
+            message.has_field(&field) || is_written_unset(&field) || (are_lists_written && field.is_list());
+        if !is_written {
             continue;
         }
         if let Some(json) = value(&message.get_field(&field), &field.kind()) {
