@@ -99,6 +99,30 @@ impl Scheduler {
         self.process = Some(process);
     }
 
+    /// Gives it a flag from its next start on; the last of a repeated one counts.
+    pub fn set(&mut self, flag: &str) {
+        self.arguments.push(flag.to_owned());
+    }
+
+    /// Waits for it to end by itself; gives its exit status.
+    ///
+    /// # Panics
+    /// If it does not run, or does not end.
+    pub fn wait_for_end(&mut self) -> std::process::ExitStatus {
+        let mut process = self.process.take().expect("the scheduler does not run");
+        wait_until("the scheduler to end", START_DEADLINE, || {
+            process.try_wait().unwrap().ok_or_else(|| "it still runs".to_owned())
+        })
+    }
+
+    /// All that it has logged.
+    ///
+    /// # Panics
+    /// If it has no log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.join("scheduler.log")).unwrap()
+    }
+
     /// Waits until it takes calls.
     ///
     /// # Panics
