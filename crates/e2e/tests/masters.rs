@@ -83,8 +83,10 @@ fn a_scheduler_that_stayed_away_for_too_long_says_what_it_costs_and_begins_anew_
 
     testbed.scheduler.set("-register_anew=true");
     testbed.scheduler.start_again();
-    let after = testbed.wait_for_running("hello", 1);
-    assert_ne!(task_id(&after[0]), task_id(&before[0]));
+    let after = wait_until("the service to run again", PATIENCE, || {
+        let running = testbed.wait_for_running("hello", 1);
+        if task_id(&running[0]) == task_id(&before[0]) { Err("nothing new".to_owned()) } else { Ok(running) }
+    });
     // From now on it is that framework.
     testbed.scheduler.crash();
     testbed.scheduler.set("-register_anew=false");

@@ -118,6 +118,17 @@ async fn a_path_that_is_not_there_yet_is_waited_for_and_said() {
     let missing = reason(&mut events).await;
     assert!(matches!(missing, SessionError::NoElection(ElectionError::NoPath { .. })), "{missing}");
     assert!(missing.remedy().contains("--zk"), "{}", missing.remedy());
+    // Without news the waits double.
+    let mut attempts = 0;
+    let half_a_second = tokio::time::sleep(Duration::from_millis(500));
+    tokio::pin!(half_a_second);
+    loop {
+        tokio::select! {
+            _ = reason(&mut events) => attempts += 1,
+            () = &mut half_a_second => break,
+        }
+    }
+    assert!(attempts < 15, "{attempts} attempts in half a second");
 
     registry.make_path(Acls::anyone_all()).await;
     loop {

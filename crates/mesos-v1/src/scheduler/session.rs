@@ -131,7 +131,10 @@ impl Session {
                 self.end(error).await;
                 return;
             }
-            tracing::warn!(remedy = error.remedy(), "{}", chain(&error));
+            // What is wrong with an election is logged where it is followed, once.
+            if !matches!(error, SessionError::NoElection(_)) {
+                tracing::warn!(remedy = error.remedy(), "{}", chain(&error));
+            }
             if self.emit(SchedulerEvent::Disconnected { reason: error }).await.is_err() {
                 return;
             }
@@ -170,8 +173,10 @@ impl Session {
     /// Finds the leader and subscribes with it.
     async fn subscribe(&mut self) -> Result<Box<Subscription>, Interruption> {
         let mut leader = self.leader.clone();
-        let (mut master, elected) = self.refusing_calls(leader.address()).await??;
+        let found = self.refusing_calls(leader.address()).await?;
+        // Kept even if nobody leads: it knows what was told, so that only news of it cut the next wait short.
         self.leader = leader;
+        let (mut master, elected) = found?;
         for _ in 0..REDIRECTS_MAX {
             self.emit(SchedulerEvent::Connecting { master: master.clone() }).await?;
             let request = self.subscribe_request(master.clone());
