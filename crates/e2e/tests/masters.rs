@@ -35,6 +35,8 @@ async fn register(server: &TestServer, testbed: &Testbed) -> zookeeper::client::
 fn the_leader_is_found_through_zookeeper(backend: Backend) {
     let mut server = TestServer::start();
     let mut testbed = Testbed::start(backend);
+    testbed.create("Service", "first", 1, SERVICE);
+    let first = testbed.wait_for_statuses("first", &[(Running, 1)]);
     testbed.scheduler.crash();
     testbed
         .scheduler
@@ -53,6 +55,7 @@ fn the_leader_is_found_through_zookeeper(backend: Backend) {
     server.crash();
     testbed.create("Service", "after", 1, SERVICE);
     testbed.wait_for_statuses("after", &[(Running, 1)]);
+    assert_eq!(task_id(&testbed.wait_for_running("first", 1)[0]), task_id(&first[0]));
     drop(client);
 }
 
