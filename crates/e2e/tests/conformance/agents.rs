@@ -87,7 +87,11 @@ async fn mesos_a4_what_an_agent_may_change(backend: Backend) {
         ("additive", with("cpus:5"), "host:agent-1;rack:a;zone:z", true),
         ("additive", with("cpus:3"), host, false),
         ("additive", with("cpus:4"), "host:agent-1;rack:b", false),
-        ("equal", with("cpus:4"), host, true),
+        // A real agent compares with its first state for ever and forgets what it was changed to; the embedded one does
+        // not imitate that defect.
+        ("equal", with("cpus:4"), host, backend == Backend::RealMesos),
+        ("equal", with("cpus:5"), "host:agent-1;rack:a;zone:z", backend == Backend::Embedded),
+        ("additive", with("cpus:6"), "host:agent-1;rack:a;zone:z", true),
     ];
     for (policy, resources, attributes, is_accepted) in cases {
         bed.cluster.stop("1", Signal::Kill);
