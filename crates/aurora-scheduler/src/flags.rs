@@ -47,7 +47,7 @@ pub struct Flags {
 pub struct Parsed {
     /// The flags.
     pub flags: Flags,
-    /// One line for each flag without effect.
+    /// One line for each flag without effect, or hardly with the one that was meant.
     pub warnings: Vec<String>,
 }
 
@@ -61,7 +61,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, cl
     let mut command = command;
     let matches = command.try_get_matches_from_mut(arguments)?;
     let flags = Flags::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
-    Ok(Parsed { flags, warnings: unused::warnings(&matches) })
+    let warnings = unused::warnings(&matches).into_iter().chain(flags.core.warnings()).collect();
+    Ok(Parsed { flags, warnings })
 }
 
 #[cfg(test)]
@@ -130,6 +131,15 @@ mod tests {
         assert_eq!(parsed.warnings.len(), 4);
         assert!(parsed.warnings.iter().any(|line| line.starts_with("-zk_endpoints has no effect")));
         assert!(with_required(&[]).unwrap().warnings.is_empty());
+    }
+
+    #[test]
+    fn values_that_hardly_work_as_meant_are_told() {
+        let warnings = |texts: &[&str]| with_required(texts).unwrap().warnings;
+        assert!(warnings(&["-unavailability_threshold=6mins"]).is_empty());
+        let told = warnings(&["-unavailability_threshold=359secs", "-enable_update_affinity"]);
+        assert!(told[0].starts_with("-unavailability_threshold is less than"), "{told:?}");
+        assert!(told[1].starts_with("-enable_update_affinity has no effect yet"), "{told:?}");
     }
 
     #[test]

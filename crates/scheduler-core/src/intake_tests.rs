@@ -1,4 +1,5 @@
 use aurora_api::ids::TaskId;
+use aurora_api::task::TaskConfig;
 use aurora_api::task::TaskStatus::{Assigned, Killing, Lost, Pending, Running, Starting};
 
 use super::*;
@@ -107,4 +108,17 @@ fn a_starting_task_keeps_the_newest_words_of_its_executor() {
     assert_eq!(history(&task), [Pending, Assigned, Starting]);
     bench.restart();
     assert_eq!(words(&bench).as_deref(), Some("waiting for health checks"));
+}
+
+#[test]
+fn lost_tasks_are_counted_by_rack_and_dedication() {
+    let mut bench = Bench::subscribed(quiet_config());
+    let dedicated =
+        TaskConfig { constraints: [value("dedicated", false, &["*/x"])].into(), ..service("r/prod/j") };
+    bench.create(dedicated, 1);
+    bench.offer(offer("a", resources(1.0, 1024, 1024), &[("rack", &["r1"]), ("dedicated", &["*/x"])]));
+    let id = launched(&bench.tick(aurora_api::amounts::Millis(1)))[0].1[0].clone();
+    bench.change(&id, Lost);
+    assert_eq!(bench.counter("tasks_lost_rack_r1"), 1);
+    assert_eq!(bench.counter("tasks_lost_dedicated_*/x"), 1);
 }

@@ -147,7 +147,7 @@ fn sched_90_an_attempt_that_cannot_decide_backs_off() {
 }
 
 #[test]
-fn sched_91_attempts_are_counted() {
+fn attempts_are_counted() {
     let mut bench = Bench::subscribed(quiet_config());
     bench.create(service("r/prod/j"), 1);
     bench.tick(Millis(1));

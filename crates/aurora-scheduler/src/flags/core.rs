@@ -385,6 +385,26 @@ impl JobFlags {
 }
 
 impl CoreFlags {
+    /// What to tell about values that work, but hardly as meant.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let held = self.min_offer_hold_time.millis() + self.offer_hold_jitter_window.millis();
+        if self.unavailability_threshold.millis() < held {
+            warnings.push(
+                "-unavailability_threshold is less than -min_offer_hold_time and -offer_hold_jitter_window together: an \
+                 offer held that long may get tasks that its agent's maintenance ends soon after"
+                    .to_owned(),
+            );
+        }
+        if self.enable_update_affinity {
+            warnings.push(
+                "-enable_update_affinity has no effect yet: this version does not have job updates"
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+
     /// As the core wants it, checked.
     ///
     /// # Errors

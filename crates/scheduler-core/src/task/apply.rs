@@ -309,9 +309,22 @@ impl Core {
         if task.status.is_terminal() {
             self.on_ended_on_host(task, step);
         }
+        if task.status == TaskStatus::Lost {
+            self.count_loss(task, step);
+        }
         // A nested change may have moved it on already.
         if self.state.task(&task.id).is_some_and(|stored| stored.status == task.status) {
             self.on_entered(task, step);
+        }
+    }
+
+    /// Counts a lost task by what its host has in common with others (`spec/scheduler.md` §10.3).
+    fn count_loss(&self, task: &Task, step: &mut Step<'_>) {
+        let host = task.assignment.as_ref().and_then(|place| self.state.tables().host(&place.host));
+        for name in ["rack", "dedicated"] {
+            for value in host.and_then(|host| host.attributes.get(name)).into_iter().flatten() {
+                step.count(format!("tasks_lost_{name}_{value}"), 1);
+            }
         }
     }
 

@@ -413,7 +413,7 @@ fn sched_31_two_ended_tasks_are_deleted_at_once() {
 }
 
 #[test]
-fn sched_1_an_illegal_attempt_is_counted_and_changes_nothing() {
+fn an_illegal_attempt_is_counted_and_changes_nothing() {
     let (mut bench, id) = task_at(service("r/prod/j"), &[Assigned, Running]);
     let before = bench.core.snapshot();
     bench.status(&id, Starting);
