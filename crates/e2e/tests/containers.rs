@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use aurora_api::thrift::ScheduleStatus::{Failed, Killed};
@@ -59,8 +60,15 @@ fn a_task_lives_and_ends_in_an_image(backend: Backend, fill: impl Fn(&Dockerd, &
     let testbed = start(backend, &engine, &["-global_container_mounts=/etc/hostname:/etc/of-the-host:ro"]);
     let command = "echo port {{thermos.ports[http]}}; echo instance {{mesos.instance}}; echo GREETING=$GREETING; \
                    echo in $PWD; echo home $HOME; echo user $(id -u); touch written && echo written; \
-                   cat /etc/of-the-host; echo ready; exec sleep 86397";
-    create(&testbed, "shell", "Parameter(name = 'env', value = 'GREETING=hello')", command);
+                   cat /etc/of-the-host; cat /data/note; echo ready; exec sleep 86397";
+    let data = testbed.directory().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("note"), "of the volume\n").unwrap();
+    let parameters = format!(
+        "Parameter(name = 'env', value = 'GREETING=hello'), Parameter(name = 'volume', value = '{}:/data:ro')",
+        data.display()
+    );
+    create(&testbed, "shell", &parameters, command);
     let tasks = testbed.wait_for_running("it", 1);
     let output = wait_for_output(&testbed, "ready");
     let port = tasks[0].assigned_task.as_ref().unwrap().assigned_ports.as_ref().unwrap()["http"];
@@ -69,6 +77,7 @@ fn a_task_lives_and_ends_in_an_image(backend: Backend, fill: impl Fn(&Dockerd, &
         "instance 0",
         "user 0",
         "written",
+        "of the volume",
         std::fs::read_to_string("/etc/hostname").unwrap().trim(),
     ] {
         assert!(output.lines().any(|it| it == line), "{line} in {output}");
@@ -108,6 +117,52 @@ fn an_image_without_bash_is_named(backend: Backend) {
     );
 }
 
+fn an_image_without_any_shell_is_named(backend: Backend) {
+    let engine = Dockerd::start();
+    engine.image_without_shell("none");
+    let testbed = start(backend, &engine, &[]);
+    create(&testbed, "none", "", "true");
+    let last = wait_for_failure(&testbed);
+    assert!(last.contains("/bin/sh") && last.contains("an image"), "{last}");
+}
+
+fn an_image_that_does_not_exist_is_named(backend: Backend) {
+    let engine = Dockerd::start();
+    let testbed = start(backend, &engine, &[]);
+    create(&testbed, "127.0.0.1:1/nosuch:1", "", "true");
+    let last = wait_for_failure(&testbed);
+    assert!(last.contains("127.0.0.1:1/nosuch:1") && last.contains("check the image's name"), "{last}");
+}
+
+fn a_user_of_the_container(backend: Backend) {
+    const NOBODY: &str = "65534";
+    let engine = Dockerd::start();
+    engine.image_without_glibc("shell");
+    let testbed = start(backend, &engine, &["-executor_user=nobody"]);
+    let user = format!("Parameter(name = 'user', value = '{NOBODY}:{NOBODY}')");
+    create(&testbed, "shell", &user, "echo user $(id -u); touch written; echo ready; exec sleep 86397");
+    testbed.wait_for_running("it", 1);
+    let output = wait_for_output(&testbed, "ready");
+    assert!(output.lines().any(|line| line == format!("user {NOBODY}")), "{output}");
+    assert_eq!(std::fs::metadata(&testbed.sandbox_files("written")[0]).unwrap().uid().to_string(), NOBODY);
+    testbed.aurora(&["job", "killall", &testbed.key("it")]).expect_code(0);
+    testbed.wait_for_statuses("it", &[(Killed, 1)]);
+}
+
+fn a_user_without_rights_on_the_sandbox_is_told(backend: Backend) {
+    let engine = Dockerd::start();
+    engine.image_without_glibc("shell");
+    let testbed = start(backend, &engine, &[]);
+    create(&testbed, "shell", "Parameter(name = 'user', value = 'guest')", "true");
+    let last = wait_for_failure(&testbed);
+    assert!(last.contains("-executor_user"), "{last}");
+}
+
+fn wait_for_failure(testbed: &Testbed) -> String {
+    let tasks = testbed.wait_for_statuses("it", &[(Failed, 1)]);
+    events(&tasks[0]).pop().unwrap()
+}
+
 mod real_mesos {
     use super::Backend::RealMesos;
 
@@ -124,6 +179,26 @@ mod real_mesos {
     #[test]
     fn an_image_without_bash_is_named() {
         super::an_image_without_bash_is_named(RealMesos);
+    }
+
+    #[test]
+    fn an_image_without_any_shell_is_named() {
+        super::an_image_without_any_shell_is_named(RealMesos);
+    }
+
+    #[test]
+    fn an_image_that_does_not_exist_is_named() {
+        super::an_image_that_does_not_exist_is_named(RealMesos);
+    }
+
+    #[test]
+    fn a_user_of_the_container() {
+        super::a_user_of_the_container(RealMesos);
+    }
+
+    #[test]
+    fn a_user_without_rights_on_the_sandbox_is_told() {
+        super::a_user_without_rights_on_the_sandbox_is_told(RealMesos);
     }
 }
 
