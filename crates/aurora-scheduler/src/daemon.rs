@@ -74,7 +74,7 @@ impl Daemon {
     {
         let config = flags.core.config(&flags.executor)?;
         let credential = flags.mesos.credential()?;
-        let executor = flags.executor.settings();
+        let executor = flags.executor.settings()?;
         if executor.path.is_none() {
             warn!("no -thermos_executor_path is given: tasks of the built-in executor cannot be launched");
         }

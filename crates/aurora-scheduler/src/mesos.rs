@@ -6,6 +6,7 @@
 
 pub mod arrivals;
 pub mod calls;
+pub mod custom_executor;
 pub mod executor;
 pub mod held;
 pub mod last_words;

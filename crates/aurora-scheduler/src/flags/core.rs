@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::amounts::TimeAmount;
 use crate::mesos::ExecutorFlags;
+use crate::mesos::custom_executor::CustomExecutorError;
 
 /// How decisions are made.
 #[derive(clap::Args, Debug)]
@@ -262,6 +263,9 @@ pub enum CoreFlagsError {
         #[source]
         source: std::io::Error,
     },
+    /// The file of executors cannot be used.
+    #[error(transparent)]
+    Executors(#[from] CustomExecutorError),
     /// The tiers' file is no such file.
     #[error(
         "-tier_config {} is not like {{\"default\":\"d\",\"tiers\":{{\"d\":{{\"preemptible\":true,\"revocable\":false}}}}}}",
@@ -410,10 +414,13 @@ impl CoreFlags {
     /// # Errors
     /// A value cannot work, or the file of tiers is not one.
     pub fn config(&self, executor: &ExecutorFlags) -> Result<CoreConfig, CoreFlagsError> {
+        let executors = executor.settings()?;
+        let mut policy = self.jobs.policy()?;
+        policy.executors.extend(executors.custom.keys().cloned());
         let config = CoreConfig {
-            policy: self.jobs.policy()?,
+            policy,
             tiers: self.jobs.tier_config.as_deref().map(read_tiers).transpose()?.unwrap_or_default(),
-            executor_overhead: executor.overheads(),
+            executor_overhead: executors.overheads(),
             revocable_cpus: self.enable_revocable_cpus,
             revocable_ram: self.enable_revocable_ram,
             schedule_attempts_per_1000_s: per_1000_s(self.max_schedule_attempts_per_sec),

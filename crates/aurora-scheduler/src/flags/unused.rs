@@ -49,7 +49,6 @@ const NOT_YET: &[&str] = &[
     "cron_start_initial_backoff",
     "cron_start_max_backoff",
     "cron_timezone",
-    "custom_executor_config",
     "enable_cors_for",
     "host_maintenance_polling_interval",
     "job_update_history_per_job_threshold",

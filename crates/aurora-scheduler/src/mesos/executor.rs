@@ -1,6 +1,7 @@
 //! The executor that runs tasks on agents: which program, with what, at what cost (`spec/mesos.md` §5.6).
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use mesos_v1::messages::command_info::Uri;
 use mesos_v1::messages::volume::Mode;
 use mesos_v1::messages::{CommandInfo, Volume};
 
+use super::custom_executor::{CustomExecutorError, CustomExecutors, read_custom_executors};
 use crate::flags::amounts::DataAmount;
 
 /// The name of the built-in executor (`spec/api.md` §1.2).
@@ -46,6 +48,9 @@ pub struct ExecutorFlags {
     /// Directories of the agents that all containers see, as host:container:mode, separated by commas.
     #[arg(long = "global_container_mounts", value_delimiter = ',')]
     pub global_container_mounts: Vec<Mount>,
+    /// A file with executors that jobs can name besides the built-in one: a JSON list of executor, task_prefix, volume_mounts.
+    #[arg(long = "custom_executor_config", value_name = "FILE")]
+    pub custom_executor_config: Option<PathBuf>,
     /// Describe tasks for service discovery.
     #[arg(long = "populate_discovery_info", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     pub populate_discovery_info: bool,
@@ -112,6 +117,8 @@ pub struct ExecutorSettings {
     pub mounts: Vec<Mount>,
     /// Whether tasks are described for service discovery.
     pub discovery: bool,
+    /// Executors of others, which go before the built-in one.
+    pub custom: CustomExecutors,
 }
 
 impl ExecutorFlags {
@@ -124,14 +131,12 @@ impl ExecutorFlags {
         }
     }
 
-    /// The same by executor name, as the core wants it.
-    pub fn overheads(&self) -> BTreeMap<Arc<str>, Resources> {
-        BTreeMap::from([(Arc::from(AURORA_EXECUTOR), self.overhead())])
-    }
-
     /// As plain settings.
-    pub fn settings(&self) -> ExecutorSettings {
-        ExecutorSettings {
+    ///
+    /// # Errors
+    /// The file of `-custom_executor_config` cannot be used.
+    pub fn settings(&self) -> Result<ExecutorSettings, CustomExecutorError> {
+        Ok(ExecutorSettings {
             path: self.thermos_executor_path.clone(),
             resources: self
                 .thermos_executor_resources
@@ -144,11 +149,24 @@ impl ExecutorFlags {
             home_in_sandbox: self.thermos_home_in_sandbox,
             mounts: self.global_container_mounts.clone(),
             discovery: self.populate_discovery_info,
-        }
+            custom: self
+                .custom_executor_config
+                .as_deref()
+                .map(read_custom_executors)
+                .transpose()?
+                .unwrap_or_default(),
+        })
     }
 }
 
 impl ExecutorSettings {
+    /// What each executor needs besides its task, by the executor's name.
+    pub fn overheads(&self) -> BTreeMap<Arc<str>, Resources> {
+        let mut overheads = BTreeMap::from([(Arc::from(AURORA_EXECUTOR), self.overhead)]);
+        overheads.extend(self.custom.iter().map(|(name, custom)| (Arc::clone(name), custom.overhead)));
+        overheads
+    }
+
     /// How an agent starts the executor, with the files of the task.
     pub fn command(&self, path: &str, task_files: impl Iterator<Item = Uri>) -> CommandInfo {
         let program = path.trim_end_matches('/').rsplit('/').next().unwrap_or(path);

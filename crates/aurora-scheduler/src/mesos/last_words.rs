@@ -94,7 +94,10 @@ impl LastWords {
             agent.cloned().zip(shared.framework.clone())
         };
         let Some((agent, framework)) = place else { return status };
-        let executor = format!("{TASK_PREFIX}{}", status.task_id.value);
+        let executor = match &status.executor_id {
+            Some(executor) => executor.value.clone(),
+            None => format!("{TASK_PREFIX}{}", status.task_id.value),
+        };
         let words = match tokio::time::timeout(LIMIT, read(&agent.address, &framework, &executor)).await {
             Ok(Ok(words)) => words,
             Ok(Err(error)) => {
@@ -109,7 +112,7 @@ impl LastWords {
             Some(words) => format!(
                 "{message}: the executor's stderr on {} ends: {words}; {}",
                 agent.host,
-                remedy(&words)
+                remedy(&format!("{message}\n{words}"))
             ),
             None if is_ended => format!("{message}: {}", without_words(&agent.host)),
             None => format!("{message}; {}", remedy(&message)),
@@ -139,7 +142,10 @@ async fn read(address: &str, framework: &FrameworkId, executor: &str) -> anyhow:
 
 /// The last few lines that are no log of what went well, on one line and without control characters.
 fn last_lines(text: &str) -> Option<String> {
-    let is_telling = |line: &&str| !line.is_empty() && !is_log_of_mesos(line) && !line.contains("  INFO ");
+    let is_telling = |line: &&str| {
+        let is_of_success = line.contains("  INFO ") || line.starts_with("Fetched '");
+        !line.is_empty() && !is_of_success && !is_log_of_mesos(line) && !line.contains("run --help")
+    };
     let lines: Vec<&str> = text.lines().map(str::trim).filter(is_telling).collect();
     let last = lines[lines.len().saturating_sub(TOLD_LINES)..].join(" | ");
     let last: String = last.chars().filter(|character| !character.is_control()).collect();
@@ -171,7 +177,7 @@ fn remedy(words: &str) -> &'static str {
         "check the image's name, and whether the agents may pull it from its registry"
     } else if says("exec format error") || says("cannot execute binary file") || says("syntax error") {
         "the program of -thermos_executor_path is none for this kind of machine: give the agents one built for them"
-    } else if says("/bin/sh") && (says("no such file") || says("not found")) && !says("thermos_executor") {
+    } else if says("exec: \"/bin/sh\"") {
         "executors are started with /bin/sh: use an image that has one"
     } else if says("permission denied") {
         "the executor's user may not execute it: the file system may be mounted noexec, or the container's user may have no \

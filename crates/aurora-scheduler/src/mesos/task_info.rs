@@ -1,5 +1,6 @@
 //! A task as Mesos is asked to run it (`spec/mesos.md` §5.5, §5.6, §5.8).
 
+use aurora_api::amounts::Resources;
 use aurora_api::task::{self, Task, TaskConfig};
 use aurora_api::thrift;
 use mesos_v1::messages::command_info::Uri;
@@ -13,6 +14,7 @@ use mesos_v1::messages::{
 };
 use scheduler_core::config::Tiers;
 
+use super::custom_executor::CustomExecutor;
 use super::executor::{AURORA_EXECUTOR, ExecutorSettings, TASK_PREFIX};
 use super::offer::Revocable;
 use super::split::{Shares, TooLittle, split};
@@ -43,7 +45,7 @@ pub enum LaunchError {
     #[error("no executor program is set: start the scheduler with -thermos_executor_path")]
     NoExecutor,
     /// The task's executor is not known here.
-    #[error("the executor `{0}` is not configured")]
+    #[error("the executor `{0}` is not configured: add it to the file of -custom_executor_config")]
     UnknownExecutor(String),
     /// The core must assign a task before it launches it.
     #[error("task {0} has no assignment")]
@@ -58,7 +60,12 @@ pub fn task_info(task: &Task, offer: &Offer, settings: &LaunchSettings) -> Resul
     let config = &*task.config;
     let place = task.assignment.as_ref().ok_or_else(|| LaunchError::NotAssigned(task.id.to_string()))?;
     let ports: Vec<u16> = place.ports.values().copied().collect();
-    let overhead = config.executor.as_ref().map(|_| settings.executor.overhead).unwrap_or_default();
+    let custom = config.executor.as_ref().and_then(|executor| settings.executor.custom.get(&executor.name));
+    let overhead = match (&config.executor, custom) {
+        (None, _) => Resources::default(),
+        (Some(_), Some(custom)) => custom.overhead,
+        (Some(_), None) => settings.executor.overhead,
+    };
     let is_revocable = settings.tiers.is_revocable(&config.tier);
     let Shares { task: task_share, executor: executor_share } =
         split(offer, &config.resources, &overhead, &ports, is_revocable, settings.revocable)?;
@@ -71,8 +78,15 @@ pub fn task_info(task: &Task, offer: &Offer, settings: &LaunchSettings) -> Resul
         discovery: settings.executor.discovery.then(|| discovery(task, &settings.cluster)),
         ..TaskInfo::default()
     };
-    match &config.executor {
-        Some(executor) if &*executor.name == AURORA_EXECUTOR => {
+    match (&config.executor, custom) {
+        (Some(executor), Some(custom)) => {
+            info.executor = Some(ExecutorInfo {
+                resources: executor_share,
+                ..custom_executor_info(task, &executor.name, custom)
+            });
+            info.data = Some(thrift::encode_binary(&thrift::AssignedTask::from(task)));
+        }
+        (Some(executor), None) if &*executor.name == AURORA_EXECUTOR => {
             let path = settings.executor.path.as_deref().ok_or(LaunchError::NoExecutor)?;
             info.executor = Some(ExecutorInfo {
                 resources: executor_share,
@@ -80,9 +94,9 @@ pub fn task_info(task: &Task, offer: &Offer, settings: &LaunchSettings) -> Resul
             });
             info.data = Some(thrift::encode_binary(&thrift::AssignedTask::from(task)));
         }
-        Some(executor) => return Err(LaunchError::UnknownExecutor(executor.name.to_string())),
-        None => {
-            info.container = container(config, &settings.executor);
+        (Some(executor), None) => return Err(LaunchError::UnknownExecutor(executor.name.to_string())),
+        (None, _) => {
+            info.container = container(config, mounts(&settings.executor));
             info.command = Some(CommandInfo { shell: Some(false), ..CommandInfo::default() });
         }
     }
@@ -120,30 +134,54 @@ fn discovery(task: &Task, cluster: &str) -> DiscoveryInfo {
 }
 
 fn executor_info(task: &Task, path: &str, settings: &ExecutorSettings) -> ExecutorInfo {
+    ExecutorInfo {
+        executor_id: format!("{TASK_PREFIX}{}", task.id).into(),
+        command: Some(settings.command(path, task_files(task))),
+        container: container(&task.config, mounts(settings)),
+        ..named(task, AURORA_EXECUTOR)
+    }
+}
+
+fn custom_executor_info(task: &Task, name: &str, custom: &CustomExecutor) -> ExecutorInfo {
+    let mut command = custom.command.clone();
+    command.uris.extend(task_files(task));
+    ExecutorInfo {
+        executor_id: format!("{}{}", custom.task_prefix, task.id).into(),
+        command: Some(command),
+        container: container(&task.config, custom.mounts.clone()),
+        ..named(task, name)
+    }
+}
+
+/// What all executors of a job have in common.
+fn named(task: &Task, name: &str) -> ExecutorInfo {
     let job = &task.config.job;
     let source = format!("{}.{}.{}.{}", job.role(), job.environment(), job.name(), task.instance);
-    let task_files = task.config.fetcher_uris.iter().map(|uri| Uri {
+    let label = Label { key: "source".to_owned(), value: Some(source.clone()) };
+    ExecutorInfo {
+        name: Some(name.to_owned()),
+        labels: Some(Labels { labels: vec![label] }),
+        source: Some(source),
+        ..ExecutorInfo::default()
+    }
+}
+
+/// What the job wants to find in the sandbox.
+fn task_files(task: &Task) -> impl Iterator<Item = Uri> + '_ {
+    task.config.fetcher_uris.iter().map(|uri| Uri {
         value: uri.value.to_string(),
         executable: Some(false),
         extract: Some(uri.extract),
         cache: Some(uri.cache),
         output_file: uri.output_file.as_ref().map(ToString::to_string),
-    });
-    ExecutorInfo {
-        executor_id: format!("{TASK_PREFIX}{}", task.id).into(),
-        name: Some(AURORA_EXECUTOR.to_owned()),
-        labels: Some(Labels {
-            labels: vec![Label { key: "source".to_owned(), value: Some(source.clone()) }],
-        }),
-        source: Some(source),
-        command: Some(settings.command(path, task_files)),
-        container: container(&task.config, settings),
-        ..ExecutorInfo::default()
-    }
+    })
 }
 
-fn container(config: &TaskConfig, settings: &ExecutorSettings) -> Option<ContainerInfo> {
-    let mounts = settings.mounts.iter().map(super::executor::Mount::volume);
+fn mounts(settings: &ExecutorSettings) -> Vec<Volume> {
+    settings.mounts.iter().map(super::executor::Mount::volume).collect()
+}
+
+fn container(config: &TaskConfig, mounts: Vec<Volume>) -> Option<ContainerInfo> {
     match &config.container {
         task::Container::Mesos { image: None, .. } => None,
         task::Container::Mesos { image: Some(image), volumes } => {
@@ -162,7 +200,7 @@ fn container(config: &TaskConfig, settings: &ExecutorSettings) -> Option<Contain
             Some(ContainerInfo {
                 r#type: ContainerType::Mesos.into(),
                 mesos: Some(MesosInfo::default()),
-                volumes: mounts.chain(own).chain(std::iter::once(filesystem)).collect(),
+                volumes: mounts.into_iter().chain(own).chain(std::iter::once(filesystem)).collect(),
                 ..ContainerInfo::default()
             })
         }
@@ -176,7 +214,7 @@ fn container(config: &TaskConfig, settings: &ExecutorSettings) -> Option<Contain
                     .collect(),
                 ..DockerInfo::default()
             }),
-            volumes: if config.executor.is_some() { mounts.collect() } else { Vec::new() },
+            volumes: if config.executor.is_some() { mounts } else { Vec::new() },
             ..ContainerInfo::default()
         }),
     }

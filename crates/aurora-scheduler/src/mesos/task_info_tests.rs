@@ -243,3 +243,43 @@ fn what_cannot_be_launched_says_why() {
     let error = task_info(&assigned_task(), &empty, &settings()).unwrap_err();
     assert_eq!(error.to_string(), "the offer of agent a1 lacks 0.5 cpus");
 }
+
+#[test]
+fn a_custom_executor_brings_its_command_its_prefix_and_its_share() {
+    let mut settings = settings();
+    let custom = crate::mesos::custom_executor::CustomExecutor {
+        command: CommandInfo {
+            value: Some("./mine".to_owned()),
+            shell: Some(true),
+            ..CommandInfo::default()
+        },
+        overhead: aurora_api::amounts::Resources {
+            cpus: aurora_api::amounts::MilliCpus(100),
+            ..Default::default()
+        },
+        task_prefix: "mine-".to_owned(),
+        mounts: Vec::new(),
+    };
+    settings.executor.custom.insert(Arc::from("mine"), custom);
+    let mut task = assigned_task();
+    let mut config = config();
+    config.executor.as_mut().unwrap().name = Arc::from("mine");
+    config.fetcher_uris = [task::FetcherUri {
+        value: Arc::from("http://h/data.tgz"),
+        extract: true,
+        cache: false,
+        output_file: None,
+    }]
+    .into_iter()
+    .collect();
+    task.config = Arc::new(config);
+    let info = task_info(&task, &offer(), &settings).unwrap();
+    let executor = info.executor.unwrap();
+    assert_eq!(executor.executor_id.value, "mine-www-prod-hello-0-x");
+    assert_eq!(executor.name.as_deref(), Some("mine"));
+    assert_eq!((executor.resources.len(), executor.resources[0].name.as_str()), (1, "cpus"));
+    let command = executor.command.unwrap();
+    assert_eq!(command.value.as_deref(), Some("./mine"));
+    assert_eq!((command.uris[0].executable, command.uris[0].extract), (Some(false), Some(true)));
+    assert!(info.data.is_some());
+}
