@@ -45,11 +45,6 @@ pub enum AssignmentError {
     /// An announcement that is not possible.
     #[error(transparent)]
     Announce(#[from] AnnounceError),
-    /// What this executor cannot do.
-    #[error(
-        "Cannot launch task using a filesystem image: this executor does not run them yet; use a Docker container for image {0}"
-    )]
-    Image(String),
 }
 
 /// The part of an assignment that is needed before anything is unpacked.
@@ -71,8 +66,8 @@ pub struct Assigned {
     pub ports: BTreeMap<String, u16>,
     /// The executor runs inside the task's container.
     pub is_docker: bool,
-    /// The image of a task in the unified containerizer.
-    pub image: Option<String>,
+    /// Whether the task's processes run in an image, beside which this process is.
+    pub has_image: bool,
     data: Option<String>,
 }
 
@@ -108,10 +103,7 @@ impl Assigned {
             .role
             .or_else(|| task.owner.and_then(|owner| owner.user))
             .ok_or(AssignmentError::Incomplete("task.job.role"))?;
-        let image = match &task.container {
-            Some(Container::Mesos(mesos)) => mesos.image.as_ref().map(|image| format!("{image:?}")),
-            _ => None,
-        };
+        let has_image = matches!(&task.container, Some(Container::Mesos(mesos)) if mesos.image.is_some());
         Ok(Self {
             task_id: assigned.task_id.ok_or(AssignmentError::Incomplete("taskId"))?,
             instance: assigned.instance_id.unwrap_or(0),
@@ -126,7 +118,7 @@ impl Assigned {
                 .filter_map(|(name, port)| Some((name, u16::try_from(port).ok()?)))
                 .collect(),
             is_docker: matches!(task.container, Some(Container::Docker(_))),
-            image,
+            has_image,
             data: task.executor_config.and_then(|config| config.data),
         })
     }
@@ -136,9 +128,6 @@ impl Assigned {
     /// # Errors
     /// [`AssignmentError`].
     pub fn unpack(&self, user: &str, flags: &Flags) -> Result<Assignment, AssignmentError> {
-        if let Some(image) = &self.image {
-            return Err(AssignmentError::Image(image.clone()));
-        }
         let data =
             self.data.as_deref().filter(|data| !data.trim().is_empty()).ok_or(AssignmentError::NoConfig)?;
         let raw: Value =

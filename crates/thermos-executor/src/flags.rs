@@ -37,8 +37,8 @@ pub struct Flags {
     #[arg(long)]
     pub announcer_enable: bool,
 
-    /// Starts tasks in file system images.
-    #[arg(long, default_value = "/usr/libexec/mesos/mesos-containerizer")]
+    /// Starts tasks in file system images; with an empty path there are none.
+    #[arg(long, default_value = "/usr/libexec/mesos/mesos-containerizer", value_parser = path)]
     pub mesos_containerizer_path: PathBuf,
 
     /// Do not create the user in a file system image.
@@ -129,6 +129,12 @@ impl Flags {
             _ => argument,
         }))
     }
+}
+
+/// A path, which may be empty: clap's own parser refuses that.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
+fn path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
+    Ok(PathBuf::from(text))
 }
 
 fn is_single_dash(text: &str) -> bool {

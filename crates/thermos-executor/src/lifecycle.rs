@@ -1,6 +1,7 @@
 //! The executor between the agent and its one task (`spec/thermos.md` §3.3).
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub struct Executor {
     events: mpsc::Receiver<ExecutorEvent>,
     stage: Stage,
     task_id: Option<String>,
+    /// What the agent mounted for this executor, by the paths it has here.
+    volumes: Vec<PathBuf>,
     stop: watch::Sender<Option<Stop>>,
     is_connected: bool,
     is_session_over: bool,
@@ -58,6 +61,7 @@ impl Executor {
             events,
             stage: Stage::Idle { gives_up: None },
             task_id: None,
+            volumes: Vec::new(),
             stop: watch::Sender::new(None),
             is_connected: false,
             is_session_over: false,
@@ -129,7 +133,10 @@ impl Executor {
 
     fn on_event(&mut self, event: ExecutorEvent) -> Option<ExitCode> {
         match event {
-            ExecutorEvent::Subscribed(_) => {
+            ExecutorEvent::Subscribed(subscribed) => {
+                let container = subscribed.executor_info.container.unwrap_or_default();
+                self.volumes =
+                    container.volumes.into_iter().map(|volume| volume.container_path.into()).collect();
                 tracing::info!("subscribed with the agent at {}", self.environment.agent_endpoint);
                 self.is_connected = true;
                 match &mut self.stage {
@@ -213,6 +220,7 @@ impl Executor {
             assigned,
             stop: self.stop.subscribe(),
             users: UserDatabase::default(),
+            volumes: self.volumes.clone(),
         };
         self.stage = Stage::Working(Box::pin(supervisor.run()));
     }

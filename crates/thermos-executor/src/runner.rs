@@ -40,6 +40,8 @@ pub struct RunnerOrder {
     pub ports: BTreeMap<String, u16>,
     /// Where the runner starts.
     pub working_dir: PathBuf,
+    /// The sandbox as the task's image has it; none without one.
+    pub container_sandbox: Option<PathBuf>,
 }
 
 /// A runner that was started.
@@ -169,6 +171,10 @@ fn arguments(order: &RunnerOrder, flags: &Flags) -> Vec<String> {
     ];
     arguments.extend(order.user.iter().map(|user| format!("--setuid={user}")));
     arguments.extend(order.ports.iter().map(|(name, port)| format!("--port={name}:{port}")));
+    if let Some(sandbox) = &order.container_sandbox {
+        arguments.push(format!("--container_sandbox={}", sandbox.display()));
+        arguments.push(format!("--mesos_containerizer_path={}", flags.mesos_containerizer_path.display()));
+    }
     if flags.preserve_env {
         arguments.push("--preserve_env".to_owned());
     }

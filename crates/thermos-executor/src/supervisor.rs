@@ -2,6 +2,7 @@
 
 mod prepare;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mesos_v1::messages::TaskState;
@@ -62,6 +63,8 @@ pub struct Supervisor {
     pub assigned: Assigned,
     pub stop: watch::Receiver<Option<Stop>>,
     pub users: UserDatabase,
+    /// What Mesos mounted for the task, by the paths it has here.
+    pub volumes: Vec<PathBuf>,
 }
 
 /// Why the supervision of a running task ended.
@@ -121,6 +124,7 @@ impl Supervisor {
             user: process_user,
             ports: assignment.ports.clone(),
             working_dir: self.environment.directory.clone(),
+            container_sandbox: self.assigned.has_image.then(|| self.flags.sandbox_mount_point.clone()),
         };
         let paths = TaskPaths::new(&checkpoint_root, &self.assigned.task_id);
         let mut runner = self.start_runner(&order, &paths).await?;
@@ -436,6 +440,7 @@ mod tests {
             user: None,
             ports: std::collections::BTreeMap::new(),
             working_dir: "/nonexistent".into(),
+            container_sandbox: None,
         };
         let flags = Flags::try_read(std::iter::once("thermos_executor".into())).unwrap();
         let verdict = cannot_start(&Runner::start(&order, &flags).unwrap_err());

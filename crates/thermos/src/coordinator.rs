@@ -4,6 +4,7 @@
 //! checkpoint stream, an [`Assignment`] to read, a doorbell to ring after each record, and the *lifeline*, whose other end only the
 //! executor holds. It survives its runner, so that a new runner can go on; it does not survive runner and executor both.
 
+mod image;
 mod orphan;
 mod output;
 mod shell;
@@ -28,6 +29,7 @@ use crate::os::kernel::{Kernel, Linux};
 use crate::plan::record::{ProcessState, ProcessStatus, Record};
 use crate::run::reap;
 use crate::task::Logger;
+pub use image::ImageLaunch;
 use orphan::Orphanhood;
 use output::Output;
 pub use shell::{SHELL, SpawnError, check_shell_below};
@@ -58,6 +60,8 @@ pub struct Assignment {
     pub working_dir: PathBuf,
     /// New root, if any.
     pub chroot: Option<PathBuf>,
+    /// The image that the process runs in, if any.
+    pub image: Option<ImageLaunch>,
     /// The whole environment of the shell.
     pub environment: Vec<(String, String)>,
     /// Set when the process runs as somebody else.

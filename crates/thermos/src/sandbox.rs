@@ -1,5 +1,7 @@
 //! The folder that a task lives in (`spec/thermos.md` §3.10).
 
+pub mod image;
+
 use std::io;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};

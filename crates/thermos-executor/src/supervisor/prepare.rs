@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mesos_v1::messages::TaskState;
 use thermos::os::users::User;
+use thermos::sandbox::image::{HostCommands, ImageSandbox, TASK_FILE_SYSTEM, check_containerizer};
 use thermos::sandbox::{self, SandboxError};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -60,7 +61,38 @@ impl Supervisor {
         let owner = self.sandbox_owner();
         let making =
             tokio::task::spawn_blocking(move || sandbox::create(&directory, owner.as_deref(), &users));
-        sandbox_made(making, SANDBOX_LIMIT).await
+        let sandbox = sandbox_made(making, SANDBOX_LIMIT).await?;
+        if self.assigned.has_image {
+            self.prepare_image(sandbox.clone()).await?;
+        }
+        Ok(sandbox)
+    }
+
+    async fn prepare_image(&self, sandbox: PathBuf) -> Result<(), Verdict> {
+        check_containerizer(&self.flags.mesos_containerizer_path)
+            .map_err(|error| Verdict::new(TaskState::TaskFailed, error.to_string()))?;
+        let failed = |text: String| {
+            Verdict::new(TaskState::TaskFailed, format!("Failed to initialize sandbox: {text}"))
+        };
+        let user = match self.process_user().filter(|_| !self.flags.no_create_user) {
+            None => None,
+            Some(name) => {
+                let user = self.users.by_name(&name).map_err(|error| failed(error.to_string()))?;
+                let group = self.users.group_name(user.gid).unwrap_or_else(|| user.name.clone());
+                Some((user, group))
+            }
+        };
+        let image = ImageSandbox {
+            root: self.environment.directory.join(TASK_FILE_SYSTEM),
+            sandbox,
+            mount_point: self.flags.sandbox_mount_point.clone(),
+            user,
+            volumes: self.volumes.clone(),
+        };
+        tokio::task::spawn_blocking(move || image.prepare(&mut HostCommands))
+            .await
+            .map_err(|error| failed(error.to_string()))?
+            .map_err(|error| failed(error.to_string()))
     }
 
     /// Makes the host's path of the run directory lead to the container's. A user who may not is content with the latter: then

@@ -9,7 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aurora_api::thrift::{AssignedTask, ExecutorConfig, JobKey, TaskConfig, encode_binary};
+use aurora_api::thrift::{
+    AssignedTask, Container, DockerImage, ExecutorConfig, Image, JobKey, MesosContainer, TaskConfig,
+    encode_binary,
+};
 use mesos_v1::messages::executor::{Call, Event, call, event};
 use mesos_v1::messages::{TaskInfo, TaskState, TaskStatus};
 use mesos_v1::recordio;
@@ -334,7 +337,18 @@ pub fn assigned(job: &Value) -> Vec<u8> {
     assigned_text(&job.to_string(), "nobody", &[])
 }
 
+/// `TaskInfo.data` of a job whose tasks run in a file system image.
+pub fn with_image(job: &Value) -> Vec<u8> {
+    let image = Image::Docker(DockerImage { name: Some("debian".into()), tag: Some("12".into()) });
+    let container = MesosContainer { image: Some(image), ..MesosContainer::default() };
+    assigned_in(&job.to_string(), "nobody", &[], Some(Container::Mesos(container)))
+}
+
 pub fn assigned_text(data: &str, role: &str, ports: &[(&str, i32)]) -> Vec<u8> {
+    assigned_in(data, role, ports, None)
+}
+
+fn assigned_in(data: &str, role: &str, ports: &[(&str, i32)], container: Option<Container>) -> Vec<u8> {
     let key = JobKey { role: Some(role.into()), environment: Some("devel".into()), name: Some("j".into()) };
     let config = ExecutorConfig { name: Some("AuroraExecutor".into()), data: Some(data.into()) };
     encode_binary(&AssignedTask {
@@ -344,7 +358,12 @@ pub fn assigned_text(data: &str, role: &str, ports: &[(&str, i32)]) -> Vec<u8> {
         assigned_ports: Some(
             ports.iter().map(|(name, port)| ((*name).to_owned(), *port)).collect::<BTreeMap<_, _>>(),
         ),
-        task: Some(TaskConfig { job: Some(key), executor_config: Some(config), ..TaskConfig::default() }),
+        task: Some(TaskConfig {
+            job: Some(key),
+            executor_config: Some(config),
+            container,
+            ..TaskConfig::default()
+        }),
         ..AssignedTask::default()
     })
 }

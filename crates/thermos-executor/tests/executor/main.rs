@@ -5,13 +5,14 @@
 mod agent;
 mod announce;
 mod bare_root;
+mod image;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use agent::{PROGRAM, Rig, assigned, assigned_text, healthy_server, job_of, task_of, wait_for};
+use agent::{PROGRAM, Rig, assigned, assigned_text, healthy_server, job_of, task_of, wait_for, with_image};
 use mesos_v1::messages::TaskState::{
     TaskFailed, TaskFinished, TaskKilled, TaskLost, TaskRunning, TaskStarting,
 };
@@ -378,6 +379,32 @@ fn th_131_a_task_is_asked_over_http_before_it_is_killed() {
     let asked: Vec<String> = requests.try_iter().collect();
     assert_eq!(asked, ["POST /quitquitquit HTTP/1.1", "POST /abortabortabort HTTP/1.1"]);
     assert_eq!(rig.states(), [TaskStarting, TaskRunning, TaskKilled]);
+}
+
+#[test]
+fn th_104_an_image_needs_the_containerizer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mesos-containerizer");
+    let flag = format!("--mesos-containerizer-path={}", path.display());
+    let start = "Cannot launch task using a filesystem image: ";
+    let missing = format!("{start}mesos_containerizer_path  {} does not exist.", path.display());
+    let dead = format!("{start}mesos_containerizer_path  {} is not marked as executable.", path.display());
+    for (flag, text) in [
+        ("--mesos-containerizer-path=", format!("{start}no mesos_containerizer_path was set.")),
+        (&flag, missing),
+        (&flag, dead),
+    ] {
+        let mut rig = Rig::start(&["--nosetuid", flag]);
+        rig.launch(with_image(&job_of(&[json!({"name": "p", "cmdline": "true"})])));
+        assert_eq!(rig.end(), Some(0));
+        assert_eq!(rig.states(), [TaskStarting, TaskFailed]);
+        let message = rig.wait_state(TaskFailed);
+        assert!(message.starts_with(&text), "{message}");
+        // For the next round: there, and not executable.
+        if !flag.ends_with('=') {
+            fs::write(&path, "").unwrap();
+        }
+    }
 }
 
 #[test]

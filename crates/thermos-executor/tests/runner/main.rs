@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod environment;
+mod image;
 mod outcomes;
 mod rig;
 mod takeover;

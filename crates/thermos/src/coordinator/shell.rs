@@ -65,6 +65,16 @@ pub enum SpawnError {
         /// What the system says.
         source: io::Error,
     },
+    /// The image cannot be entered.
+    #[error("cannot start {SHELL} in the image at {} with {}: {source}; look at the executor's --mesos-containerizer-path", rootfs.display(), containerizer.display())]
+    Image {
+        /// The image's root.
+        rootfs: PathBuf,
+        /// Mesos's program.
+        containerizer: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The system refuses.
     #[error("cannot start {SHELL}: {source}")]
     Exec {
@@ -109,20 +119,37 @@ pub fn spawn(assignment: &Assignment) -> Result<(Child, Output), SpawnError> {
             .and_then(|()| chdir("/"))
             .map_err(|error| SpawnError::Chroot { path: root.clone(), source: error.into() })?;
     }
-    if let Some(credentials) = &assignment.credentials {
+    // The containerizer takes on the user's rights itself, and needs root's for the image.
+    if let (Some(credentials), None) = (&assignment.credentials, &assignment.image) {
         switch(credentials)
             .map_err(|error| SpawnError::Switch { credentials: credentials.clone(), source: error.into() })?;
     }
-    check_shell_below(Path::new("/"))?;
+    let root = assignment.image.as_ref().map_or_else(|| Path::new("/"), |image| image.rootfs.as_path());
+    check_shell_below(root)?;
     // Command reports a missing directory and a missing program alike; look first.
     fs::read_dir(&assignment.working_dir)
         .map_err(|source| SpawnError::WorkingDir { path: assignment.working_dir.clone(), source })?;
     let log_error = |source| SpawnError::Log { path: assignment.log_dir.clone(), source };
     let wiring = Wiring::new(&assignment.logger, &assignment.log_dir).map_err(log_error)?;
     let (stdout, stderr, files) = wiring.split();
-    let mut child = Command::new(SHELL)
-        .arg("-c")
-        .arg(&assignment.cmdline)
+    let mut command = match &assignment.image {
+        None => {
+            let mut shell = Command::new(SHELL);
+            shell.arg("-c").arg(&assignment.cmdline);
+            shell
+        }
+        Some(image) => {
+            let failed = |source| SpawnError::Image {
+                rootfs: image.rootfs.clone(),
+                containerizer: image.containerizer.clone(),
+                source,
+            };
+            let mut containerizer = Command::new(&image.containerizer);
+            containerizer.args(image.arguments(&assignment.cmdline).map_err(failed)?);
+            containerizer
+        }
+    };
+    let mut child = command
         .current_dir(&assignment.working_dir)
         .env_clear()
         .envs(assignment.environment.iter().map(|(name, value)| (name, value)))

@@ -97,6 +97,17 @@ impl UserDatabase {
         parse_groups(&fs::read_to_string(&self.group).unwrap_or_default(), name)
     }
 
+    /// The name of a group.
+    pub fn group_name(&self, gid: u32) -> Option<String> {
+        let text = fs::read_to_string(&self.group).unwrap_or_default();
+        let gid = gid.to_string();
+        text.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)? == gid).then(|| name.to_owned())
+        })
+    }
+
     fn entries(&self) -> Result<Vec<User>, UserError> {
         match fs::read(&self.passwd) {
             Ok(bytes) => Ok(parse_passwd(&String::from_utf8_lossy(&bytes))),

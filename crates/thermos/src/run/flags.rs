@@ -174,13 +174,9 @@ impl RunnerConfig {
         if let Some(task_id) = &self.task_id {
             check_task_id(task_id)?;
         }
-        if self.mesos_containerizer_path.is_some() {
-            let detail = if self.container_sandbox.is_none() {
-                "If using mesos-containerizer, container_sandbox must be set."
-            } else {
-                "file system images are not supported by this runner yet; use a Docker container"
-            };
-            return Err(UsageError::Value { flag: "mesos_containerizer_path".into(), detail: detail.into() });
+        if self.mesos_containerizer_path.is_some() && self.container_sandbox.is_none() {
+            let detail = "If using mesos-containerizer, container_sandbox must be set.".to_owned();
+            return Err(UsageError::Value { flag: "mesos_containerizer_path".into(), detail });
         }
         Ok(self)
     }

@@ -13,11 +13,12 @@ use nix::unistd::pipe2;
 
 use super::{Live, RunError, Runner, own_pid};
 use crate::checkpoint::{AppendError, Appender, LoadError, Tail, TaskPaths};
-use crate::coordinator::{Assignment, Credentials};
+use crate::coordinator::{Assignment, Credentials, ImageLaunch};
 use crate::hidden;
 use crate::os::fd;
 use crate::os::kernel::Kernel;
 use crate::plan::record::{ProcessState, ProcessStatus, Record};
+use crate::sandbox::image::TASK_FILE_SYSTEM;
 use crate::task::{LoggerError, Process};
 
 /// The profile that bash reads before each command, if the sandbox holds one.
@@ -132,11 +133,24 @@ impl Runner {
             cmdline: process.cmdline.clone(),
             working_dir: if chroot.is_some() { PathBuf::from("/") } else { self.config.sandbox.clone() },
             chroot,
+            image: self.image(),
             environment,
             credentials,
             log_dir,
             logger: self.config.logger,
             runner_pid: own_pid(),
+        })
+    }
+
+    /// How processes get into the image; none without one.
+    fn image(&self) -> Option<ImageLaunch> {
+        let containerizer = self.config.mesos_containerizer_path.clone()?;
+        let run_directory = std::env::var_os("MESOS_DIRECTORY").map_or_else(PathBuf::new, PathBuf::from);
+        Some(ImageLaunch {
+            containerizer,
+            rootfs: run_directory.join(TASK_FILE_SYSTEM),
+            working_dir: self.config.container_sandbox.clone()?,
+            user: self.user.name.clone(),
         })
     }
 
@@ -157,7 +171,12 @@ impl Runner {
     fn environment(&self) -> Result<Vec<(String, String)>, LaunchError> {
         let path = std::env::var("PATH").ok().filter(|path| !path.is_empty()).ok_or(LaunchError::NoPath)?;
         let sandbox = &self.config.sandbox;
-        let home = if self.config.enable_chroot { &self.user.home } else { sandbox };
+        let image = self.image();
+        let home = match &image {
+            Some(image) => &image.working_dir,
+            None if self.config.enable_chroot => &self.user.home,
+            None => sandbox,
+        };
         let mut environment: Vec<(String, String)> = if self.config.preserve_env {
             std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -174,8 +193,11 @@ impl Runner {
         set("USER", self.user.name.clone());
         set("PATH", path);
         if sandbox.join(PROFILE).exists() {
-            let seen =
-                if self.config.enable_chroot { Path::new("/").join(PROFILE) } else { sandbox.join(PROFILE) };
+            let seen = match &image {
+                Some(image) => image.working_dir.join(PROFILE),
+                None if self.config.enable_chroot => Path::new("/").join(PROFILE),
+                None => sandbox.join(PROFILE),
+            };
             set("BASH_ENV", seen.display().to_string());
         }
         Ok(environment)
