@@ -163,60 +163,30 @@ fn wait_for_failure(testbed: &Testbed) -> String {
     events(&tasks[0]).pop().unwrap()
 }
 
-mod real_mesos {
-    use super::Backend::RealMesos;
-
-    #[test]
-    fn an_image_with_glibc() {
-        super::an_image_with_glibc(RealMesos);
-    }
-
-    #[test]
-    fn an_image_without_glibc() {
-        super::an_image_without_glibc(RealMesos);
-    }
-
-    #[test]
-    fn an_image_without_bash_is_named() {
-        super::an_image_without_bash_is_named(RealMesos);
-    }
-
-    #[test]
-    fn an_image_without_any_shell_is_named() {
-        super::an_image_without_any_shell_is_named(RealMesos);
-    }
-
-    #[test]
-    fn an_image_that_does_not_exist_is_named() {
-        super::an_image_that_does_not_exist_is_named(RealMesos);
-    }
-
-    #[test]
-    fn a_user_of_the_container() {
-        super::a_user_of_the_container(RealMesos);
-    }
-
-    #[test]
-    fn a_user_without_rights_on_the_sandbox_is_told() {
-        super::a_user_without_rights_on_the_sandbox_is_told(RealMesos);
-    }
+/// Each scenario once on either cluster.
+macro_rules! on_both_clusters {
+    ($($scenario:ident),+ $(,)?) => {
+        mod embedded {
+            $(#[test]
+            fn $scenario() {
+                super::$scenario(super::Backend::Embedded);
+            })+
+        }
+        mod real_mesos {
+            $(#[test]
+            fn $scenario() {
+                super::$scenario(super::Backend::RealMesos);
+            })+
+        }
+    };
 }
 
-mod embedded {
-    use super::Backend::Embedded;
-
-    #[test]
-    fn an_image_with_glibc() {
-        super::an_image_with_glibc(Embedded);
-    }
-
-    #[test]
-    fn an_image_without_glibc() {
-        super::an_image_without_glibc(Embedded);
-    }
-
-    #[test]
-    fn an_image_without_bash_is_named() {
-        super::an_image_without_bash_is_named(Embedded);
-    }
+on_both_clusters! {
+    an_image_with_glibc,
+    an_image_without_glibc,
+    an_image_without_bash_is_named,
+    an_image_without_any_shell_is_named,
+    an_image_that_does_not_exist_is_named,
+    a_user_of_the_container,
+    a_user_without_rights_on_the_sandbox_is_told,
 }
