@@ -215,6 +215,44 @@ async fn mesos_e10_the_environment_of_an_executor(backend: Backend) {
     }
 }
 
+/// The real Mesos of these tests has a stand-in for its fetcher. That a failed fetch fails the task is in `sessions.rs`.
+async fn mesos_e11_a_command_and_its_files(backend: Backend) {
+    let bed = FrameworkBed::start(backend);
+    let mut scheduler = WireScheduler::subscribe(&bed, framework_info()).await;
+    let offer = scheduler.offer().await;
+    let folder = bed.cluster.directory();
+    let program = folder.join("program.sh");
+    let text = "#!/bin/sh\necho \"$*: $(cat packed.txt)\" > ran.txt.new\nmv ran.txt.new ran.txt\nexec sleep 3600\n";
+    std::fs::write(&program, text).unwrap();
+    std::fs::write(folder.join("packed.txt"), "unpacked").unwrap();
+    let packed = std::process::Command::new("tar")
+        .args(["-czf", "packed.tar.gz", "packed.txt"])
+        .current_dir(folder)
+        .status()
+        .unwrap();
+    assert!(packed.success());
+    let uri = |value: String| v1::command_info::Uri { value, ..Default::default() };
+    let mut launched = task(QUIET, &offer, "t", b"");
+    launched.executor.as_mut().unwrap().command = Some(v1::CommandInfo {
+        uris: vec![
+            v1::command_info::Uri {
+                executable: Some(true),
+                output_file: Some("go".to_owned()),
+                ..uri(format!("file://{}", program.display()))
+            },
+            uri(folder.join("packed.tar.gz").display().to_string()),
+        ],
+        shell: Some(false),
+        value: Some("./go".to_owned()),
+        arguments: vec!["./go".to_owned(), "one two".to_owned()],
+        ..v1::CommandInfo::default()
+    });
+    scheduler.accept(&[&offer], vec![launched], 3600.0).await;
+    let ran = sandbox(&bed, &offer, &scheduler, "t").join("ran.txt");
+    wait_for("the program", async || ran.exists()).await;
+    assert_eq!(std::fs::read_to_string(ran).unwrap(), "one two: unpacked\n");
+}
+
 async fn mesos_e12_two_tasks_on_one_executor(backend: Backend) {
     let bed = FrameworkBed::start(backend);
     let mut scheduler = WireScheduler::subscribe(&bed, framework_info()).await;
@@ -272,6 +310,7 @@ on_both_clusters! {
     mesos_e8_an_executor_whose_task_was_killed_is_only_told_to_end,
     mesos_e9_an_executor_that_ignores_its_shutdown_is_killed,
     mesos_e10_the_environment_of_an_executor,
+    mesos_e11_a_command_and_its_files,
     mesos_e12_two_tasks_on_one_executor,
     mesos_e13_executors_outlive_their_agent_if_they_are_checkpointed,
 }
