@@ -123,7 +123,7 @@ impl Master {
         let stop = CancellationToken::new();
         let (inputs, receiver) = tokio::sync::mpsc::channel(actor::MAX_WAITING_INPUTS);
         let mut tasks = JoinSet::new();
-        let served = axum::serve(listener, server::router(inputs, credentials, stop.clone()))
+        let served = axum::serve(listener, server::router(inputs, address, credentials, stop.clone()))
             .with_graceful_shutdown(stop.clone().cancelled_owned());
         tasks.spawn(async move { served.await.map_err(|source| MasterError::Serve { address, source }) });
         let until = stop.clone();

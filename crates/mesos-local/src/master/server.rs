@@ -1,11 +1,12 @@
 //! The master's HTTP server: requests become inputs of the actor, answers go back.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use mesos_v1::messages::master::{self, call::Type as Q};
@@ -39,6 +40,7 @@ struct Shared {
 /// All paths of the master.
 pub fn router(
     inputs: mpsc::Sender<Input>,
+    address: SocketAddr,
     credentials: Option<Credentials>,
     stop: CancellationToken,
 ) -> Router {
@@ -51,11 +53,17 @@ pub fn router(
         .route(MESSAGE_PATH, post(agent_message));
     for prefix in ["", "/master"] {
         router = router.route(&format!("{prefix}/health"), get(|| async { StatusCode::OK }));
+        let leader = format!("//{address}");
+        let redirect = move || async move { (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, leader)]) };
+        router = router.route(&format!("{prefix}/redirect"), get(redirect));
         for (path, view) in [
             ("/state", View::State),
             ("/slaves", View::Slaves),
             ("/frameworks", View::Frameworks),
             ("/tasks", View::Tasks),
+            ("/roles", View::Roles),
+            ("/flags", View::Flags),
+            ("/version", View::Version),
             ("/metrics/snapshot", View::Metrics),
         ] {
             let handler = move |State(shared): State<Shared>| async move { show(shared, view).await };

@@ -17,6 +17,9 @@ pub enum View {
     Slaves,
     Frameworks,
     Tasks,
+    Roles,
+    Flags,
+    Version,
     Metrics,
 }
 
@@ -41,6 +44,9 @@ impl State {
                     .collect();
                 json!({ "tasks": tasks })
             }
+            View::Roles => self.view_roles(),
+            View::Flags => json!({ "flags": self.view_flags() }),
+            View::Version => json!({ "version": MESOS_VERSION }),
             View::Metrics => self.view_metrics(),
         }
     }
@@ -64,16 +70,7 @@ impl State {
             "activated_slaves": count(|status| matches!(status, AgentStatus::Connected { .. })),
             "deactivated_slaves": count(|status| matches!(status, AgentStatus::Disconnected)),
             "unreachable_slaves": count(|status| matches!(status, AgentStatus::Unreachable { .. })),
-            "flags": {
-                "authenticate_http_frameworks": self.config.credentials.is_some().to_string(),
-                "agent_reregister_timeout": crate::duration::format_duration(self.config.agent_reregister_timeout),
-                "ip": self.address.ip().to_string(),
-                "port": self.address.port().to_string(),
-                "work_dir": self.config.work_dir.display().to_string(),
-                "allocation_interval": crate::duration::format_duration(self.config.allocation_interval),
-                "agent_ping_timeout": crate::duration::format_duration(self.config.agent_ping_timeout),
-                "max_agent_ping_timeouts": self.config.max_agent_ping_timeouts.to_string(),
-            },
+            "flags": self.view_flags(),
             "slaves": self.view_agents(),
             "recovered_slaves": self.view_recovered(),
             "frameworks": self.view_frameworks(),
@@ -81,6 +78,30 @@ impl State {
             "orphan_tasks": [],
             "unregistered_frameworks": [],
         })
+    }
+
+    fn view_flags(&self) -> Value {
+        json!({
+            "authenticate_http_frameworks": self.config.credentials.is_some().to_string(),
+            "agent_reregister_timeout": crate::duration::format_duration(self.config.agent_reregister_timeout),
+            "ip": self.address.ip().to_string(),
+            "port": self.address.port().to_string(),
+            "work_dir": self.config.work_dir.display().to_string(),
+            "allocation_interval": crate::duration::format_duration(self.config.allocation_interval),
+            "agent_ping_timeout": crate::duration::format_duration(self.config.agent_ping_timeout),
+            "max_agent_ping_timeouts": self.config.max_agent_ping_timeouts.to_string(),
+        })
+    }
+
+    fn view_roles(&self) -> Value {
+        let mut roles: BTreeMap<&str, (Vec<&str>, Resources)> = BTreeMap::new();
+        for (id, framework) in &self.frameworks {
+            let (ids, used) = roles.entry(framework.role()).or_default();
+            ids.push(&id.value);
+            used.add(&self.used_by(id));
+        }
+        let view = |(name, (ids, used)): (&str, (Vec<&str>, Resources))| json!({ "name": name, "weight": 1.0, "frameworks": ids, "resources": view_resources(&used) });
+        json!({ "roles": roles.into_iter().map(view).collect::<Vec<_>>() })
     }
 
     fn view_agents(&self) -> Vec<Value> {

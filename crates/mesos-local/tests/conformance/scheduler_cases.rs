@@ -196,6 +196,27 @@ async fn a_restarted_master_knows_its_frameworks_and_agents_and_their_tasks() {
 }
 
 #[tokio::test]
+async fn tools_find_what_they_ask_a_master_for() {
+    let cluster = Cluster::start(1).await;
+    let scheduler = Scheduler::subscribe(&cluster, framework()).await;
+    assert_eq!(cluster.view("/version").await["version"], "1.11.0");
+    assert_eq!(
+        cluster.view("/master/flags").await["flags"]["port"],
+        cluster.master_address.port().to_string()
+    );
+    let roles = cluster.view("/roles").await;
+    let role = &roles["roles"][0];
+    assert_eq!((&role["name"], &role["frameworks"][0]), (&"*".into(), &scheduler.id.value.clone().into()));
+    let _ = client();
+    let client =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let url = format!("http://{}/master/redirect", cluster.master_address);
+    let answer = client.get(url).send().await.unwrap();
+    assert_eq!(answer.status(), 307);
+    assert_eq!(answer.headers()["Location"], format!("//{}", cluster.master_address));
+}
+
+#[tokio::test]
 async fn an_update_suppresses_its_role_or_no_role() {
     let cluster = Cluster::start(1).await;
     let mut scheduler = Scheduler::subscribe(&cluster, framework()).await;
