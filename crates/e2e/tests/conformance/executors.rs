@@ -222,7 +222,8 @@ async fn mesos_e11_a_command_and_its_files(backend: Backend) {
     let offer = scheduler.offer().await;
     let folder = bed.cluster.directory();
     let program = folder.join("program.sh");
-    let text = "#!/bin/sh\necho \"$*: $(cat packed.txt)\" > ran.txt.new\nmv ran.txt.new ran.txt\nexec sleep 3600\n";
+    let text =
+        "#!/bin/sh\necho \"$*: $(cat packed.txt)\" > ran.txt.new\nmv ran.txt.new ran.txt\nexec sleep 3600\n";
     std::fs::write(&program, text).unwrap();
     std::fs::write(folder.join("packed.txt"), "unpacked").unwrap();
     let packed = std::process::Command::new("tar")
