@@ -45,8 +45,21 @@ pub(crate) struct Checked {
     pub warnings: Vec<Diagnostic>,
 }
 
-pub(crate) fn check(value: &Value, context: &Context<'_>) -> Result<Checked, Vec<Diagnostic>> {
-    let budget = Budget::new(STEPS, BYTES);
+/// What checking one job may spend.
+pub(crate) fn budget_of_a_job() -> Budget {
+    Budget::new(STEPS, BYTES)
+}
+
+/// What checking all jobs of a file may spend.
+pub(crate) fn budget_of_a_file() -> Budget {
+    Budget::new(4 * STEPS, 4 * BYTES)
+}
+
+pub(crate) fn check(
+    value: &Value,
+    context: &Context<'_>,
+    budget: &Budget,
+) -> Result<Checked, Vec<Diagnostic>> {
     let broken = |error: &aurora_model::Error| explain::error(error, context.sources);
     // Compat: these three always mean the job's own fields (spec/config.md §2.6).
     let standard =
@@ -54,14 +67,14 @@ pub(crate) fn check(value: &Value, context: &Context<'_>) -> Result<Checked, Vec
     let standard = Raw::map(standard.map(|(name, value)| (name, Raw::from(value))));
     let bound = value.bind(&[standard], &[]).map_err(|error| broken(&error))?;
     let mut problems: Vec<Diagnostic> = Vec::new();
-    for problem in &bound.check_within(&budget).problems {
+    for problem in &bound.check_within(budget).problems {
         for found in explain::problem(problem, &context.root(), context.sources) {
             add(&mut problems, found);
         }
     }
     job::require(&bound, context, &mut problems);
     // What is broken in itself stays as it is, and does not hide what is wrong with the rest.
-    let interpolated = match bound.interpolate_leniently(Escapes::Keep, &budget) {
+    let interpolated = match bound.interpolate_leniently(Escapes::Keep, budget) {
         Ok(interpolated) => interpolated,
         Err(error) => {
             problems.extend(broken(&error).into_iter().map(|problem| problem.field(context.root())));
@@ -69,7 +82,7 @@ pub(crate) fn check(value: &Value, context: &Context<'_>) -> Result<Checked, Vec
         }
     };
     let refs = ports::referenced(&interpolated);
-    references::check(&bound, &interpolated, &refs, context, &budget, &mut problems);
+    references::check(&bound, &interpolated, &refs, context, budget, &mut problems);
     let mut found = Vec::new();
     let ports = job::check(&interpolated.value, &interpolated.unbound, &refs, context, &mut found);
     let mut warnings = lint::texts(&bound, context);

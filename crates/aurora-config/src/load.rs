@@ -11,7 +11,7 @@ mod tasks;
 use std::path::{Path, PathBuf};
 
 use aurora_api::thrift::JobUpdateSettings;
-use aurora_model::{Environment, Raw, Ref};
+use aurora_model::{Budget, Environment, Escapes, Raw, Ref};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, SourceMap, nearest};
 use crate::eval::Surroundings;
@@ -131,6 +131,7 @@ fn load_evaluated(
         Err(problems) => return Err(Diagnostics::new(problems, sources)),
     };
     let mut bound = Vec::new();
+    let budget = check::budget_of_a_file();
     for value in jobs {
         let mut value = value;
         for environment in &environments {
@@ -138,7 +139,7 @@ fn load_evaluated(
                 .bind_environment(environment)
                 .map_err(|error| Diagnostics::new(explain::error(&error, &sources), sources.clone()))?;
         }
-        let (key, problems) = key_of(&value, &sources);
+        let (key, problems) = key_of(&value, &sources, &budget);
         bound.push(Job { value, key, problems });
     }
     let file = LoadedFile {
@@ -212,19 +213,28 @@ fn bindings(pairs: &[(String, String)]) -> Result<Vec<std::sync::Arc<Environment
     if problems.is_empty() { Ok(environments) } else { Err(problems) }
 }
 
-fn key_of(job: &aurora_model::Value, sources: &SourceMap) -> (ListedJob, Vec<Diagnostic>) {
+fn key_part(
+    job: &aurora_model::Value,
+    field: &str,
+    budget: &Budget,
+) -> Result<Option<String>, aurora_model::Error> {
+    let Some(value) = job.field_in_scope(field)? else { return Ok(None) };
+    let resolved = value.interpolate_within(Escapes::Strip, budget)?;
+    Ok(check::view::scalar_text(&resolved.value))
+}
+
+fn key_of(job: &aurora_model::Value, sources: &SourceMap, budget: &Budget) -> (ListedJob, Vec<Diagnostic>) {
     let mut problems = Vec::new();
-    let mut part =
-        |field: &str| match job.field(field).and_then(|value| value.map(|value| value.text()).transpose()) {
-            Ok(Some(text)) => text.to_string(),
-            Ok(None) => "{MISSING}".to_owned(),
-            Err(error) => {
-                problems.extend(explain::error(&error, sources));
-                job.raw_field(field)
-                    .and_then(|value| value.raw_text())
-                    .map_or_else(|| "{INVALID}".to_owned(), ToString::to_string)
-            }
-        };
+    let mut part = |field: &str| match key_part(job, field, budget) {
+        Ok(Some(text)) => text,
+        Ok(None) => "{MISSING}".to_owned(),
+        Err(error) => {
+            problems.extend(explain::error(&error, sources));
+            job.raw_field(field)
+                .and_then(|value| value.raw_text())
+                .map_or_else(|| "{INVALID}".to_owned(), ToString::to_string)
+        }
+    };
     let key = ListedJob {
         cluster: part("cluster"),
         role: part("role"),
@@ -288,14 +298,14 @@ impl LoadedFile {
     pub fn update_settings(&self, selector: &JobSelector) -> Result<JobUpdateSettings, Diagnostics> {
         let job = self.select(selector)?;
         let context = check::Context { sources: &self.sources, name: &job.key.name };
-        check::check(&job.value, &context)
+        check::check(&job.value, &context, &check::budget_of_a_job())
             .and_then(|checked| translate::update_settings(&checked.job))
             .map_err(|problems| Diagnostics::new(problems, self.sources.clone()))
     }
 
     fn translate_job(&self, job: &Job) -> Result<TranslatedJob, Diagnostics> {
         let context = check::Context { sources: &self.sources, name: &job.key.name };
-        let checked = check::check(&job.value, &context);
+        let checked = check::check(&job.value, &context, &check::budget_of_a_job());
         let mut warnings = self.warnings.clone();
         // Another job that is broken must not stop this one (spec/config.md §6 row 14).
         for other in self.jobs.iter().filter(|other| !std::ptr::eq(*other, job)) {

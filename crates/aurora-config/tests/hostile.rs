@@ -37,6 +37,12 @@ fn budgets_end_what_would_not_end() {
         "import json\nx = []\nfor i in range(1000): x = [x]\njson.dumps(x)",
         "x = []\nfor i in range(100000): x = [x]\nprint(repr(x) == repr([x]))\ny = []\nfor i in range(100000): y = [y]\nx == y",
         "try:\n  while True: pass\nexcept:\n  pass\nwhile True: pass",
+        "x = 'a'.join(['b' * 10**6] * 10**5)",
+        "import json\nx = json.dumps(['a' * 10**6] * 10**4)",
+        "x = repr(['a' * 10**6] * 10**4)",
+        "x = '%s' % (['a' * 10**6] * 10**4)",
+        "jobs = [Job()] * 100000",
+        "x = Tasks.concat(*[SimpleTask('t%d' % i, 'x') for i in range(2000)])",
         "class A:\n  def __getattr__(self, n): return self.x\nA().y",
         "class A:\n  def __str__(self): return str(self)\nstr(A())",
     ] {

@@ -102,7 +102,11 @@ impl Value {
     pub fn interpolate_leniently(&self, escapes: Escapes, budget: &Budget) -> Result<Interpolated, Error> {
         let mut unbound = Vec::new();
         let context = Context { is_lenient: true, ..Context::new(budget, escapes) };
-        let value = context.interpolate(self, &Trail::START, &mut unbound)?;
+        let value = match context.interpolate(self, &Trail::START, &mut unbound) {
+            Err(Error::TooLarge { limit, origin }) => return Err(Error::TooLarge { limit, origin }),
+            Err(_) => self.unscoped(),
+            Ok(value) => value,
+        };
         Ok(Interpolated { value, unbound })
     }
 }

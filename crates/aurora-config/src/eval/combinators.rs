@@ -284,6 +284,9 @@ fn elements(interp: &mut Interp, task: &model::Value, field: &str) -> Eval<Vec<m
     }
 }
 
+/// What comparing two processes or constraints costs.
+const STEPS_OF_A_COMPARISON: usize = 120;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Joined {
     SideBySide,
@@ -313,6 +316,7 @@ fn join(interp: &mut Interp, args: Args, how: Joined) -> Eval<Value> {
         if how == Joined::OneAfterAnother && index > 0 {
             for before in &previous {
                 for after in &own {
+                    interp.budget.steps(STEPS_OF_A_COMPARISON)?;
                     let equal = before.equals(after);
                     if !interp.model(equal)? {
                         let names = vec![name_of(interp, before)?, name_of(interp, after)?];
@@ -362,7 +366,8 @@ fn join(interp: &mut Interp, args: Args, how: Joined) -> Eval<Value> {
 
 fn add_unique(interp: &mut Interp, all: &mut Vec<model::Value>, new: model::Value) -> Eval<()> {
     for known in all.iter() {
-        interp.budget.step()?;
+        // A comparison looks at all fields of both.
+        interp.budget.steps(STEPS_OF_A_COMPARISON)?;
         let equal = known.equals(&new);
         if interp.model(equal)? {
             return Ok(());

@@ -47,7 +47,7 @@ impl LoadedFile {
     pub fn images(&self, selector: &JobSelector) -> Result<Vec<ImageName>, Diagnostics> {
         let job = self.select(selector)?;
         let context = check::Context { sources: &self.sources, name: &job.key.name };
-        let checked = check::check(&job.value, &context)
+        let checked = check::check(&job.value, &context, &check::budget_of_a_job())
             .map_err(|problems| Diagnostics::new(problems, self.sources.clone()))?;
         Ok(checked.images.into_iter().collect())
     }

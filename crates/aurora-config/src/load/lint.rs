@@ -43,9 +43,10 @@ impl LoadedFile {
         self.warnings.iter().cloned().for_each(&mut add);
         self.job_list_problems().into_iter().for_each(&mut add);
         let collapses = self.warnings.iter().any(|warning| warning.code == "collapsed-reference");
+        let budget = check::budget_of_a_file();
         for job in &self.jobs {
             let context = check::Context { sources: &self.sources, name: &job.key.name };
-            match check::check(&job.value, &context) {
+            match check::check(&job.value, &context, &budget) {
                 Ok(checked) => {
                     let is_news =
                         |warning: &Diagnostic| !(collapses && warning.code == "collapsed-reference");

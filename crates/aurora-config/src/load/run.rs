@@ -10,6 +10,9 @@ use crate::syntax::{Expr, ExprKind, StmtKind};
 /// Address space, of which only what is used becomes memory.
 const STACK_BYTES: usize = 512 << 20;
 
+/// Jobs of one file.
+const JOBS_MAX: usize = 5_000;
+
 /// What a file leaves behind.
 pub(super) struct Evaluated {
     pub jobs: Vec<aurora_model::Value>,
@@ -112,6 +115,13 @@ fn jobs(interp: &mut Interp) -> Result<Vec<aurora_model::Value>, Vec<Diagnostic>
         return Err(vec![problem.at(file).help(help)]);
     }
     let items = interp.collect(&list).map_err(crate::eval::diagnostics_of)?;
+    if items.len() > JOBS_MAX {
+        let message = format!("`jobs` holds {} jobs, and a file may have {JOBS_MAX}", items.len());
+        let problem = Diagnostic::error("budget", message).at(file);
+        return Err(vec![
+            problem.help("does a loop add the same jobs again and again? Split the file otherwise"),
+        ]);
+    }
     let mut jobs = Vec::new();
     let mut problems = Vec::new();
     for (index, item) in items.iter().enumerate() {

@@ -205,6 +205,8 @@ fn join(interp: &mut Interp, separator: &str, args: &mut Args) -> Eval<Value> {
         if index > 0 {
             out.push_str(separator);
         }
+        let length = item.as_text().map_or(0, |text| text.len());
+        interp.budget.bytes(separator.len() + length)?;
         match item {
             Value::Object(object) => out.push_str(&interp.object_text(object)?),
             other => match other.as_text() {
@@ -219,11 +221,7 @@ fn join(interp: &mut Interp, separator: &str, args: &mut Args) -> Eval<Value> {
                 }
             },
         }
-        if out.len() > 1 << 20 {
-            interp.budget.bytes(separator.len())?;
-        }
     }
-    interp.budget.bytes(out.len())?;
     interp.text(out)
 }
 

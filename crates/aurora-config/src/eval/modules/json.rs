@@ -104,7 +104,11 @@ fn to_json(interp: &mut Interp, value: &Value, depth: usize) -> Eval<Json> {
             Err(_) => return interp.value_error("the number is too large for JSON"),
         },
         Value::Float(number) => Json::from(*number),
-        Value::Str(_) | Value::Bytes(_) => Json::String(interp.str_of(value)?),
+        Value::Str(_) | Value::Bytes(_) => {
+            let text = interp.str_of(value)?;
+            interp.budget.bytes(text.len())?;
+            Json::String(text)
+        }
         Value::List(_) | Value::Tuple(_) => {
             let items = interp.collect(value)?;
             Json::Array(items.iter().map(|item| to_json(interp, item, depth + 1)).collect::<Eval<_>>()?)
