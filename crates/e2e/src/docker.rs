@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -162,14 +163,14 @@ impl Drop for Dockerd {
             let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
         }
         let begin = Instant::now();
-        while begin.elapsed() < END_DEADLINE {
-            if let Ok(Some(_)) = self.process.try_wait() {
-                return;
-            }
+        while matches!(self.process.try_wait(), Ok(None)) && begin.elapsed() < END_DEADLINE {
             std::thread::sleep(Duration::from_millis(50));
         }
         let _ = self.process.kill();
         let _ = self.process.wait();
+        // The engine leaves this mount behind, and the folder cannot go while it is there.
+        let network = self.folder.path().join("exec/netns/default");
+        let _ = umount2(&network, MntFlags::MNT_DETACH);
     }
 }
 
