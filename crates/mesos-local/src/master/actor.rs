@@ -131,9 +131,14 @@ impl State {
     /// stream.
     fn release_outbox(&mut self) {
         for (records, bytes) in std::mem::take(&mut self.outbox) {
-            if let Err(mpsc::error::TrySendError::Full(_)) = records.try_send(bytes) {
-                warn!("a stream has {MAX_WAITING_RECORDS} unread records: it is cut off");
-                self.cut_off(&records);
+            match records.try_send(bytes) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(_)) => {
+                    warn!("a stream has {MAX_WAITING_RECORDS} unread records: it is cut off");
+                    self.cut_off(&records);
+                }
+                // One who hung up while he subscribed never had a stream whose end could tell.
+                Err(mpsc::error::TrySendError::Closed(_)) => self.cut_off(&records),
             }
         }
     }

@@ -259,3 +259,26 @@ async fn mesos_s38_a_framework_may_change_its_name_but_not_its_user() {
     assert_eq!(scheduler.call(update(v1::FrameworkInfo { user: "new".into(), ..framework() })).await, 400);
     assert_eq!(cluster.view("/state").await["frameworks"][0]["name"], "new");
 }
+
+#[tokio::test]
+async fn a_framework_that_hangs_up_while_it_subscribes_is_disconnected() {
+    use std::io::Write as _;
+    let cluster = Cluster::start(0).await;
+    let body = subscribe_call(framework()).encode_to_vec();
+    let head = format!(
+        "POST /api/v1/scheduler HTTP/1.1\r\nHost: m\r\nContent-Type: application/x-protobuf\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    for _ in 0..40 {
+        let mut connection = std::net::TcpStream::connect(cluster.master_address).unwrap();
+        connection.write_all(&[head.as_bytes(), &body].concat()).unwrap();
+        drop(connection);
+        tokio::task::yield_now().await;
+    }
+    wait_for("all of them to be disconnected", async || {
+        let state = cluster.view("/state").await;
+        let frameworks = state["frameworks"].as_array().unwrap();
+        !frameworks.is_empty() && frameworks.iter().all(|framework| framework["connected"] == false)
+    })
+    .await;
+}
