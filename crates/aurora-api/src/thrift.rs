@@ -23,6 +23,7 @@ pub mod message;
 mod names;
 pub mod protocol;
 mod result;
+mod retained;
 pub mod rpc;
 mod task;
 mod task_config;
@@ -45,6 +46,7 @@ pub use protocol::{
     Field, List, Map, MessageHeader, MessageKind, Reader, Set, Sparse, Struct, Value, WireType, Writer,
 };
 pub use result::*;
+pub use retained::AdjustRetainedTasks;
 pub use rpc::{Arguments, Rpc, Service};
 pub use task::*;
 pub use task_config::*;

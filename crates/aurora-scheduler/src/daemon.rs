@@ -72,7 +72,7 @@ impl Daemon {
         S: CallSender + Clone + Sync + 'static,
         C: FnOnce(SchedulerConfig) -> anyhow::Result<(S, mpsc::Receiver<SchedulerEvent>)>,
     {
-        let config = flags.core.config(&flags.executor)?;
+        let config = flags.core.config(&flags.executor, &flags.collector)?;
         let credential = flags.mesos.credential()?;
         let executor = flags.executor.settings()?;
         if executor.path.is_none() {
@@ -113,6 +113,7 @@ impl Daemon {
             tiers: config.tiers.clone(),
             revocable,
             cluster: flags.api.cluster_name.clone(),
+            collector: flags.collector.settings(),
         };
         let outbox = World {
             requests: requests.clone(),

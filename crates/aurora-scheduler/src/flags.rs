@@ -16,7 +16,7 @@ pub use self::core::CoreFlags;
 use crate::api::ApiFlags;
 use crate::http::HttpFlags;
 use crate::journal::JournalFlags;
-use crate::mesos::{ExecutorFlags, MesosFlags};
+use crate::mesos::{CollectorFlags, ExecutorFlags, MesosFlags};
 
 /// Keeps services, cron jobs and one-off jobs running on a Mesos cluster.
 #[derive(clap::Parser, Debug)]
@@ -37,6 +37,9 @@ pub struct Flags {
     /// What runs tasks on agents.
     #[command(flatten)]
     pub executor: ExecutorFlags,
+    /// What collects old task state.
+    #[command(flatten)]
+    pub collector: CollectorFlags,
     /// How decisions are made.
     #[command(flatten)]
     pub core: CoreFlags,
@@ -157,7 +160,7 @@ mod tests {
     #[test]
     fn defaults_of_the_core_are_the_cores_own() {
         let flags = with_required(&[]).unwrap().flags;
-        let config = flags.core.config(&flags.executor).unwrap();
+        let config = flags.core.config(&flags.executor, &flags.collector).unwrap();
         let default = scheduler_core::config::CoreConfig {
             executor_overhead: config.executor_overhead.clone(),
             ..scheduler_core::config::CoreConfig::default()

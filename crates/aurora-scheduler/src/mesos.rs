@@ -6,6 +6,7 @@
 
 pub mod arrivals;
 pub mod calls;
+pub mod collection;
 pub mod custom_executor;
 pub mod executor;
 pub mod held;
@@ -28,6 +29,7 @@ use mesos_v1::messages::framework_info::Capability;
 use mesos_v1::messages::framework_info::capability::Type as CapabilityType;
 use mesos_v1::messages::{Credential, FrameworkInfo};
 
+pub use collection::{CollectorFlags, CollectorSettings};
 pub use executor::{ExecutorFlags, ExecutorSettings};
 
 use crate::flags::amounts::TimeAmount;

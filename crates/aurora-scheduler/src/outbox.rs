@@ -31,6 +31,9 @@ impl<S: CallSender> Outbox for World<S> {
         match effect {
             Effect::Reply(id, reply) => self.requests.answer(id, reply),
             Effect::Launch { offer, tasks, refuse, .. } => self.mesos.launch(&offer, &tasks, refuse),
+            Effect::Collect { offer, host, task, retained } => {
+                self.mesos.collect(&offer, &host, &task, retained);
+            }
             Effect::Decline { offers, refuse } => self.mesos.decline(&offers, refuse),
             Effect::Kill { task, agent } => self.mesos.kill(&task, agent.as_ref()),
             Effect::Acknowledge { task, agent, uuid } => self.mesos.acknowledge(&task, &agent, uuid),

@@ -100,6 +100,9 @@ pub struct CoreConfig {
     /// `-reconciliation_explicit_batch_interval`.
     pub reconciliation_batch_interval: Millis,
 
+    /// `-executor_gc_interval`, if `-gc_executor_path` is given.
+    pub collection_interval: Option<Millis>,
+
     /// `-history_prune_threshold`.
     pub history_max_age: Millis,
     /// `-history_max_per_job_threshold`.
@@ -151,6 +154,7 @@ impl Default for CoreConfig {
             reconciliation_spread: Millis::from_secs(30 * MINUTE),
             reconciliation_batch_size: 1000,
             reconciliation_batch_interval: Millis::from_secs(5),
+            collection_interval: None,
             history_max_age: Millis::from_secs(48 * HOUR),
             history_max_per_job: 100,
             history_min_retention: Millis::from_secs(HOUR),
@@ -201,6 +205,9 @@ impl CoreConfig {
         not_below("reconciliation_explicit_interval", self.reconciliation_explicit_interval, one)?;
         not_below("reconciliation_implicit_interval", self.reconciliation_implicit_interval, one)?;
         not_below("reconciliation_explicit_batch_interval", self.reconciliation_batch_interval, one)?;
+        if let Some(interval) = self.collection_interval {
+            not_below("executor_gc_interval", interval, one)?;
+        }
         not_below("offer_reservation_duration", self.offer_reservation, one)?;
         not_below("preemption_delay", self.preemption_delay, one)?;
         not_below("preemption_slot_hold_time", self.preemption_slot_hold, one)?;

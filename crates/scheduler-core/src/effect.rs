@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aurora_api::amounts::{Millis, Timestamp};
-use aurora_api::ids::{AgentId, OfferId, TaskId};
+use aurora_api::ids::{AgentId, HostName, OfferId, TaskId};
 use aurora_api::task::{Task, TaskStatus};
 
 use crate::away::{MissingHost, RenewedHost};
@@ -34,6 +34,17 @@ pub enum Effect {
         tasks: Vec<Arc<Task>>,
         /// How long Mesos keeps the rest of the offer to itself; zero while other tasks wait for resources.
         refuse: Millis,
+    },
+    /// ACCEPT an offer with a collection of old task state (`spec/scheduler.md` §12.3).
+    Collect {
+        /// The offer, used up by this.
+        offer: OfferId,
+        /// Its host.
+        host: HostName,
+        /// The collection's id.
+        task: TaskId,
+        /// Every task we know on that host, with its status.
+        retained: Vec<(TaskId, TaskStatus)>,
     },
     /// DECLINE offers.
     Decline {

@@ -8,6 +8,7 @@ use aurora_api::ids::TaskId;
 use imbl::OrdMap;
 
 use crate::away::Away;
+use crate::collect::Collections;
 use crate::config::{CoreConfig, Identity};
 use crate::effect::{Batch, CounterName, Effect, Reply, TimerKey};
 use crate::explain::Explanation;
@@ -40,6 +41,7 @@ pub struct Core {
     pub(crate) session: Session,
     pub(crate) reconciliation: Reconciliation,
     pub(crate) prune: PruneQueue,
+    pub(crate) collections: Collections,
     pub(crate) kill_retries: BTreeMap<TaskId, KillRetry>,
     pub(crate) away: Away,
 }
@@ -101,6 +103,7 @@ impl Core {
             session: Session::default(),
             reconciliation: Reconciliation::default(),
             prune: PruneQueue::default(),
+            collections: Collections::default(),
             kill_retries: BTreeMap::new(),
             away: Away::default(),
         }

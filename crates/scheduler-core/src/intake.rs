@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aurora_api::ids::{AgentId, FrameworkId};
 use aurora_api::task::TaskStatus;
 
+use crate::collect::is_collection;
 use crate::effect::Effect;
 use crate::handle::{Core, Session, Step};
 use crate::input::{FailedCall, StatusUpdate};
@@ -57,6 +58,10 @@ impl Core {
     /// Takes a status from Mesos (`spec/scheduler.md` §1.9). It is acknowledged whatever came of it: what was refused
     /// now would be refused again.
     pub(crate) fn on_status(&mut self, update: StatusUpdate, step: &mut Step<'_>) {
+        if is_collection(&update.task) {
+            self.on_collection_status(update, step);
+            return;
+        }
         self.note_agent_of(&update, step);
         if update.status == TaskStatus::Starting && update.reason != Some(RECONCILIATION) {
             self.keep_progress(&update.task, update.message.as_ref(), step);
@@ -94,7 +99,7 @@ impl Core {
                 if !reason.is_empty() {
                     message = format!("{message} {reason}");
                 }
-                for task in tasks {
+                for task in tasks.into_iter().filter(|task| !is_collection(task)) {
                     let lost = StatusChange::to(&task, TaskStatus::Lost)
                         .expecting(TaskStatus::Assigned)
                         .because(message.as_str());

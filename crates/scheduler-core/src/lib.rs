@@ -19,6 +19,7 @@ mod admin;
 pub mod away;
 mod backoff;
 pub mod codec;
+pub mod collect;
 pub mod config;
 pub mod effect;
 pub mod explain;

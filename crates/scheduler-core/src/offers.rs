@@ -31,7 +31,7 @@ impl Core {
             step.count("scheduler_resource_offers", 1);
             self.note_offer(&offer, step);
             self.save_host(&offer, step);
-            if self.hold_offer(&offer, step) {
+            if !self.collect(&offer, step) && self.hold_offer(&offer, step) {
                 added.insert(offer.id.clone());
             }
         }

@@ -73,6 +73,40 @@ pub enum ReadError {
     },
 }
 
+/// The files of a task that nobody else can move, as long as this is kept.
+#[derive(Debug)]
+pub struct Secured {
+    /// Named through an open folder.
+    pub paths: TaskPaths,
+    _folder: Directory,
+}
+
+/// Files of a task that are not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SecureError {
+    /// They cannot be opened.
+    #[error(transparent)]
+    Open(#[from] BeneathError),
+    /// Somebody else may change them.
+    #[error("{} belongs to somebody else or may be changed by others: it is left alone; look at it by hand", path.display())]
+    Foreign {
+        /// Which.
+        path: PathBuf,
+    },
+}
+
+fn check_owner(folder: &Directory, path: &Path) -> Result<(), SecureError> {
+    use std::os::unix::fs::MetadataExt;
+    const GROUP_WRITE: u32 = 0o020;
+    const OTHERS_WRITE: u32 = 0o002;
+    let foreign = || SecureError::Foreign { path: path.to_owned() };
+    let metadata = folder.metadata().map_err(|_| foreign())?;
+    let is_own_group = metadata.gid() == nix::unistd::getegid().as_raw();
+    let is_closed =
+        metadata.mode() & OTHERS_WRITE == 0 && (is_own_group || metadata.mode() & GROUP_WRITE == 0);
+    if metadata.uid() == nix::unistd::geteuid().as_raw() && is_closed { Ok(()) } else { Err(foreign()) }
+}
+
 impl Root {
     /// A checkpoint root by itself, such as `/var/run/thermos`.
     pub fn plain(path: impl Into<PathBuf>) -> Self {
@@ -172,6 +206,33 @@ impl Root {
         modified.map_err(|source| BeneathError::System { path: self.anchor.join(&path), source })
     }
 
+    /// The files of a task for a program that changes them with more rights than the task has. Every folder on the way, and the
+    /// stream, must belong to this user and be writable by nobody else, so that nobody can put a link there meanwhile.
+    ///
+    /// # Errors
+    /// [`SecureError`].
+    pub fn secure(&self, task_id: &str) -> Result<Secured, SecureError> {
+        let own = self.relative(&self.path());
+        let folder = self.open()?.open_directory(&own)?;
+        let streams = Path::new("checkpoints").join(task_id);
+        let parts = ["tasks", "tasks/active", "tasks/finished", "checkpoints"].map(Path::new);
+        check_owner(&folder, &self.path())?;
+        for part in parts.into_iter().chain([streams.as_path()]) {
+            match folder.open_directory(part) {
+                Ok(opened) => check_owner(&opened, &self.path().join(part))?,
+                Err(error) if error.is_absent() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        for entry in folder.open_directory(&streams)?.entries()? {
+            if !entry.metadata.is_file() {
+                return Err(SecureError::Foreign { path: self.path().join(&streams).join(entry.name) });
+            }
+        }
+        let paths = TaskPaths::new(folder.handle(), task_id);
+        Ok(Secured { paths, _folder: folder })
+    }
+
     /// The modification time and size of a task's stream, to tell whether it is worth reading again.
     pub fn stamp(&self, task_id: &str) -> Option<(u64, u64)> {
         use std::os::unix::fs::MetadataExt;
@@ -229,6 +290,31 @@ mod tests {
         std::os::unix::fs::symlink("/etc", linked.join("checkpoints")).unwrap();
         assert_eq!(mesos_roots(work.path()), [Root::run_directory(first)]);
         assert!(mesos_roots(&work.path().join("absent")).is_empty());
+    }
+
+    #[test]
+    fn only_files_that_nobody_else_can_change_are_changed() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let work = tempfile::tempdir().unwrap();
+        let run = run(work.path(), "thermos-t", "1");
+        let root = Root::run_directory(&run);
+        let paths = root.paths("t");
+        std::fs::create_dir_all(paths.checkpoints()).unwrap();
+        std::fs::write(paths.runner(), "").unwrap();
+        let secured = root.secure("t").unwrap();
+        assert!(secured.paths.runner().exists());
+        // Whoever owns the run directory may put another folder in its place: the one that was looked at stays meant.
+        std::fs::rename(run.join("checkpoints"), run.join("old")).unwrap();
+        symlink("/etc", run.join("checkpoints")).unwrap();
+        assert!(secured.paths.runner().exists());
+        assert!(matches!(root.secure("t"), Err(SecureError::Open(_))));
+        std::fs::remove_file(run.join("checkpoints")).unwrap();
+        std::fs::rename(run.join("old"), run.join("checkpoints")).unwrap();
+        std::fs::set_permissions(paths.checkpoints(), std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(root.secure("t"), Err(SecureError::Foreign { .. })));
+        std::fs::set_permissions(paths.checkpoints(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        symlink("/etc/passwd", paths.coordinator("p")).unwrap();
+        assert!(matches!(root.secure("t"), Err(SecureError::Foreign { .. })));
     }
 
     #[test]

@@ -354,6 +354,44 @@ pub fn finished_tasks(roots: &[Root]) -> Vec<(Root, String)> {
         .collect()
 }
 
+/// An age as in `1d2h3m4s`: each part at most once and in this order.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse_age(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no age such as 1d2h3m4s");
+    let mut seconds = 0_u64;
+    let mut rest = text;
+    for (unit, length) in [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)] {
+        if let Some((number, after)) = rest.split_once(unit) {
+            let number: u64 = number.parse().map_err(|_| wrong())?;
+            seconds =
+                number.checked_mul(length).and_then(|part| part.checked_add(seconds)).ok_or_else(wrong)?;
+            rest = after;
+        }
+    }
+    if rest.is_empty() && !text.is_empty() { Ok(Duration::from_secs(seconds)) } else { Err(wrong()) }
+}
+
+/// A size as in `500mb`: a whole number with a unit, of 1024.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is no size such as 500mb or 2g");
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let shift = match lower.strip_prefix(digits).unwrap_or_default() {
+        "k" | "kb" => 10,
+        "m" | "mb" => 20,
+        "g" | "gb" => 30,
+        "t" | "tb" => 40,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    number.checked_mul(1 << shift).ok_or_else(wrong)
+}
+
 #[cfg(test)]
 #[path = "garbage_tests.rs"]
 mod tests;

@@ -152,3 +152,17 @@ fn no_link_leads_the_removal_out_of_its_folders() {
     erase_data(&root, "v", &scope).unwrap();
     assert!(precious.join("one/keep").exists() && boxes.join("v").symlink_metadata().is_err());
 }
+
+#[test]
+fn ages_and_sizes_are_read() {
+    assert_eq!(parse_age("1d2h3m4s"), Ok(Duration::from_secs(93_784)));
+    assert_eq!(parse_age("90s"), Ok(Duration::from_secs(90)));
+    assert_eq!(parse_size("2kb"), Ok(2048));
+    assert_eq!(parse_size("3G"), Ok(3 << 30));
+    for wrong in ["", "5", "1h1d", "x", "1.5d", "1d "] {
+        assert!(parse_age(wrong).is_err(), "{wrong}");
+    }
+    for wrong in ["", "5", "5x", "1.5g", "-1k", "99999999999999999t"] {
+        assert!(parse_size(wrong).is_err(), "{wrong}");
+    }
+}

@@ -13,8 +13,8 @@ use scheduler_core::validate::{EnvironmentRule, JobPolicy};
 use serde::Deserialize;
 
 use super::amounts::TimeAmount;
-use crate::mesos::ExecutorFlags;
 use crate::mesos::custom_executor::CustomExecutorError;
+use crate::mesos::{CollectorFlags, ExecutorFlags};
 
 /// How decisions are made.
 #[derive(clap::Args, Debug)]
@@ -413,7 +413,11 @@ impl CoreFlags {
     ///
     /// # Errors
     /// A value cannot work, or the file of tiers is not one.
-    pub fn config(&self, executor: &ExecutorFlags) -> Result<CoreConfig, CoreFlagsError> {
+    pub fn config(
+        &self,
+        executor: &ExecutorFlags,
+        collector: &CollectorFlags,
+    ) -> Result<CoreConfig, CoreFlagsError> {
         let executors = executor.settings()?;
         let mut policy = self.jobs.policy()?;
         policy.executors.extend(executors.custom.keys().cloned());
@@ -421,6 +425,7 @@ impl CoreFlags {
             policy,
             tiers: self.jobs.tier_config.as_deref().map(read_tiers).transpose()?.unwrap_or_default(),
             executor_overhead: executors.overheads(),
+            collection_interval: collector.interval(),
             revocable_cpus: self.enable_revocable_cpus,
             revocable_ram: self.enable_revocable_ram,
             schedule_attempts_per_1000_s: per_1000_s(self.max_schedule_attempts_per_sec),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use aurora_api::amounts::Millis;
-use aurora_api::ids::{AgentId, OfferId, TaskId};
-use aurora_api::task::Task;
+use aurora_api::ids::{AgentId, HostName, OfferId, TaskId};
+use aurora_api::task::{Task, TaskStatus};
 use mesos_v1::SchedulerHandle;
 use mesos_v1::messages::scheduler::Call;
 use mesos_v1::messages::{self};
@@ -12,6 +12,7 @@ use mesos_v1::scheduler::SendError;
 use scheduler_core::input::{FailedCall, Input, MesosEvent};
 use tracing::{debug, warn};
 
+use super::collection;
 use super::held::HeldOffers;
 use super::task_info::{LaunchSettings, task_info};
 use crate::queue::InputSender;
@@ -74,6 +75,20 @@ impl<S: CallSender> MesosCalls<S> {
             self.send(Call::decline(offers, seconds(refuse)));
         } else {
             self.send(Call::accept(offers, infos, seconds(refuse)));
+        }
+    }
+
+    /// ACCEPTs an offer with a collection of old task state.
+    pub fn collect(&self, id: &OfferId, host: &HostName, task: &TaskId, retained: Vec<(TaskId, TaskStatus)>) {
+        // A withdrawn offer means no collection this time; the next interval brings another.
+        let Some(offer) = self.held.take(id) else { return };
+        let offers = vec![offer.id.clone()];
+        match collection::task_info(&offer, host, task, retained, &self.settings.collector) {
+            Ok(info) => self.send(Call::accept(offers, vec![info], 0.0)),
+            Err(error) => {
+                warn!(%host, %error, "cannot launch a collection of old task state");
+                self.send(Call::decline(offers, 0.0));
+            }
         }
     }
 
@@ -156,8 +171,8 @@ mod tests {
     use scheduler_core::config::Tiers;
 
     use super::*;
-    use crate::mesos::ExecutorSettings;
     use crate::mesos::offer::Revocable;
+    use crate::mesos::{CollectorSettings, ExecutorSettings};
     use crate::queue::{InputReceiver, input_queue};
     use crate::testing::assigned_task;
 
@@ -181,6 +196,7 @@ mod tests {
             tiers: Tiers::default(),
             revocable: Revocable { cpus: true, ram: false },
             cluster: "c".to_owned(),
+            collector: CollectorSettings::default(),
         };
         let (recorder, held) = (Recorder::default(), HeldOffers::default());
         held.keep(Offer {

@@ -14,6 +14,7 @@ use mesos_v1::messages::{
 };
 use scheduler_core::config::Tiers;
 
+use super::collection::CollectorSettings;
 use super::custom_executor::CustomExecutor;
 use super::executor::{AURORA_EXECUTOR, ExecutorSettings, TASK_PREFIX};
 use super::offer::Revocable;
@@ -31,6 +32,8 @@ pub struct LaunchSettings {
     pub tiers: Tiers,
     /// Which resources they take.
     pub revocable: Revocable,
+    /// What collects old task state.
+    pub collector: CollectorSettings,
     /// `-cluster_name`, the location in discovery information.
     pub cluster: String,
 }

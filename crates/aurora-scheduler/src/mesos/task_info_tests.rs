@@ -22,6 +22,7 @@ fn settings() -> LaunchSettings {
         },
         tiers: Tiers::default(),
         revocable: Revocable { cpus: true, ram: false },
+        collector: CollectorSettings::default(),
         cluster: "devcluster".to_owned(),
     }
 }

@@ -13,7 +13,7 @@ use super::Violation;
 /// One was used before.
 pub(crate) fn check(effect: &Effect, used: &mut BTreeSet<OfferId>) -> Result<(), Violation> {
     let offers: &[OfferId] = match effect {
-        Effect::Launch { offer, .. } => std::slice::from_ref(offer),
+        Effect::Launch { offer, .. } | Effect::Collect { offer, .. } => std::slice::from_ref(offer),
         Effect::Decline { offers, .. } => offers,
         _ => return Ok(()),
     };

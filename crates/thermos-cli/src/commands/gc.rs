@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use thermos::detect::{Root, Standing};
 use thermos::garbage::{
     Erase, EraseError, Measured, Policy, Scope, erase_data, erase_logs, erase_metadata, finished_tasks,
-    measure, select,
+    measure, parse_age, parse_size, select,
 };
 
 use crate::failure::Failure;
@@ -168,55 +168,4 @@ fn is_confirmed() -> bool {
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer);
     read.is_ok() && answer.trim().eq_ignore_ascii_case("y")
-}
-
-/// `XdYhZmWs`, each part at most once and in this order.
-fn parse_age(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no age such as 1d2h3m4s");
-    let mut seconds = 0_u64;
-    let mut rest = text;
-    for (unit, length) in [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)] {
-        if let Some((number, after)) = rest.split_once(unit) {
-            let number: u64 = number.parse().map_err(|_| wrong())?;
-            seconds =
-                number.checked_mul(length).and_then(|part| part.checked_add(seconds)).ok_or_else(wrong)?;
-            rest = after;
-        }
-    }
-    if rest.is_empty() && !text.is_empty() { Ok(Duration::from_secs(seconds)) } else { Err(wrong()) }
-}
-
-/// A whole number with a unit, of 1024.
-fn parse_size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is no size such as 500mb or 2g");
-    let lower = text.trim().to_ascii_lowercase();
-    let digits = lower.trim_end_matches(|character: char| character.is_ascii_alphabetic());
-    let shift = match lower.strip_prefix(digits).unwrap_or_default() {
-        "k" | "kb" => 10,
-        "m" | "mb" => 20,
-        "g" | "gb" => 30,
-        "t" | "tb" => 40,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = digits.parse().map_err(|_| wrong())?;
-    number.checked_mul(1 << shift).ok_or_else(wrong)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ages_and_sizes_are_read() {
-        assert_eq!(parse_age("1d2h3m4s"), Ok(Duration::from_secs(93_784)));
-        assert_eq!(parse_age("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(parse_size("2kb"), Ok(2048));
-        assert_eq!(parse_size("3G"), Ok(3 << 30));
-        for wrong in ["", "5", "1h1d", "x", "1.5d", "1d "] {
-            assert!(parse_age(wrong).is_err(), "{wrong}");
-        }
-        for wrong in ["", "5", "5x", "1.5g", "-1k", "99999999999999999t"] {
-            assert!(parse_size(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -315,3 +315,33 @@ fn th_75_each_run_has_its_own_folder() {
     rig.run().fine();
     assert_eq!((rig.log("p", 0, "stdout"), rig.log("p", 1, "stdout")), ("1\n".into(), "2\n".into()));
 }
+
+#[test]
+fn the_umask_is_the_runners() {
+    let rig = Rig::new(&[process("p", "touch file; umask")]);
+    let runner = rig.command();
+    let mut command = std::process::Command::new("/bin/bash");
+    command.args(["-c", "umask 0027; exec \"$@\"", "bash"]).arg(runner.get_program()).args(runner.get_args());
+    assert!(command.output().unwrap().status.success());
+    assert_eq!(rig.log("p", 0, "stdout"), "0027\n");
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &fs::metadata(rig.sandbox().join("file")).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o640);
+}
+
+#[test]
+fn a_link_in_the_users_sandbox_is_not_used_with_the_runners_rights() {
+    if !is_root() {
+        return;
+    }
+    let rig = Rig::new(&[process("p", "true")]).argument("--setuid=nobody");
+    let elsewhere = rig.folder.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, rig.sandbox().join(".logs")).unwrap();
+    assert_eq!(rig.run().code(), Some(0));
+    assert_eq!(rig.runs("p"), [Failed]);
+    let reason = rig.state().last_run("p").unwrap().reason.clone().unwrap();
+    assert!(reason.contains("cannot make the log folder"), "{reason}");
+    assert_eq!(fs::read_dir(elsewhere).unwrap().count(), 0);
+}

@@ -199,3 +199,94 @@ fn a_coordinator_without_an_assignment_gives_up() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("Lost control of the checkpoint stream!"));
 }
+
+#[test]
+fn a_damaged_stream_is_gone_on_with_from_before_the_damage() {
+    for damage in [&[0, 0, 0, 9, 1, 2][..], &[0xff; 40], &[0, 0, 0, 1, 0], &[0]] {
+        let rig = Rig::new(&[process("a", "until test -e go; do sleep 0.05; done"), process("b", "true")])
+            .order(&["a", "b"]);
+        let first = rig.start();
+        rig.wait_run("a", Running);
+        first.kill_runner();
+        let before = std::fs::read(rig.paths().runner()).unwrap();
+        std::fs::write(rig.paths().runner(), [before.as_slice(), damage].concat()).unwrap();
+        let second = rig.start();
+        wait_for("the second runner", || {
+            (rig.stream().iter().filter(|line| *line == "task ACTIVE").count() == 2).then_some(())
+        });
+        std::fs::write(rig.sandbox().join("go"), "").unwrap();
+        let done = second.end();
+        done.fine();
+        let said = format!("{} at byte {}", rig.paths().runner().display(), before.len());
+        assert!(done.stderr().contains(&said) && done.stderr().contains("is dropped"), "{}", done.stderr());
+        assert_eq!((rig.runs("a"), rig.runs("b")), (vec![Success], vec![Success]));
+        assert!(std::fs::read(rig.paths().runner()).unwrap().starts_with(&before));
+    }
+}
+
+/// A small deterministic source of chance, so that a failure can be repeated by its seed.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
+/// A task of a few short processes: orders, tries, finalizers.
+fn random_task(chance: &mut Chance) -> Rig {
+    let names = ["a", "b", "c", "d"];
+    let mut processes = Vec::new();
+    for name in names {
+        let tries = 1 + chance.below(3);
+        // Fails until its last try, and one in four does so then as well.
+        let last = if chance.below(4) == 0 { tries + 1 } else { tries };
+        let command = format!(
+            "echo x >> tries-{name}; sleep 0.0{}; test $(wc -l < tries-{name}) -ge {last}",
+            chance.below(9)
+        );
+        let fields = json!({"max_failures": tries, "min_duration": 0, "final": name == "d"});
+        processes.push(process_with(name, &command, fields));
+    }
+    // Without a limit, so that no process ends early because another one failed first.
+    let rig = Rig::new(&processes).with("max_failures", json!(0));
+    if chance.below(2) == 0 { rig.order(&["a", "b"]) } else { rig }
+}
+
+#[test]
+fn a_runner_killed_at_random_moments_changes_nothing() {
+    for seed in 1..=8_u64 {
+        let outcome = |rig: &Rig| {
+            let state = rig.state();
+            // A coordinator whose runner died before it knew what to do is lost, and its run begins anew.
+            let runs = ["a", "b", "c", "d"].map(|name| {
+                let mut runs = rig.runs(name);
+                runs.retain(|run| *run != Lost);
+                runs
+            });
+            (state.task_state(), runs)
+        };
+        let calm = random_task(&mut Chance(seed * 7919));
+        calm.run().fine();
+        let mut chance = Chance(seed * 7919);
+        let rig = random_task(&mut chance);
+        loop {
+            let running = rig.start();
+            let life = std::time::Duration::from_micros(chance.below(80_000));
+            let begin = std::time::Instant::now();
+            while begin.elapsed() < life && !rig.paths().finished().exists() {
+                std::thread::sleep(std::time::Duration::from_micros(500));
+            }
+            if rig.paths().finished().exists() {
+                running.end().fine();
+                break;
+            }
+            running.kill_runner();
+        }
+        assert_eq!(outcome(&rig), outcome(&calm), "seed {seed}: {:#?}", rig.stream());
+        assert!(!is_inhabited(rig.folder.path()), "seed {seed}");
+    }
+}

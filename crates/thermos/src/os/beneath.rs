@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::sys::stat::Mode;
 
 /// A path that is not opened.
@@ -106,6 +106,21 @@ impl Directory {
         Ok(Self { file, path: self.path.join(relative) })
     }
 
+    /// Makes a folder in this one if it is not there, and opens it, but never through a link.
+    ///
+    /// # Errors
+    /// What the system says; ENOTDIR for a link or a file.
+    pub fn make_directory(&self, name: &Path) -> io::Result<Self> {
+        let name = single(name)?;
+        match std::fs::create_dir(self.handle().join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+        let file = openat(self.file.as_fd(), name, flags, Mode::empty())?;
+        Ok(Self { file, path: self.path.join(name) })
+    }
+
     /// What stands in it, in no order. What vanishes meanwhile is left out.
     ///
     /// # Errors
@@ -144,8 +159,16 @@ impl Directory {
         }
     }
 
-    /// A path that names this very folder, whatever became of the one it was opened by.
-    fn handle(&self) -> PathBuf {
+    /// Of the folder itself.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        std::fs::metadata(self.handle())
+    }
+
+    /// A path that names this very folder as long as it is open, whatever became of the one it was opened by.
+    pub fn handle(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
     }
 
@@ -262,6 +285,19 @@ mod tests {
             assert!(matches!(read(&directory, path).unwrap_err(), BeneathError::NotRegular { .. }), "{path}");
         }
         assert!(read(&directory, "absent").unwrap_err().is_absent());
+    }
+
+    #[test]
+    fn folders_are_made_but_not_through_links() {
+        let (guard, directory) = folder();
+        let made = directory.make_directory(Path::new("new")).unwrap();
+        made.make_directory(Path::new("below")).unwrap();
+        assert!(directory.path().join("new/below").is_dir());
+        directory.make_directory(Path::new("new")).unwrap();
+        symlink(guard.path().join("sb-evil"), directory.path().join("link")).unwrap();
+        for name in ["link", "a/b", "..", "/etc"] {
+            assert!(directory.make_directory(Path::new(name)).is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -187,9 +187,20 @@ fn replay(path: &Path, stream: &Appender, machine: &mut Machine, kernel: Linux) 
                     break offset;
                 }
             }
-            Ok(None) => break tail.offset(),
+            Ok(None) => {
+                if tail.has_partial() {
+                    eprintln!(
+                        "thermos runner: {} at byte {offset}: the record is not whole; what follows is dropped",
+                        path.display()
+                    );
+                }
+                break offset;
+            }
             Err(error @ LoadError::Record { .. }) => {
-                eprintln!("thermos runner: {error}; what follows is dropped");
+                eprintln!(
+                    "thermos runner: {} at byte {offset}: {error}; what follows is dropped",
+                    path.display()
+                );
                 break offset;
             }
             Err(error) => return Err(error.into()),

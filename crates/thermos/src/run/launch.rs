@@ -15,6 +15,7 @@ use super::{Live, RunError, Runner, own_pid};
 use crate::checkpoint::{AppendError, Appender, LoadError, Tail, TaskPaths};
 use crate::coordinator::{Assignment, Credentials, ImageLaunch};
 use crate::hidden;
+use crate::os::beneath::Directory;
 use crate::os::fd;
 use crate::os::kernel::Kernel;
 use crate::plan::record::{ProcessState, ProcessStatus, Record};
@@ -211,10 +212,17 @@ impl Runner {
     ) -> Result<PathBuf, LaunchError> {
         let path = TaskPaths::logs(&self.log_root(), process, run);
         let failed = |source| LaunchError::LogDir { path: path.clone(), source };
-        std::fs::create_dir_all(&path).map_err(failed)?;
-        if let Some(credentials) = credentials {
-            chown(&path, Some(credentials.uid), Some(credentials.gid)).map_err(failed)?;
+        let Some(credentials) = credentials else {
+            std::fs::create_dir_all(&path).map_err(failed)?;
+            return Ok(path);
+        };
+        // The sandbox is the user's, who may have put a link there: nothing is made, or given away, through one.
+        let mut folder =
+            Directory::open(&self.config.sandbox).map_err(|error| failed(io::Error::other(error)))?;
+        for part in path.strip_prefix(&self.config.sandbox).unwrap_or(&path).components() {
+            folder = folder.make_directory(Path::new(&part)).map_err(failed)?;
         }
+        chown(folder.handle(), Some(credentials.uid), Some(credentials.gid)).map_err(failed)?;
         Ok(path)
     }
 
