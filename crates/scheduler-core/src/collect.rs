@@ -4,10 +4,11 @@
 //! never reach the tasks. When each host is due is not durable: after a restart the intervals begin anew.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aurora_api::amounts::{Megabytes, MilliCpus, Resources, Timestamp};
 use aurora_api::ids::{HostName, TaskId};
-use aurora_api::task::TaskStatus;
+use aurora_api::task::{Task, TaskStatus};
 
 use crate::effect::Effect;
 use crate::handle::{Core, Step};
@@ -53,9 +54,12 @@ impl Core {
         let next = step.now + self.rng.time_below(interval);
         self.collections.due.insert(offer.host.clone(), next);
         self.offers.leave(offer.id.clone());
-        let tables = self.state.tables();
-        let known = tables.on_host(&offer.host).filter_map(|id| tables.task(id));
-        let retained: Vec<(TaskId, TaskStatus)> = known.map(|task| (task.id.clone(), task.status)).collect();
+        // Ended tasks are in no index by host; a look at all of them once an interval is cheap enough.
+        let all = self.state.tables().tasks().map(|(task, _)| task);
+        let is_here =
+            |task: &&Arc<Task>| task.assignment.as_ref().is_some_and(|place| place.host == offer.host);
+        let retained: Vec<(TaskId, TaskStatus)> =
+            all.filter(is_here).map(|task| (task.id.clone(), task.status)).collect();
         step.count("scheduler_gc_offers_consumed", 1);
         step.count("scheduler_gc_tasks_created", 1);
         step.batch.effects.push(Effect::Collect {

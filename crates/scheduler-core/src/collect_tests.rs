@@ -17,8 +17,11 @@ fn four(name: &str, id: &str) -> Offer {
     again(offer(name, resources(4.0, 4096, 4096), &[]), id)
 }
 
-/// The collections among effects: id, host and what is known there.
-fn collections(effects: &[Effect]) -> Vec<(TaskId, String, Vec<(TaskId, TaskStatus)>)> {
+/// A collection's id, host, and what is known there.
+type Collected = (TaskId, String, Vec<(TaskId, TaskStatus)>);
+
+/// The collections among effects.
+fn collections(effects: &[Effect]) -> Vec<Collected> {
     let collection = |effect: &Effect| match effect {
         Effect::Collect { host, task, retained, .. } => {
             Some((task.clone(), host.to_string(), retained.clone()))

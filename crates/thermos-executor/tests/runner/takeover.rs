@@ -211,9 +211,7 @@ fn a_damaged_stream_is_gone_on_with_from_before_the_damage() {
         let before = std::fs::read(rig.paths().runner()).unwrap();
         std::fs::write(rig.paths().runner(), [before.as_slice(), damage].concat()).unwrap();
         let second = rig.start();
-        wait_for("the second runner", || {
-            (rig.stream().iter().filter(|line| *line == "task ACTIVE").count() == 2).then_some(())
-        });
+        wait_for("the second runner", || (rig.state().statuses.len() == 2).then_some(()));
         std::fs::write(rig.sandbox().join("go"), "").unwrap();
         let done = second.end();
         done.fine();
