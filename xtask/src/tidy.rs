@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("mesos-v1", &["aurora-api", "zookeeper"]),
     ("aurora-config", &["aurora-api", "aurora-model"]),
     ("thermos", &["aurora-api", "aurora-model"]),
-    ("aurora-cli", &["aurora-api", "aurora-config", "aurora-client"]),
+    ("aurora-cli", &["aurora-api", "aurora-config", "aurora-client", "sim"]),
     ("aurora-scheduler", &["aurora-api", "scheduler-core", "mesos-v1"]),
     ("mesos-local", &["aurora-api", "mesos-v1"]),
     ("thermos-executor", &["aurora-api", "aurora-model", "thermos", "mesos-v1", "zookeeper"]),

@@ -1,7 +1,10 @@
 //! `aurora_admin`, for those who run a cluster (`spec/cli.md` §10). One command is one file.
 
 mod increase_quota;
+mod scheduler_backup_now;
+mod scheduler_list_backups;
 mod set_quota;
+mod simulate;
 
 use aurora_api::thrift::{Response, ResponseCode};
 use clap::error::{ContextKind, ErrorKind};
@@ -16,7 +19,7 @@ use crate::failure::{Failure, messages};
 use crate::output;
 use crate::quota::Amounts;
 
-/// Sets what the roles of a cluster may use.
+/// Sets what the roles of a cluster may use, makes backups of its scheduler, and simulates what would happen.
 ///
 /// Clusters are those of `aurora`. RAM and DISK are sizes such as 512mb, 8g or 1t.
 #[derive(Debug, Parser)]
@@ -37,6 +40,12 @@ enum Command {
     SetQuota(set_quota::SetQuota),
     /// Add to the quota of a role.
     IncreaseQuota(increase_quota::IncreaseQuota),
+    /// Make a backup of the scheduler's state now.
+    SchedulerBackupNow(scheduler_backup_now::SchedulerBackupNow),
+    /// List the backups that the scheduler keeps.
+    SchedulerListBackups(scheduler_list_backups::SchedulerListBackups),
+    /// Say what would fit, and what would wait and why, if jobs came or hosts went.
+    Simulate(simulate::Simulate),
 }
 
 impl Command {
@@ -44,6 +53,9 @@ impl Command {
         match self {
             Self::SetQuota(command) => command.run(context).await,
             Self::IncreaseQuota(command) => command.run(context).await,
+            Self::SchedulerBackupNow(command) => command.run(context).await,
+            Self::SchedulerListBackups(command) => command.run(context).await,
+            Self::Simulate(command) => command.run(),
         }
     }
 }

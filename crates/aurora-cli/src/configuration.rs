@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use aurora_api::thrift::rpc::GetTierConfigs;
-use aurora_api::thrift::{JobConfiguration, Response, Result as Payload, TierConfig};
+use aurora_api::thrift::{JobConfiguration, Response, Result as Payload, TaskConfig, TierConfig};
 use aurora_client::{Client, Registry};
 use aurora_config::{Diagnostics, JobSelector, LoadOptions, LoadedFile, TranslatedJob};
 use tracing::info;
@@ -154,7 +154,12 @@ fn apply_tiers(response: Response, job: &mut JobConfiguration) -> Result<(), Fai
     else {
         return Ok(());
     };
-    let tiers = result.tiers.unwrap_or_default();
+    fill_tier(&result.tiers.unwrap_or_default(), result.default_tier_name, task);
+    Ok(())
+}
+
+/// Makes `tier` and `production` of a task agree with these tiers.
+pub fn fill_tier(tiers: &[TierConfig], default: Option<String>, task: &mut TaskConfig) {
     let setting = |tier: &TierConfig, name: &str| {
         let settings = tier.settings.as_ref();
         settings.and_then(|settings| settings.get(name)).is_some_and(|value| value == "true")
@@ -170,8 +175,7 @@ fn apply_tiers(response: Response, job: &mut JobConfiguration) -> Result<(), Fai
             let fitting = tiers
                 .iter()
                 .find(|tier| !setting(tier, "revocable") && setting(tier, "preemptible") != production);
-            task.tier = fitting.and_then(|tier| tier.name.clone()).or(result.default_tier_name);
+            task.tier = fitting.and_then(|tier| tier.name.clone()).or(default);
         }
     }
-    Ok(())
 }

@@ -15,6 +15,6 @@ mod retry;
 
 pub use client::Client;
 pub use clusters::{Cluster, Clusters, ClustersError};
-pub use error::ClientError;
+pub use error::{ClientError, chain};
 pub use registry::{DEFAULT_REGISTRY, Registry, RegistryError};
 pub use retry::{RetryPolicy, is_idempotent};

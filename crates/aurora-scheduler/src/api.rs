@@ -3,6 +3,7 @@
 //! Reads answer from the published view. Writes go through the driver, and their replies come when they are durable.
 
 mod add_instances;
+mod backups;
 mod create_job;
 mod envelope;
 mod force_task_state;
@@ -128,6 +129,14 @@ async fn dispatch(app: &App, rpc: Rpc, incoming: Incoming<'_>) -> Result<Respons
         Rpc::Snapshot => {
             incoming.skip_body()?;
             snapshot::answer(app).await
+        }
+        Rpc::PerformBackup => {
+            incoming.skip_body()?;
+            backups::perform(app).await
+        }
+        Rpc::ListBackups => {
+            incoming.skip_body()?;
+            backups::list(app)
         }
         Rpc::GetTasksStatus => get_tasks_status::answer(app, &arguments(incoming)?),
         Rpc::GetTasksWithoutConfigs => get_tasks_without_configs::answer(app, &arguments(incoming)?),

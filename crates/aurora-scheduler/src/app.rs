@@ -7,6 +7,7 @@ use scheduler_core::View;
 use scheduler_core::config::CoreConfig;
 use tokio_util::sync::CancellationToken;
 
+use crate::backups::Backups;
 use crate::clock::Clock;
 use crate::driver::Views;
 use crate::mesos::held::HeldOffers;
@@ -28,6 +29,8 @@ pub struct App {
     pub cluster: String,
     /// `-viz_job_url_prefix`.
     pub stats_url_prefix: String,
+    /// Where backups go, if anywhere.
+    pub backups: Option<Backups>,
     /// Policies and tiers for checking jobs.
     pub core: CoreConfig,
     /// Offers as Mesos sent them.

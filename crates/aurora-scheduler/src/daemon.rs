@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::app::{App, AppState};
+use crate::backups::{self, Backups};
 use crate::clock::{Clock, SystemClock};
 use crate::driver::{Driver, Shell, SnapshotPolicy};
 use crate::flags::Flags;
@@ -79,6 +80,7 @@ impl Daemon {
             warn!("no -thermos_executor_path is given: tasks of the built-in executor cannot be launched");
         }
         let hostname = hostname(flags)?;
+        let backups = Backups::open(&flags.backups)?;
         let clock = SystemClock;
         let stats = Stats::default();
 
@@ -155,11 +157,17 @@ impl Daemon {
             clock: Box::new(clock),
             cluster: flags.api.cluster_name.clone(),
             stats_url_prefix: flags.api.viz_job_url_prefix.clone(),
+            backups,
             core: config,
             held,
             connection,
             quit: quit.clone(),
         });
+        if app.backups.is_some() {
+            let interval = flags.backups.backup_interval.millis();
+            let stopping = supervisor.stopping().clone();
+            supervisor.spawn(TaskKind::Backups, backups::run(Arc::clone(&app), interval, stopping));
+        }
         let local = listener.local_addr().context("cannot read the address of the listener")?;
         supervisor.spawn(TaskKind::HttpServer, serve(listener, app, supervisor.stopping().clone()));
         info!("listening on http://{local}");

@@ -14,6 +14,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 pub use self::core::CoreFlags;
 use crate::api::ApiFlags;
+use crate::backups::BackupFlags;
 use crate::http::HttpFlags;
 use crate::journal::JournalFlags;
 use crate::mesos::{CollectorFlags, ExecutorFlags, MesosFlags};
@@ -31,6 +32,9 @@ pub struct Flags {
     /// Where the state is kept.
     #[command(flatten)]
     pub journal: JournalFlags,
+    /// When and where copies of it are made.
+    #[command(flatten)]
+    pub backups: BackupFlags,
     /// Which cluster we use, and as whom.
     #[command(flatten)]
     pub mesos: MesosFlags,

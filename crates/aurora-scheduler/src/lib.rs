@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod app;
+pub mod backups;
 pub mod clock;
 pub mod daemon;
 pub mod driver;

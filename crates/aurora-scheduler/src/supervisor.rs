@@ -21,6 +21,8 @@ pub enum TaskKind {
     MesosEvents,
     /// Ends the daemon if Mesos does not take it in time. Cancel: forgets it. Failure: the daemon stops, that is its use.
     RegistrationDeadline,
+    /// Makes backups. Cancel: after the one at hand. Failure: none, it is told and tried again.
+    Backups,
 }
 
 impl TaskKind {
@@ -30,6 +32,7 @@ impl TaskKind {
             Self::HttpServer => "http server",
             Self::MesosEvents => "mesos events",
             Self::RegistrationDeadline => "registration deadline",
+            Self::Backups => "backups",
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::handle::Core;
 use crate::operation::{ConfigId, Operation};
 use crate::state::{Inconsistent, State};
 use records::{Snapshot, StoredConfig, StoredHost, StoredOperation, StoredQuota, StoredTask};
+pub(crate) use records::{StoredResources, read_capacity, read_mode, stored_capacity, stored_mode};
 
 /// The layout of snapshots that this program writes, and the newest it reads.
 const SNAPSHOT_VERSION: i32 = 1;
@@ -102,7 +103,7 @@ impl Core {
     }
 }
 
-fn encode_snapshot(state: &State) -> Vec<u8> {
+pub(crate) fn encode_snapshot(state: &State) -> Vec<u8> {
     let tables = state.tables();
     encode_binary(&Snapshot {
         version: Some(SNAPSHOT_VERSION),

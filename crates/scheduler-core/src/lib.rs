@@ -18,6 +18,7 @@ mod bench;
 mod admin;
 pub mod away;
 mod backoff;
+pub mod backup;
 pub mod codec;
 pub mod collect;
 pub mod config;

@@ -36,6 +36,8 @@ pub(crate) enum Event {
     Allocate(AgentId),
     /// The master takes an offer back that nobody answered.
     OfferTimeout(OfferId),
+    /// The master says again that it wants an agent back, for this window.
+    WantBack(AgentId, Timestamp),
     /// An executor goes on.
     Executor(AgentId, TaskId, TaskStatus),
     /// An agent sends an update again, unless it was acknowledged.

@@ -19,6 +19,7 @@ pub mod room;
 mod run;
 mod timers;
 mod trace;
+pub mod what_if;
 mod world;
 
 pub use plan::{Faults, Plan};

@@ -45,6 +45,8 @@ pub struct Tally {
     pub over_quota: u64,
     /// An offer that tells of maintenance was used.
     pub before_window: u64,
+    /// A task had to leave because Mesos wanted its agent back.
+    pub left: u64,
     /// A task was killed that Mesos knew and we did not want.
     pub rogues: u64,
 }
@@ -59,6 +61,7 @@ impl AddAssign for Tally {
         self.forgotten += other.forgotten;
         self.over_quota += other.over_quota;
         self.before_window += other.before_window;
+        self.left += other.left;
         self.rogues += other.rogues;
     }
 }
@@ -68,7 +71,8 @@ impl fmt::Display for Tally {
         write!(
             formatter,
             "{} crashes, {} launches, {} tasks preempted, {} drained ({} hosts emptied), {} forgotten, {} requests over \
-             quota, {} offers used before a window, {} rogue tasks killed",
+             quota, {} offers used before a window, {} tasks \
+             sent away for one, {} rogue tasks killed",
             self.crashes,
             self.launches,
             self.preempted,
@@ -77,6 +81,7 @@ impl fmt::Display for Tally {
             self.forgotten,
             self.over_quota,
             self.before_window,
+            self.left,
             self.rogues
         )
     }

@@ -151,6 +151,7 @@ impl World {
             Event::Unheard(agent, link) => self.on_unheard(&agent, link),
             Event::Heal(agent, link) => self.on_heal(&agent, link),
             Event::Allocate(agent) => self.on_allocate(&agent),
+            Event::WantBack(agent, window) => self.on_want_back(&agent, window),
             Event::OfferTimeout(offer) => self.rescind(&offer),
             Event::Executor(agent, task, status) => self.on_executor(&agent, &task, status),
             Event::Retry(agent, task, uuid, delay) => self.on_retry(&agent, &task, uuid, delay),

@@ -28,6 +28,8 @@ fn hold_hundred(first: u64) {
         forgotten,
         over_quota,
         before_window,
+        // Few: two conditions must meet.
+        left: _,
         rogues,
     } = hold(first..first + 100);
     let counts =

@@ -12,5 +12,6 @@ mod list;
 mod local;
 mod parsing;
 mod quota;
+mod simulate;
 mod status;
 mod stub;

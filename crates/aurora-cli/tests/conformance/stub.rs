@@ -61,6 +61,7 @@ pub struct World {
     pub created: Vec<JobConfiguration>,
     pub asked_roles: Vec<Option<String>>,
     pub quotas: Vec<SetQuota>,
+    pub backups: Vec<String>,
 }
 
 /// A running stub with a home directory for `aurora`.
@@ -344,6 +345,10 @@ impl World {
                 self.quotas.push(call.body().unwrap());
                 ok(None)
             }
+            Rpc::ListBackups => {
+                ok(Some(Result::ListBackupsResult(ListBackupsResult { backups: Some(self.backups.clone()) })))
+            }
+            Rpc::PerformBackup => ok(None),
             other => panic!("the stub does not know {other:?}"),
         }
     }

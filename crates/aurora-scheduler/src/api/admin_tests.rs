@@ -202,6 +202,34 @@ async fn a_snapshot_and_a_forced_status_are_answered() {
 }
 
 #[tokio::test]
+async fn backups_are_made_and_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let backups = folder.path().join("backups");
+    let daemon = TestDaemon::start(folder.path(), &[&format!("-backup_dir={}", backups.display())]).await;
+    let made = daemon.call(&PerformBackup {}).await;
+    assert_ok(&made);
+    let Some(Payload::ListBackupsResult(listed)) = daemon.call(&ListBackups {}).await.result else {
+        panic!("no list")
+    };
+    let names = listed.backups.unwrap();
+    assert_eq!(names.len(), 1);
+    assert_eq!(
+        made.details.unwrap()[0].message.as_deref(),
+        Some(&*format!("Backup {} is written.", names[0]))
+    );
+    let bytes = std::fs::read(backups.join(&names[0])).unwrap();
+    assert!(scheduler_core::backup::Backup::decode(&bytes).unwrap().settings.is_some());
+}
+
+#[tokio::test]
+async fn without_a_folder_there_are_no_backups() {
+    let (daemon, _folder) = daemon().await;
+    let message = "this scheduler makes no backups: start it with -backup_dir=FOLDER";
+    assert_refused(&daemon.call(&ListBackups {}).await, ResponseCode::Error, message);
+    assert_refused(&daemon.call(&PerformBackup {}).await, ResponseCode::Error, message);
+}
+
+#[tokio::test]
 async fn api_76_unknown_hosts_are_left_out() {
     let (daemon, _folder) = daemon().await;
     let hosts = || Some(Hosts { host_names: Some(vec!["unknown".to_owned()]) });

@@ -569,7 +569,7 @@ async fn jobs_and_roles_are_summed_up() {
 #[tokio::test]
 async fn a_call_that_is_not_there_yet_says_so() {
     let (daemon, _folder) = daemon().await;
-    let response = daemon.call(&ListBackups::default()).await;
-    let message = "listBackups is not implemented in this version of the scheduler";
+    let response = daemon.call(&UnloadRecovery::default()).await;
+    let message = "unloadRecovery is not implemented in this version of the scheduler";
     assert_refused(&response, ResponseCode::Error, message);
 }

@@ -43,8 +43,6 @@ const NEVER: &[&str] = &[
 
 /// Flags of features that this version does not have yet.
 const NOT_YET: &[&str] = &[
-    "backup_dir",
-    "backup_interval",
     "cron_scheduling_max_batch_size",
     "cron_start_initial_backoff",
     "cron_start_max_backoff",
@@ -57,7 +55,6 @@ const NOT_YET: &[&str] = &[
     "kerberos_server_keytab",
     "kerberos_server_principal",
     "max_parallel_coordinated_maintenance",
-    "max_saved_backups",
     "max_update_instance_failures",
     "shiro_ini_path",
     "sla_aware_action_max_batch_size",

@@ -270,12 +270,7 @@ fn read_ports(stored: BTreeMap<String, i32>) -> Result<BTreeMap<Arc<str>, u16>, 
 
 impl From<&HostAttributes> for StoredHost {
     fn from(host: &HostAttributes) -> Self {
-        let mode = match host.mode {
-            MaintenanceMode::None => thrift::MaintenanceMode::None,
-            MaintenanceMode::Scheduled => thrift::MaintenanceMode::Scheduled,
-            MaintenanceMode::Draining => thrift::MaintenanceMode::Draining,
-            MaintenanceMode::Drained => thrift::MaintenanceMode::Drained,
-        };
+        let (regular, revocable) = stored_capacity(host.capacity);
         let attributes = host
             .attributes
             .iter()
@@ -284,12 +279,9 @@ impl From<&HostAttributes> for StoredHost {
             host: Some(host.host.to_string()),
             agent: Some(host.agent.to_string()),
             attributes: Some(attributes.collect()),
-            mode: Some(mode),
-            regular: host.capacity.map(|capacity| StoredResources::from(capacity.regular)),
-            revocable: host
-                .capacity
-                .filter(|capacity| capacity.revocable != capacity.regular)
-                .map(|capacity| StoredResources::from(capacity.revocable)),
+            mode: Some(stored_mode(host.mode)),
+            regular,
+            revocable,
         }
     }
 }
@@ -322,23 +314,56 @@ impl StoredResources {
 impl StoredHost {
     pub(super) fn read(self) -> Result<HostAttributes, CodecError> {
         let attributes = self.attributes.unwrap_or_default().into_iter();
-        let regular = self.regular.map(StoredResources::read).transpose()?;
-        let revocable = self.revocable.map(StoredResources::read).transpose()?;
         Ok(HostAttributes {
-            capacity: regular.map(|regular| Capacity { regular, revocable: revocable.unwrap_or(regular) }),
+            capacity: read_capacity(self.regular, self.revocable)?,
             host: HostName::new(needed(self.host, "host")?),
             agent: AgentId::new(needed(self.agent, "agent")?),
             attributes: attributes
                 .map(|(name, values)| (Arc::from(name), values.into_iter().map(Arc::from).collect()))
                 .collect(),
-            mode: match needed(self.mode, "mode")? {
-                thrift::MaintenanceMode::None => MaintenanceMode::None,
-                thrift::MaintenanceMode::Scheduled => MaintenanceMode::Scheduled,
-                thrift::MaintenanceMode::Draining => MaintenanceMode::Draining,
-                thrift::MaintenanceMode::Drained => MaintenanceMode::Drained,
-            },
+            mode: read_mode(needed(self.mode, "mode")?),
         })
     }
+}
+
+/// A maintenance mode as it is stored.
+pub(crate) const fn stored_mode(mode: MaintenanceMode) -> thrift::MaintenanceMode {
+    match mode {
+        MaintenanceMode::None => thrift::MaintenanceMode::None,
+        MaintenanceMode::Scheduled => thrift::MaintenanceMode::Scheduled,
+        MaintenanceMode::Draining => thrift::MaintenanceMode::Draining,
+        MaintenanceMode::Drained => thrift::MaintenanceMode::Drained,
+    }
+}
+
+/// A maintenance mode that was stored.
+pub(crate) const fn read_mode(mode: thrift::MaintenanceMode) -> MaintenanceMode {
+    match mode {
+        thrift::MaintenanceMode::None => MaintenanceMode::None,
+        thrift::MaintenanceMode::Scheduled => MaintenanceMode::Scheduled,
+        thrift::MaintenanceMode::Draining => MaintenanceMode::Draining,
+        thrift::MaintenanceMode::Drained => MaintenanceMode::Drained,
+    }
+}
+
+/// What an agent has as it is stored: for tasks of a non-revocable tier, and for the others if that is not the same.
+pub(crate) fn stored_capacity(
+    capacity: Option<Capacity>,
+) -> (Option<StoredResources>, Option<StoredResources>) {
+    let Some(Capacity { regular, revocable }) = capacity else { return (None, None) };
+    let other = (revocable != regular).then(|| StoredResources::from(revocable));
+    (Some(StoredResources::from(regular)), other)
+}
+
+/// What an agent has, as it was stored.
+pub(crate) fn read_capacity(
+    regular: Option<StoredResources>,
+    revocable: Option<StoredResources>,
+) -> Result<Option<Capacity>, CodecError> {
+    let Some(regular) = regular else { return Ok(None) };
+    let regular = regular.read()?;
+    let revocable = revocable.map_or(Ok(regular), StoredResources::read)?;
+    Ok(Some(Capacity { regular, revocable }))
 }
 
 fn needed<T>(value: Option<T>, field: &'static str) -> Result<T, CodecError> {

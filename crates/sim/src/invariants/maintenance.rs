@@ -1,9 +1,14 @@
-//! Nothing is placed where machines go away, and a host that is empty while it is drained is drained.
+//! Nothing is placed where machines go away, what runs there leaves in time, and a host that is empty while it is drained is
+//! drained.
+
+use std::collections::BTreeSet;
 
 use aurora_api::amounts::{Millis, Timestamp};
+use aurora_api::ids::TaskId;
 use aurora_api::task::{Task, TaskStatus};
-use scheduler_core::input::Offer;
+use scheduler_core::input::{InverseOffer, Offer};
 use scheduler_core::operation::{HostAttributes, MaintenanceMode};
+use scheduler_core::{Input, MesosEvent, View};
 
 use super::Violation;
 use crate::mirror::Mirror;
@@ -67,5 +72,38 @@ pub fn check_offer(offer: &Offer, threshold: Millis, now: Timestamp) -> Result<(
             Err(Violation::new(NAME, format!("{} is used {left} ms before its machine goes down", offer.id)))
         }
         _ => Ok(()),
+    }
+}
+
+/// The tasks that must leave because of what Mesos wants back among these inputs.
+pub(crate) fn leaving(
+    inputs: &[Input],
+    before: &Mirror,
+    threshold: Millis,
+    now: Timestamp,
+) -> BTreeSet<TaskId> {
+    let heard = inputs.iter().flat_map(|input| match input {
+        Input::Mesos(MesosEvent::InverseOffers(offers)) => offers.as_slice(),
+        _ => &[],
+    });
+    let is_near = |offer: &&InverseOffer| offer.unavailable_from.since(now) < threshold;
+    let hosts = heard.filter(is_near).filter_map(|offer| offer.host.as_ref());
+    let tasks = hosts.flat_map(|host| before.on_host(host));
+    tasks.filter(|id| before.status(id).is_some_and(is_up)).cloned().collect()
+}
+
+fn is_up(status: TaskStatus) -> bool {
+    matches!(status, TaskStatus::Assigned | TaskStatus::Starting | TaskStatus::Running)
+}
+
+/// Checks what was made of them.
+///
+/// # Errors
+/// One stays.
+pub(crate) fn check_leaving(leaving: &BTreeSet<TaskId>, after: &View) -> Result<(), Violation> {
+    let stays = leaving.iter().find(|id| after.task(id).is_some_and(|task| is_up(task.status)));
+    match stays {
+        Some(id) => Err(Violation::new(NAME, format!("{id} stays where Mesos takes the machine away"))),
+        None => Ok(()),
     }
 }

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use aurora_api::amounts::{MilliCpus, Millis, Timestamp};
 use aurora_api::ids::{AgentId, FrameworkId, OfferId, TaskId};
 use aurora_api::task::{Task, TaskStatus};
-use scheduler_core::input::{Offer, StatusUpdate};
+use scheduler_core::input::{InverseOffer, Offer, StatusUpdate};
 use scheduler_core::{CoreConfig, MesosEvent};
 
 use super::World;
 use crate::event::{Call, Event, Link, Order, Update};
 use crate::invariants::{self, Violation};
 use crate::room::Room;
+
+/// How often it is told that an agent is wanted back.
+const WANTED_AGAIN: Millis = Millis::from_secs(300);
 
 /// The master's memory.
 #[derive(Debug, Default)]
@@ -320,6 +323,24 @@ impl World {
             .unwrap_or_default();
         for offer in offers {
             self.rescind(&offer);
+        }
+        self.want_back(id);
+    }
+
+    /// Tells that an agent is wanted back, again and again until it is not.
+    pub(super) fn want_back(&mut self, id: &AgentId) {
+        let Some(machine) = self.machines.get(id).filter(|machine| machine.is_alive) else { return };
+        let Some(unavailable_from) = machine.unavailable_from else { return };
+        let offer =
+            InverseOffer { agent: Some(id.clone()), host: Some(machine.host.clone()), unavailable_from };
+        self.tell(MesosEvent::InverseOffers(vec![offer]), true);
+        self.plan_in(WANTED_AGAIN, Event::WantBack(id.clone(), unavailable_from));
+    }
+
+    /// It is time to say so again, unless another window is told meanwhile.
+    pub(super) fn on_want_back(&mut self, id: &AgentId, window: Timestamp) {
+        if self.machines.get(id).is_some_and(|machine| machine.unavailable_from == Some(window)) {
+            self.want_back(id);
         }
     }
 

@@ -220,6 +220,8 @@ impl World {
         }
         let mut batch = Batch::default();
         let rogues = invariants::known_or_killed::rogues(&inputs, &self.mirror);
+        let threshold = self.plan.config.unavailability_threshold;
+        let leaving = invariants::maintenance::leaving(&inputs, &self.mirror, threshold, self.now);
         for input in inputs {
             match &input {
                 Input::Request(request) => self.note_request(&core, request),
@@ -228,7 +230,9 @@ impl World {
             }
             core.handle(input, self.now, &mut batch);
         }
+        invariants::maintenance::check_leaving(&leaving, &core.view())?;
         self.scheduler.core = Some(core);
+        self.tally.left += leaving.len() as u64;
         self.tally.rogues += rogues.len() as u64;
         invariants::known_or_killed::check(&rogues, &batch.effects)?;
         self.settle(batch)

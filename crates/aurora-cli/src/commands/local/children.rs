@@ -160,6 +160,7 @@ pub fn spawn_scheduler(programs: &Programs, plan: &Plan, master: &str) -> Result
         .arg(format!("-http_port={}", plan.http_port))
         .arg(format!("-mesos_master_address={master}"))
         .arg(format!("-native_log_file_path={}", plan.dir.join("journal").display()))
+        .arg(format!("-backup_dir={}", plan.dir.join("backups").display()))
         .arg(format!("-thermos_executor_path={}", programs.executor.display()))
         .arg("-thermos_executor_flags=--nosetuid --nosetuid-health-checks");
     // By default Mesos holds what a launch leaves of an offer back for 5 s: on one agent, the next job would wait so long.
