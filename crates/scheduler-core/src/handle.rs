@@ -18,7 +18,7 @@ use crate::operation::{ConfigId, Operation};
 use crate::prune::PruneQueue;
 use crate::reconcile::Reconciliation;
 use crate::rng::CoreRng;
-use crate::schedule::{Affinity, Groups, Preemption, RateLimiter};
+use crate::schedule::{Affinity, Groups, Preemption, RateLimiter, Seats};
 use crate::state::State;
 use crate::timeouts::KillRetry;
 use crate::view::{Sizes, View};
@@ -36,6 +36,7 @@ pub struct Core {
     pub(crate) groups: Groups,
     pub(crate) limiter: RateLimiter,
     pub(crate) preemption: Preemption,
+    pub(crate) seats: Seats,
     pub(crate) affinity: Affinity,
     pub(crate) explanations: OrdMap<ConfigId, Arc<Explanation>>,
     pub(crate) session: Session,
@@ -98,6 +99,7 @@ impl Core {
             offers: Offers::default(),
             groups: Groups::default(),
             preemption: Preemption::default(),
+            seats: Seats::default(),
             affinity: Affinity::default(),
             explanations: OrdMap::new(),
             session: Session::default(),
@@ -203,6 +205,9 @@ impl Core {
     /// Makes a durable change: in memory now, in the journal with the batch.
     pub(crate) fn commit(&mut self, operation: Operation, step: &mut Step<'_>) {
         self.state.apply(&operation).expect("a decision never contradicts the state it was made from");
+        if let Operation::SaveHost(host) = &operation {
+            self.seats.save(host);
+        }
         step.batch.operations.push(operation);
     }
 }

@@ -69,6 +69,7 @@ impl Core {
                 .map_err(|source| RecoverError::Operation { index, source })?;
             core.state.apply(&operation).map_err(|source| RecoverError::Contradiction { index, source })?;
         }
+        core.state.tables().hosts().for_each(|host| core.seats.save(host));
         core.resume(&mut Step { now, batch });
         Ok(core)
     }

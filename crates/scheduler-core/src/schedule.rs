@@ -26,12 +26,13 @@ use crate::handle::{Core, Step};
 use crate::offers::classes::ClassId;
 use crate::operation::ConfigId;
 use crate::task::{ChangeResult, StatusChange};
+use crate::timeouts::entered_at;
 pub(crate) use affinity::Affinity;
 use assign::{Attempt, Placement, first_fit};
 use counts::{AttributeCounts, HostWithoutAttributes};
 use filter::{Request, Veto};
 pub(crate) use groups::Groups;
-pub(crate) use preempt::Preemption;
+pub(crate) use preempt::{Preemption, Seats};
 pub(crate) use rate::RateLimiter;
 
 /// Most pairs of group and new offer looked at to wake groups early. Groups beyond it wait for their own time.
@@ -43,9 +44,9 @@ pub(crate) type StaticBans = BTreeMap<ClassId, Arc<[Veto]>>;
 impl Core {
     /// A task is pending: it will be tried after `delay`, or with the group that waits already.
     pub(crate) fn join_group(&mut self, task: &TaskId, delay: Millis, step: &mut Step<'_>) {
-        let config = self.state.tables().config_id(task).expect("a stored task has a stored configuration");
+        let (stored, config) = self.state.row(task).expect("a pending task is stored");
         let due = step.now + delay;
-        if self.groups.join(config, task, due) {
+        if self.groups.join(config, task, entered_at(stored), due) {
             step.set_timer(TimerKey::ScheduleGroup(config.0), due);
         }
     }

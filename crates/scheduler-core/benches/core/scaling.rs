@@ -36,7 +36,7 @@ pub fn run(report: &mut Report) {
 fn compare(report: &mut Report, name: &str, is_placed: bool, config: impl Fn(u64) -> TaskConfig) {
     let mut first = None;
     for agents in AGENTS {
-        let mut cluster = Cluster::filled(agents, agents / 100, agents / 100);
+        let mut cluster = Cluster::filled(agents, 0, 0);
         let mut meter = Meter::default();
         for round in 0..ROUNDS {
             let launched = cluster.launched;

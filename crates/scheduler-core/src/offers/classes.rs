@@ -11,18 +11,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::hash::BuildHasherDefault;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use aurora_api::amounts::{Resources, Timestamp};
 use indexmap::IndexMap;
 
-use super::HeldOffer;
 use super::rank::Rank;
 use crate::operation::MaintenanceMode;
 use crate::state::TextHasher;
 
 /// A map that is never iterated: its order depends on removals.
-pub(super) type Lookup<K, V> = IndexMap<K, V, BuildHasherDefault<TextHasher>>;
+pub(crate) type Lookup<K, V> = IndexMap<K, V, BuildHasherDefault<TextHasher>>;
 
 /// Most values of an attribute that tell classes apart. With one more, the attribute is individual for ever. Tests have few
 /// agents and want both kinds.
@@ -30,11 +30,24 @@ const SHARED_VALUES_MAX: usize = if cfg!(test) { 3 } else { 32 };
 
 /// Where an offer is held, for as long as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SlotId(pub(super) u32);
+pub(crate) struct SlotId(pub(crate) u32);
 
 /// Names a class; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ClassId(u64);
+
+/// Name to values.
+pub(crate) type Attributes = BTreeMap<Arc<str>, BTreeSet<Arc<str>>>;
+
+/// What decides the class of an offer, or of an agent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Traits<'a> {
+    pub(crate) mode: MaintenanceMode,
+    pub(crate) unavailable_from: Option<Timestamp>,
+    pub(crate) resources: Resources,
+    pub(crate) revocable: Resources,
+    pub(crate) attributes: &'a Attributes,
+}
 
 /// What the offers of a class have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -44,7 +57,7 @@ pub(crate) struct Common {
     pub(crate) resources: Resources,
     pub(crate) revocable: Resources,
     /// Values of the attributes that are shared.
-    pub(crate) shared: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    pub(crate) shared: Attributes,
     /// The individual attributes that they have.
     pub(crate) individual: BTreeSet<Arc<str>>,
 }
@@ -60,6 +73,12 @@ impl Class {
     /// How many offers are in it; never none.
     pub(crate) fn len(&self) -> usize {
         self.members.len()
+    }
+
+    /// The first member behind a rank.
+    pub(crate) fn member_after(&self, rank: Option<&Rank>) -> Option<(&Rank, SlotId)> {
+        let from = rank.map_or(Bound::Unbounded, Bound::Excluded);
+        self.members.range((from, Bound::Unbounded)).next().map(|(rank, slot)| (rank, *slot))
     }
 
     /// Its members, in the order they are tried.
@@ -86,7 +105,7 @@ pub(crate) struct Classes {
 
 /// An offer has one value too many of this attribute: it must become individual.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooManyValues(pub(super) Arc<str>);
+pub(crate) struct TooManyValues(Arc<str>);
 
 impl Classes {
     pub(crate) fn get(&self, id: ClassId) -> Option<&Class> {
@@ -112,15 +131,20 @@ impl Classes {
         slots.into_iter().flatten().copied()
     }
 
-    /// Adds an offer; says its class.
-    pub(super) fn add(
+    /// All classes.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ClassId, &Class)> {
+        self.by_id.iter().map(|(id, class)| (*id, class))
+    }
+
+    /// Adds an offer; says its class. After [`TooManyValues`] all have to be added anew, this one too.
+    pub(crate) fn add(
         &mut self,
         slot: SlotId,
-        held: &HeldOffer,
+        of: &Traits<'_>,
         rank: &Rank,
     ) -> Result<ClassId, TooManyValues> {
-        self.count_values(slot, held)?;
-        let common = self.common(held);
+        self.count_values(slot, of.attributes)?;
+        let common = self.common(of);
         let (id, is_new) = match self.ids.get(&common) {
             Some(id) => (*id, false),
             None => {
@@ -147,8 +171,8 @@ impl Classes {
     }
 
     /// Takes an offer out of its class.
-    pub(super) fn remove(&mut self, slot: SlotId, held: &HeldOffer, rank: &Rank, id: ClassId) {
-        self.forget_values(slot, held);
+    pub(crate) fn remove(&mut self, slot: SlotId, attributes: &Attributes, rank: &Rank, id: ClassId) {
+        self.forget_values(slot, attributes);
         let Some(class) = self.by_id.get_mut(&id) else { return };
         class.members.remove(rank);
         if self.heads.remove(rank).is_some()
@@ -163,8 +187,23 @@ impl Classes {
         }
     }
 
-    /// Makes an attribute individual; all offers have to be added anew.
-    pub(super) fn make_individual(&mut self, TooManyValues(name): TooManyValues) {
+    /// Makes an attribute individual, and gives every offer its class again. It happens once for each attribute of many
+    /// values.
+    pub(crate) fn add_all_anew(
+        &mut self,
+        mut too_many: TooManyValues,
+        all: &[(SlotId, Traits<'_>, &Rank)],
+    ) -> Vec<ClassId> {
+        loop {
+            self.make_individual(too_many);
+            match all.iter().map(|(slot, of, rank)| self.add(*slot, of, rank)).collect() {
+                Ok(classes) => return classes,
+                Err(another) => too_many = another,
+            }
+        }
+    }
+
+    fn make_individual(&mut self, TooManyValues(name): TooManyValues) {
         let mut individual: Vec<Arc<str>> = vec![name];
         for (name, attribute) in &self.attributes {
             if matches!(attribute, Attribute::Individual(_)) {
@@ -175,8 +214,8 @@ impl Classes {
         *self = Self { attributes: attributes.collect(), last: self.last, ..Self::default() };
     }
 
-    fn count_values(&mut self, slot: SlotId, held: &HeldOffer) -> Result<(), TooManyValues> {
-        for (name, values) in &held.offer.attributes {
+    fn count_values(&mut self, slot: SlotId, attributes: &Attributes) -> Result<(), TooManyValues> {
+        for (name, values) in attributes {
             let attribute = match self.attributes.get_mut(name) {
                 Some(attribute) => attribute,
                 None => self
@@ -210,8 +249,8 @@ impl Classes {
         Ok(())
     }
 
-    fn forget_values(&mut self, slot: SlotId, held: &HeldOffer) {
-        for (name, values) in &held.offer.attributes {
+    fn forget_values(&mut self, slot: SlotId, attributes: &Attributes) {
+        for (name, values) in attributes {
             match self.attributes.get_mut(name) {
                 Some(Attribute::Shared(counts)) => {
                     for value in values {
@@ -238,17 +277,16 @@ impl Classes {
         }
     }
 
-    fn common(&self, held: &HeldOffer) -> Common {
-        let offer = &held.offer;
+    fn common(&self, of: &Traits<'_>) -> Common {
         let mut common = Common {
-            mode: held.mode,
-            unavailable_from: offer.unavailable_from,
-            resources: offer.resources,
-            revocable: offer.revocable,
-            shared: BTreeMap::new(),
+            mode: of.mode,
+            unavailable_from: of.unavailable_from,
+            resources: of.resources,
+            revocable: of.revocable,
+            shared: Attributes::new(),
             individual: BTreeSet::new(),
         };
-        for (name, values) in &offer.attributes {
+        for (name, values) in of.attributes {
             if self.is_individual(name) {
                 common.individual.insert(Arc::clone(name));
             } else {

@@ -7,7 +7,7 @@ use aurora_api::amounts::Timestamp;
 use aurora_api::ids::{AgentId, OfferId};
 use imbl::OrdMap;
 
-use super::classes::{ClassId, Classes, Lookup, SlotId, TooManyValues};
+use super::classes::{ClassId, Classes, Lookup, SlotId, TooManyValues, Traits};
 use super::rank::Rank;
 use crate::config::OfferOrder;
 use crate::input::Offer;
@@ -30,6 +30,19 @@ pub(crate) struct HeldOffer {
     pub(crate) until: Option<Timestamp>,
     /// Its place in a random order.
     pub(crate) chance: u64,
+}
+
+impl HeldOffer {
+    fn traits(&self) -> Traits<'_> {
+        let offer = &*self.offer;
+        Traits {
+            mode: self.mode,
+            unavailable_from: offer.unavailable_from,
+            resources: offer.resources,
+            revocable: offer.revocable,
+            attributes: &offer.attributes,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -81,28 +94,21 @@ impl Offers {
     fn put_to_use(&mut self, id: SlotId) {
         let Some(slot) = self.slots[id.0 as usize].as_mut() else { return };
         self.all.insert(id, Arc::clone(&slot.held.offer));
-        match self.classes.add(id, &slot.held, &slot.rank) {
+        match self.classes.add(id, &slot.held.traits(), &slot.rank) {
             Ok(class) => slot.class = Some(class),
             Err(too_many) => self.classify_anew(too_many),
         }
     }
 
-    /// Gives every offer its class again. It happens once for each attribute of many values.
-    fn classify_anew(&mut self, mut too_many: TooManyValues) {
+    fn classify_anew(&mut self, too_many: TooManyValues) {
         let usable: Vec<SlotId> = self.all.keys().copied().collect();
-        'again: loop {
-            self.classes.make_individual(too_many);
-            for id in &usable {
-                let Some(slot) = self.slots[id.0 as usize].as_mut() else { continue };
-                match self.classes.add(*id, &slot.held, &slot.rank) {
-                    Ok(class) => slot.class = Some(class),
-                    Err(another) => {
-                        too_many = another;
-                        continue 'again;
-                    }
-                }
+        let slots = usable.iter().filter_map(|id| Some((*id, self.slots.get(id.0 as usize)?.as_ref()?)));
+        let all: Vec<_> = slots.map(|(id, slot)| (id, slot.held.traits(), &slot.rank)).collect();
+        let classes = self.classes.add_all_anew(too_many, &all);
+        for (id, class) in usable.iter().zip(classes) {
+            if let Some(slot) = self.slots[id.0 as usize].as_mut() {
+                slot.class = Some(class);
             }
-            return;
         }
     }
 
@@ -113,7 +119,7 @@ impl Offers {
         self.free.push(id);
         self.by_agent.swap_remove(&held.offer.agent);
         if let Some(class) = class {
-            self.classes.remove(id, &held, &rank, class);
+            self.classes.remove(id, &held.offer.attributes, &rank, class);
             self.all.remove(&id);
         }
         Some(held)

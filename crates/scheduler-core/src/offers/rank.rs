@@ -7,7 +7,7 @@ use aurora_api::ids::OfferId;
 
 use super::HeldOffer;
 use crate::config::OfferOrder;
-use crate::operation::MaintenanceMode;
+use crate::operation::{HostAttributes, MaintenanceMode};
 
 /// Most keys an order can have that mean anything.
 const KEYS: usize = 5;
@@ -22,6 +22,12 @@ pub(crate) struct Rank {
 }
 
 impl Rank {
+    /// Of an agent, whatever it offers: by its mode and name.
+    pub(crate) fn of_host(host: &HostAttributes) -> Self {
+        let id = OfferId::new(host.host.as_str());
+        Self { mode: host.mode, unavailable: None, keys: [0; KEYS], id }
+    }
+
     pub(super) fn of(held: &HeldOffer, order: &[OfferOrder]) -> Self {
         let offer = &held.offer;
         let least = |amount: i64| amount.max(0).unsigned_abs();

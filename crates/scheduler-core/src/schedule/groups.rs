@@ -6,12 +6,14 @@ use aurora_api::amounts::{Millis, Timestamp};
 use aurora_api::ids::TaskId;
 
 use super::StaticBans;
+use crate::offers::classes::Lookup;
 use crate::operation::ConfigId;
 
 /// Pending tasks of one configuration, in the order they came.
 #[derive(Debug, Default)]
 pub(crate) struct Group {
-    queue: BTreeMap<u64, TaskId>,
+    /// With the time since when each is pending.
+    queue: BTreeMap<u64, (TaskId, Timestamp)>,
     /// The last delay after nothing could be placed; zero if the last attempt placed something, or none was made.
     ///
     /// Upstream starts from the first delay of 1 ms, and tries 17 times before it reaches the second it is configured to
@@ -33,7 +35,7 @@ impl Group {
     }
 
     pub(crate) fn first(&self, count: usize) -> Vec<TaskId> {
-        self.queue.values().take(count).cloned().collect()
+        self.queue.values().take(count).map(|(task, _)| task.clone()).collect()
     }
 }
 
@@ -41,29 +43,29 @@ impl Group {
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     by_config: BTreeMap<ConfigId, Group>,
-    places: BTreeMap<TaskId, (ConfigId, u64)>,
+    places: Lookup<TaskId, (ConfigId, u64)>,
     next_place: u64,
     /// Pairs of a class of offers and a group that are banned, over all groups.
     ban_count: usize,
 }
 
 impl Groups {
-    /// Adds a task at the end. Says whether this made a new group, whose first time is `due`.
-    pub(crate) fn join(&mut self, config: ConfigId, task: &TaskId, due: Timestamp) -> bool {
+    /// Adds a task, pending since `since`, at the end. Says whether this made a new group, whose first time is `due`.
+    pub(crate) fn join(&mut self, config: ConfigId, task: &TaskId, since: Timestamp, due: Timestamp) -> bool {
         let is_new = !self.by_config.contains_key(&config);
         let group = self.by_config.entry(config).or_default();
         if is_new {
             group.due = due;
         }
         self.next_place += 1;
-        group.queue.insert(self.next_place, task.clone());
+        group.queue.insert(self.next_place, (task.clone(), since));
         self.places.insert(task.clone(), (config, self.next_place));
         is_new
     }
 
     /// Takes a task out. Says which group it was in, and whether that is gone now.
     pub(crate) fn leave(&mut self, task: &TaskId) -> Option<(ConfigId, bool)> {
-        let (config, place) = self.places.remove(task)?;
+        let (config, place) = self.places.swap_remove(task)?;
         let group = self.by_config.get_mut(&config)?;
         group.queue.remove(&place);
         let is_empty = group.queue.is_empty();
@@ -81,6 +83,18 @@ impl Groups {
     pub(super) fn waiting_beyond(&self, soon: Timestamp) -> impl Iterator<Item = ConfigId> {
         let waiting = self.by_config.iter().filter(move |(_, group)| group.can_be_woken(soon));
         waiting.map(|(config, _)| *config)
+    }
+
+    /// Groups with tasks that are pending for so long, and how many of these there are.
+    pub(super) fn pending_for(
+        &self,
+        least: Millis,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (ConfigId, usize)> {
+        let count =
+            move |group: &Group| group.queue.values().filter(|(_, since)| now.since(*since) >= least).count();
+        let groups = self.by_config.iter().map(move |(config, group)| (*config, count(group)));
+        groups.filter(|(_, count)| *count > 0)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

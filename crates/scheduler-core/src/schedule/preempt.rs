@@ -3,11 +3,11 @@
 //! A search, now and then, finds slots: agents where a group could run if some tasks there went. Only when an attempt to
 //! place the group fails, and the slot still holds, do they go; the agent is then reserved for the group.
 
+mod seats;
 mod slots;
 mod victims;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use aurora_api::ids::{AgentId, TaskId};
 use aurora_api::task::{Task, TaskConfig, TaskStatus};
@@ -16,8 +16,11 @@ use super::counts::AttributeCounts;
 use super::filter::Request;
 use crate::effect::TimerKey;
 use crate::handle::{Core, Step};
+use crate::offers::classes::SlotId;
 use crate::operation::{ConfigId, HostAttributes};
 use crate::task::{ChangeResult, StatusChange};
+use seats::Candidates;
+pub(crate) use seats::Seats;
 pub(crate) use slots::Preemption;
 use slots::{Slot, sequence};
 use victims::{Applicant, Seat};
@@ -45,78 +48,58 @@ impl Core {
         if groups.is_empty() {
             return;
         }
-        let agents: Vec<Arc<HostAttributes>> = self
-            .state
-            .tables()
-            .hosts()
-            .filter(|host| self.state.tables().on_host(&host.host).next().is_some())
-            .cloned()
-            .collect();
-        if !agents.is_empty() {
-            self.search(&groups, &agents, step);
+        if self.state.tables().has_assigned() {
+            self.search(&groups, step);
         }
     }
 
     /// Groups with tasks that have been pending for long and have no slot yet, with the number of such tasks.
     fn groups_waiting_for_room(&self, step: &Step<'_>) -> Vec<(ConfigId, usize)> {
-        let tables = self.state.tables();
-        let mut groups: BTreeMap<ConfigId, usize> = BTreeMap::new();
-        for id in tables.with_status(TaskStatus::Pending) {
-            let Some(task) = self.state.task(id) else { continue };
-            let waited = task.last_event().map(|event| step.now.since(event.at));
-            if waited.is_none_or(|waited| waited < self.config.preemption_delay) {
-                continue;
-            }
-            if let Some(group) =
-                tables.config_id(id).filter(|group| !self.preemption.has_slot(*group, step.now))
-            {
-                *groups.entry(group).or_default() += 1;
-            }
-        }
-        groups.into_iter().collect()
+        let waiting = self.groups.pending_for(self.config.preemption_delay, step.now);
+        waiting.filter(|(group, _)| !self.preemption.has_slot(*group, step.now)).collect()
     }
 
-    fn search(&mut self, groups: &[(ConfigId, usize)], agents: &[Arc<HostAttributes>], step: &mut Step<'_>) {
-        let mut taken: BTreeSet<usize> = BTreeSet::new();
+    fn search(&mut self, groups: &[(ConfigId, usize)], step: &mut Step<'_>) {
+        let mut taken: BTreeSet<SlotId> = BTreeSet::new();
         // How far each group has looked: what did not do for one of its tasks does not do for the next.
-        let mut looked_at: BTreeMap<ConfigId, usize> = BTreeMap::new();
+        let mut left: BTreeMap<ConfigId, Candidates> = BTreeMap::new();
         let mut hopeless: BTreeSet<ConfigId> = BTreeSet::new();
         for group in sequence(groups, self.config.preemption_batch_size) {
-            let Some(config) = self.state.configs().get(group).cloned() else { continue };
             if hopeless.contains(&group) {
                 continue;
             }
+            let Some(config) = self.state.configs().get(group).cloned() else { continue };
             let kind = kind_of(&config);
             step.count(format!("preemptor_slot_search_attempts_for_{kind}"), 1);
             step.count(format!("preemption_slot_search_attempts_for_{}", config.job), 1);
-            let from = looked_at.get(&group).copied().unwrap_or(0);
             // A host of the job without attributes: nothing can be said about limits, so nothing goes.
             let Ok(wish) = self.request(&config) else { continue };
+            let candidates = left.entry(group).or_insert_with(|| self.seats.candidates(&wish, step.now));
             let mut failed = 0;
             let mut found = None;
-            for (index, host) in agents.iter().enumerate().skip(from) {
-                if taken.contains(&index) {
+            while let Some(slot) = self.seats.next(candidates) {
+                let Some(host) = self.seats.host(slot).filter(|_| !taken.contains(&slot)) else { continue };
+                if self.state.tables().on_host(&host.host).next().is_none() {
                     continue;
                 }
                 if let Some(victims) = self.victims(group, &wish, host, None, step) {
-                    found = Some((index, victims));
+                    found = Some((slot, host.host.clone(), victims));
                     break;
                 }
                 failed += 1;
             }
             step.count(format!("preemptor_slot_search_failed_for_{kind}"), failed);
             step.count(format!("preemptor_slot_search_failed_for_{}", config.job), failed);
-            let Some((index, victims)) = found else {
+            let Some((slot, host, victims)) = found else {
                 step.count("preemptor_unmatched_tasks", 1);
                 hopeless.insert(group);
                 continue;
             };
             step.count(format!("preemptor_slot_search_successful_for_{kind}"), 1);
             step.count(format!("preemptor_slot_search_successful_for_{}", config.job), 1);
-            let slot = Slot { host: agents[index].host.clone(), victims };
-            self.preemption.add_slot(group, slot, step.now + self.config.preemption_slot_hold);
-            taken.insert(index);
-            looked_at.insert(group, index + 1);
+            taken.insert(slot);
+            let until = step.now + self.config.preemption_slot_hold;
+            self.preemption.add_slot(group, Slot { host, victims }, until);
         }
     }
 

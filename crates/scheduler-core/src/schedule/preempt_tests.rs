@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use aurora_api::amounts::Millis;
 use aurora_api::task::TaskStatus::{Killed, Pending, Preempting, Running};
 

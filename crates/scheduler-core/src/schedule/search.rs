@@ -15,7 +15,7 @@ use aurora_api::task::{Constraint, ConstraintRule};
 use super::assign::Attempt;
 use super::filter::{Space, Veto, VetoGroup, vetoes};
 use crate::explain::Findings;
-use crate::offers::classes::{Class, ClassId, SlotId};
+use crate::offers::classes::{Class, ClassId, Classes, SlotId};
 use crate::offers::{Offers, Rank};
 
 /// A walk over the offers that may suit.
@@ -60,7 +60,7 @@ impl<'a> Search<'a> {
             .config
             .constraints
             .iter()
-            .find_map(|constraint| asked_for(offers, constraint))
+            .find_map(|constraint| asked_for(offers.classes(), constraint))
             .map(|slots| by_rank(offers, slots));
         Self {
             offers,
@@ -198,14 +198,12 @@ fn judge(class: &Class, attempt: &Attempt<'_>) -> Vec<Veto> {
 }
 
 /// The offers with a value that a rule asks for, if it is one on an individual attribute.
-fn asked_for<'a>(offers: &'a Offers, constraint: &'a Constraint) -> Option<BTreeSet<SlotId>> {
+pub(super) fn asked_for(classes: &Classes, constraint: &Constraint) -> Option<BTreeSet<SlotId>> {
     let Constraint { name, rule: ConstraintRule::Value { negated: false, values } } = constraint else {
         return None;
     };
-    let classes = offers.classes();
-    classes
-        .is_individual(name)
-        .then(|| values.iter().flat_map(|value| classes.with_value(name, value)).collect())
+    let slots = || values.iter().flat_map(|value| classes.with_value(name, value)).collect();
+    classes.is_individual(name).then(slots)
 }
 
 /// Offers in the order in which they are tried, last first.

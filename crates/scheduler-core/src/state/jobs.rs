@@ -13,7 +13,10 @@ use crate::operation::HostAttributes;
 pub struct JobTasks {
     pub(super) active: OrdMap<u32, TaskId>,
     pub(super) ended: OrdSet<(Timestamp, TaskId)>,
+    /// Empty while no active task has a limit: nobody asks then.
     pub(super) places: Places,
+    /// Active tasks whose configuration has a limit.
+    pub(super) limited: usize,
 }
 
 impl JobTasks {
@@ -47,7 +50,7 @@ impl JobTasks {
         self.ended.len()
     }
 
-    /// Where its tasks are, for limits.
+    /// Where its tasks are, for limits. Known as long as an active task has a limit.
     pub(crate) fn places(&self) -> &Places {
         &self.places
     }

@@ -4,24 +4,43 @@ use std::hash::{Hash, Hasher};
 
 use aurora_api::ids::TaskId;
 
-/// A task's id behind a number made of it. Ids of one job share a long beginning, and each is a place of its own in memory:
-/// comparing numbers first, which lie side by side, finds a task among a million with a few looks.
+/// A task's id behind a number made of it: of its job in the upper half, of its instance in the lower.
+///
+/// Ids of one job share a long beginning, and each is a place of its own in memory: numbers lie side by side, and comparing
+/// them first finds a task among a million with a few looks. Tasks of one job stay neighbours, so what is done to a job
+/// touches few pages of a table that readers hold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TaskKey {
     number: u64,
     id: TaskId,
 }
 
+/// Length of a UUID with the `-` before it: the end of every id that we make.
+const SUFFIX: usize = 37;
+
 impl TaskKey {
     pub(super) fn of(id: &TaskId) -> Self {
-        let mut hasher = TextHasher::default();
-        id.hash(&mut hasher);
-        Self { number: hasher.finish(), id: id.clone() }
+        Self { number: number(id.as_str()), id: id.clone() }
     }
 
     pub(super) const fn id(&self) -> &TaskId {
         &self.id
     }
+}
+
+/// Of `role-env-name-instance-uuid`; any other text has a number too.
+fn number(id: &str) -> u64 {
+    let rest = id.len().checked_sub(SUFFIX).and_then(|end| id.get(..end)).unwrap_or(id);
+    let (job, instance) = rest.rsplit_once('-').unwrap_or((rest, ""));
+    let lower = instance.parse::<u32>().unwrap_or_default();
+    let upper = hash(job) >> 32;
+    (upper << 32) | u64::from(lower)
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = TextHasher::default();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Hashes texts, eight bytes at a time; the same text gives the same number for ever, as the order of tables depends on it.
@@ -51,5 +70,29 @@ impl Hasher for TextHasher {
     fn finish(&self) -> u64 {
         let folded = self.0 ^ (self.0 >> 32);
         folded.wrapping_mul(FACTOR) ^ (folded >> 29)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_of_a_job_are_neighbours_in_the_order_of_their_instances() {
+        let id = |job: &str, instance: u32, run: u8| {
+            TaskId::new(format!("{job}-{instance}-00000000-0000-4000-8000-0000000000{run:02}"))
+        };
+        let mut keys: Vec<TaskKey> = ["r-prod-a", "r-prod-b"]
+            .iter()
+            .flat_map(|job| [10, 9, 100].map(|instance| TaskKey::of(&id(job, instance, 1))))
+            .collect();
+        keys.push(TaskKey::of(&id("r-prod-a", 9, 2)));
+        keys.sort();
+        let ids: Vec<&str> = keys.iter().map(|key| key.id().as_str()).collect();
+        let of_a = ids.iter().position(|id| id.starts_with("r-prod-a")).unwrap();
+        let order =
+            [id("r-prod-a", 9, 1), id("r-prod-a", 9, 2), id("r-prod-a", 10, 1), id("r-prod-a", 100, 1)];
+        assert_eq!(ids[of_a..of_a + 4], order.each_ref().map(TaskId::as_str));
+        assert_eq!(number(""), number("-"), "any text will do");
     }
 }

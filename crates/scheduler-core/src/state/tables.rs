@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use aurora_api::amounts::Timestamp;
 use aurora_api::ids::{FrameworkId, HostName, JobKey, TaskId};
-use aurora_api::task::{Task, TaskConfig, TaskStatus};
+use aurora_api::task::{ConstraintRule, Task, TaskConfig, TaskStatus};
 use imbl::{OrdMap, OrdSet};
 
 use super::key::TaskKey;
-use super::{Inconsistent, JobTasks};
+use super::{Inconsistent, JobTasks, Places};
 use crate::operation::{ConfigId, HostAttributes};
 use crate::quota::{Quota, Totals};
 
@@ -112,6 +112,11 @@ impl Tables {
         self.by_status.get(&status).into_iter().flatten().map(TaskKey::id)
     }
 
+    /// Whether any task is on an agent.
+    pub(crate) fn has_assigned(&self) -> bool {
+        !self.by_host.is_empty()
+    }
+
     /// Every task that is on an agent.
     pub(crate) fn assigned(&self) -> impl Iterator<Item = &Arc<Task>> {
         TaskStatus::ALL
@@ -163,7 +168,8 @@ impl Tables {
         // The tasks on it count for its new attributes now.
         for id in self.by_host.get(&host.host).into_iter().flatten() {
             let Some(row) = self.tasks.get(&TaskKey::of(id)) else { continue };
-            if let Some(job) = self.jobs.get_mut(&row.task.config.job) {
+            let job = self.jobs.get_mut(&row.task.config.job);
+            if let Some(job) = job.filter(|job| job.limited > 0) {
                 job.places.remove(&host.host, old.as_deref());
                 job.places.add(&host.host, Some(host));
             }
@@ -177,13 +183,12 @@ impl Tables {
         config: ConfigId,
     ) -> Result<Option<ConfigId>, Inconsistent> {
         let key = TaskKey::of(&task.id);
-        let old = self.tasks.get(&key).map(|row| (Arc::clone(&row.task), row.config));
-        if let Some(first) = self.rival(old.as_ref().map(|(old, _)| &**old), &task) {
+        if let Some(first) = self.rival(self.tasks.get(&key).map(|row| &*row.task), &task) {
             return Err(Inconsistent::TwoActive { first, second: task.id.clone() });
         }
-        self.reindex(&key, old.as_ref().map(|(old, _)| &**old), Some(&task));
-        self.tasks.insert(key, Row { task, config });
-        Ok(old.map(|(_, config)| config))
+        let old = self.tasks.insert(key.clone(), Row { task: Arc::clone(&task), config });
+        self.reindex(&key, old.as_ref().map(|old| &*old.task), Some(&task));
+        Ok(old.map(|old| old.config))
     }
 
     /// Another active task of the instance. A task that was active before has none.
@@ -236,6 +241,7 @@ impl Tables {
         let (old, new) = (old.and_then(consumer), new.and_then(consumer));
         if !is_same_config(old, new) {
             self.reconsume(old, new);
+            self.relimit(old, new);
         }
     }
 
@@ -266,12 +272,13 @@ impl Tables {
 
     fn enter(&mut self, host: &HostName, task: &Task) {
         self.by_host.entry(host.clone()).or_default().insert(task.id.clone());
-        let job = self.jobs.entry(task.config.job.clone()).or_default();
-        job.places.add(host, self.hosts.get(host).map(|host| &**host));
+        if let Some(job) = self.jobs.get_mut(&task.config.job).filter(|job| job.limited > 0) {
+            job.places.add(host, self.hosts.get(host).map(|host| &**host));
+        }
     }
 
     fn leave(&mut self, host: &HostName, task: &Task) {
-        if let Some(job) = self.jobs.get_mut(&task.config.job) {
+        if let Some(job) = self.jobs.get_mut(&task.config.job).filter(|job| job.limited > 0) {
             job.places.remove(host, self.hosts.get(host).map(|host| &**host));
         }
         if let Some(ids) = self.by_host.get_mut(host) {
@@ -280,6 +287,40 @@ impl Tables {
                 self.by_host.remove(host);
             }
         }
+    }
+
+    /// One active task fewer, or one more, has a limit. With the first, the places of the job's tasks are put together; with
+    /// the last they are forgotten.
+    fn relimit(&mut self, old: Option<&TaskConfig>, new: Option<&TaskConfig>) {
+        if let Some(config) = new.filter(|config| has_limit(config)) {
+            let is_first = self.jobs.get_mut(&config.job).is_some_and(|job| {
+                job.limited += 1;
+                job.limited == 1
+            });
+            if is_first {
+                let places = self.places_of(&config.job);
+                if let Some(job) = self.jobs.get_mut(&config.job) {
+                    job.places = places;
+                }
+            }
+        }
+        if let Some(config) = old.filter(|config| has_limit(config))
+            && let Some(job) = self.jobs.get_mut(&config.job)
+        {
+            job.limited -= 1;
+            if job.limited == 0 {
+                job.places = Places::default();
+            }
+        }
+    }
+
+    fn places_of(&self, job: &JobKey) -> Places {
+        let mut places = Places::default();
+        let active = self.jobs.get(job).into_iter().flat_map(|job| job.active.values());
+        for host in active.filter_map(|id| self.task(id)).filter_map(|task| place(task)) {
+            places.add(host, self.hosts.get(host).map(|host| &**host));
+        }
+        places
     }
 
     fn reconsume(&mut self, old: Option<&TaskConfig>, new: Option<&TaskConfig>) {
@@ -300,6 +341,10 @@ impl Tables {
             self.by_role.remove(old.job.role());
         }
     }
+}
+
+fn has_limit(config: &TaskConfig) -> bool {
+    config.constraints.iter().any(|constraint| matches!(constraint.rule, ConstraintRule::Limit(_)))
 }
 
 fn is_same_config(old: Option<&TaskConfig>, new: Option<&TaskConfig>) -> bool {

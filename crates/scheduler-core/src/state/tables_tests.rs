@@ -6,7 +6,7 @@ use aurora_api::task::{Assignment, TaskEvent};
 use proptest::prelude::*;
 
 use super::*;
-use crate::bench::{ad_hoc, resources};
+use crate::bench::{ad_hoc, limit, resources};
 use crate::operation::MaintenanceMode;
 
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ const RACKS: [&str; 2] = ["r0", "r1"];
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => (0..8_usize, 0..3_usize, 0..3_u32, 0..15_usize, prop::option::of(0..3_usize), 0..3_i64).prop_map(
+        6 => (0..8_usize, 0..4_usize, 0..3_u32, 0..15_usize, prop::option::of(0..3_usize), 0..3_i64).prop_map(
             |(task, job, instance, status, host, at)| Step::Save { task, job, instance, status, host, at }
         ),
         2 => (0..8_usize).prop_map(|task| Step::Remove { task }),
@@ -30,12 +30,21 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn configs() -> Vec<Arc<TaskConfig>> {
-    ["r/prod/a", "r/prod/b", "s/prod/a"]
+    ["r/prod/a", "r/prod/b", "s/prod/a", "r/prod/b"]
         .map(|key| {
             let resources = Resources { ports: 1, ..resources(2.0, 100, 10) };
-            Arc::new(TaskConfig { resources, production: key.ends_with('a'), ..ad_hoc(key) })
+            let constraints = if key.ends_with('b') { [limit("rack", 1)].into() } else { [].into() };
+            Arc::new(TaskConfig { resources, production: key.ends_with('a'), constraints, ..ad_hoc(key) })
         })
         .into()
+}
+
+/// Of a job that has both, those with a limit and those without.
+fn mixed_configs() -> Vec<Arc<TaskConfig>> {
+    let mut configs = configs();
+    let unlimited = TaskConfig { constraints: [].into(), ..TaskConfig::clone(&configs[3]) };
+    configs[3] = Arc::new(unlimited);
+    configs
 }
 
 fn task_id(number: usize) -> TaskId {
@@ -89,7 +98,7 @@ fn play(tables: &mut Tables, configs: &[Arc<TaskConfig>], step: &Step) {
 fn indexes(tables: &Tables) -> Vec<String> {
     let mut lines = Vec::new();
     for (key, job) in &tables.jobs {
-        lines.push(format!("{key} {:?} {:?} {:?}", job.active, job.ended, job.places));
+        lines.push(format!("{key} {:?} {:?} {:?} {}", job.active, job.ended, job.places, job.limited));
     }
     for (status, ids) in tables.by_status.iter().filter(|(_, ids)| !ids.is_empty()) {
         lines.push(format!("{status} {ids:?}"));
@@ -103,7 +112,7 @@ proptest! {
     /// Whatever was saved, changed and removed: the indexes are those of tables that are filled anew.
     #[test]
     fn the_indexes_say_what_the_tasks_say(steps in prop::collection::vec(step(), 1..80)) {
-        let configs = configs();
+        let configs = mixed_configs();
         let mut tables = Tables::default();
         for step in &steps {
             play(&mut tables, &configs, step);

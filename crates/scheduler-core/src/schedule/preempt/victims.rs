@@ -1,18 +1,16 @@
 //! Which tasks of an agent make room for another (`spec/scheduler.md` §3.1, §3.3).
 
 use std::cmp::Reverse;
-use std::sync::Arc;
 
 use aurora_api::amounts::{Megabytes, MilliCpus, Resources, Timestamp};
-use aurora_api::ids::{AgentId, OfferId, TaskId};
+use aurora_api::ids::TaskId;
 use aurora_api::task::{Task, TaskConfig};
 
 use crate::config::CoreConfig;
-use crate::input::Offer;
 use crate::offers::HeldOffer;
-use crate::operation::HostAttributes;
+use crate::operation::{HostAttributes, MaintenanceMode};
 use crate::schedule::counts::AttributeCounts;
-use crate::schedule::filter::{Request, ResourceKind, Space, VetoGroup, vetoes};
+use crate::schedule::filter::{Agent, Attribute, Request, ResourceKind, Space, vetoes};
 
 /// An agent on which room could be made.
 pub(super) struct Seat<'a> {
@@ -35,8 +33,7 @@ impl Applicant<'_> {
     ///
     /// The largest go first, as upstream has it; but those that turn out not to be needed stay.
     pub(super) fn victims(&self, seat: &Seat<'_>, now: Timestamp) -> Option<Vec<TaskId>> {
-        let held = without_resources(seat);
-        if self.is_vetoed(&held, plenty(), now) {
+        if seat.tasks.is_empty() || !self.may_use(seat, now) {
             return None;
         }
         let mut candidates: Vec<(Resources, &Task)> = seat
@@ -51,9 +48,9 @@ impl Applicant<'_> {
         for (freed, task) in candidates {
             total += freed;
             chosen.push((freed, task));
-            if !self.is_vetoed(&held, total, now) {
+            if !self.is_vetoed(seat, total, now) {
                 chosen.retain(|(freed, _)| {
-                    let is_needed = self.is_vetoed(&held, total - *freed, now);
+                    let is_needed = self.is_vetoed(seat, total - *freed, now);
                     if !is_needed {
                         total = total - *freed;
                     }
@@ -67,9 +64,14 @@ impl Applicant<'_> {
         None
     }
 
-    fn is_vetoed(&self, held: &HeldOffer, room: Resources, now: Timestamp) -> bool {
+    /// Whether it is only a matter of room.
+    pub(super) fn may_use(&self, seat: &Seat<'_>, now: Timestamp) -> bool {
+        !self.is_vetoed(seat, plenty(), now)
+    }
+
+    fn is_vetoed(&self, seat: &Seat<'_>, room: Resources, now: Timestamp) -> bool {
         let space = Space { regular: room, revocable: room };
-        VetoGroup::of(&vetoes(held, &space, self.request, self.counts, now)) != VetoGroup::Empty
+        !vetoes(seat, &space, self.request, self.counts, now).is_empty()
     }
 
     /// What the applicant can use of an offer.
@@ -112,25 +114,23 @@ fn size(resources: &Resources) -> [i64; 5] {
 }
 
 /// More than anything asks for.
-const fn plenty() -> Resources {
+pub(super) const fn plenty() -> Resources {
     const MOST: i64 = i64::MAX;
     Resources { cpus: MilliCpus(MOST), ram: Megabytes(MOST), disk: Megabytes(MOST), gpus: MOST, ports: MOST }
 }
 
-/// The agent as an offer: its attributes and mode, when it goes away, and nothing else.
-fn without_resources(seat: &Seat<'_>) -> HeldOffer {
-    let host = seat.host;
-    let offer = Offer {
-        id: OfferId::new(""),
-        agent: AgentId::clone(&host.agent),
-        host: host.host.clone(),
-        attributes: host.attributes.clone(),
-        resources: Resources::default(),
-        revocable: Resources::default(),
-        ports: Vec::new(),
-        unavailable_from: seat.offer.and_then(|held| held.offer.unavailable_from),
-    };
-    HeldOffer { offer: Arc::new(offer), mode: host.mode, until: None, chance: 0 }
+impl Agent for Seat<'_> {
+    fn mode(&self) -> MaintenanceMode {
+        self.host.mode
+    }
+
+    fn unavailable_from(&self) -> Option<Timestamp> {
+        self.offer.and_then(|held| held.offer.unavailable_from)
+    }
+
+    fn attribute(&self, name: &str) -> Attribute<'_> {
+        self.host.attributes.get(name).map_or(Attribute::Missing, Attribute::Values)
+    }
 }
 
 #[cfg(test)]

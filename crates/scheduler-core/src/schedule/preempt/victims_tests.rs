@@ -1,9 +1,13 @@
+use std::sync::Arc;
+
 use aurora_api::amounts::Millis;
+use aurora_api::ids::AgentId;
 use aurora_api::task::{Assignment, TaskStatus};
 use proptest::prelude::*;
 
 use super::*;
 use crate::bench::*;
+use crate::input::Offer;
 use crate::operation::MaintenanceMode;
 
 fn task(name: &str, config: TaskConfig) -> Task {
