@@ -181,10 +181,11 @@ impl TaskId {
     pub fn for_run(instance: &InstanceKey, unique: impl fmt::Display) -> Self {
         let job = &instance.job;
         let raw = format!("{}-{}-{}-{}-{unique}", job.role, job.environment, job.name, instance.instance);
-        let safe: String = raw
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '-' })
-            .collect();
+        let is_safe = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if raw.chars().all(is_safe) {
+            return Self::new(raw);
+        }
+        let safe: String = raw.chars().map(|c| if is_safe(c) { c } else { '-' }).collect();
         Self::new(safe)
     }
 }

@@ -1,6 +1,6 @@
 //! Forgetting old ended tasks (`spec/scheduler.md` §8.2).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aurora_api::amounts::Timestamp;
 use aurora_api::ids::{JobKey, TaskId};
@@ -8,25 +8,27 @@ use aurora_api::task::Task;
 
 use crate::effect::TimerKey;
 use crate::handle::{Core, Step};
+use crate::offers::classes::Lookup;
+use crate::state::TaskKey;
 
 /// Ended tasks by the time they are forgotten at.
 #[derive(Debug, Default)]
 pub(crate) struct PruneQueue {
-    due: BTreeSet<(Timestamp, TaskId)>,
-    when: BTreeMap<TaskId, Timestamp>,
+    due: BTreeSet<(Timestamp, TaskKey)>,
+    when: Lookup<TaskId, Timestamp>,
 }
 
 impl PruneQueue {
     fn add(&mut self, task: &TaskId, due: Timestamp) {
         if let Some(old) = self.when.insert(task.clone(), due) {
-            self.due.remove(&(old, task.clone()));
+            self.due.remove(&(old, TaskKey::of(task)));
         }
-        self.due.insert((due, task.clone()));
+        self.due.insert((due, TaskKey::of(task)));
     }
 
     pub(crate) fn forget(&mut self, task: &Task) {
-        if let Some(due) = self.when.remove(&task.id) {
-            self.due.remove(&(due, task.id.clone()));
+        if let Some(due) = self.when.swap_remove(&task.id) {
+            self.due.remove(&(due, TaskKey::of(&task.id)));
         }
     }
 
@@ -55,8 +57,13 @@ impl Core {
     }
 
     pub(crate) fn on_prune(&mut self, step: &mut Step<'_>) {
-        let due: Vec<TaskId> =
-            self.prune.due.iter().take_while(|(at, _)| *at <= step.now).map(|(_, id)| id.clone()).collect();
+        let due: Vec<TaskId> = self
+            .prune
+            .due
+            .iter()
+            .take_while(|(at, _)| *at <= step.now)
+            .map(|(_, key)| key.id().clone())
+            .collect();
         self.prune_tasks(&due, step);
         if let Some(at) = self.prune.next() {
             step.set_timer(TimerKey::Prune, at);

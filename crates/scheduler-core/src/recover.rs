@@ -109,9 +109,9 @@ impl Core {
     fn rejoin_group(&mut self, task: &Task, spread: Millis, step: &mut Step<'_>) {
         let spread = self.rng.time_below(spread);
         let delay = spread + self.flapping_penalty(task);
-        let config = self.state.tables().config_id(&task.id);
-        self.join_group(&task.id, delay, step);
-        if let Some(group) = config.and_then(|config| self.groups.get_mut(config)) {
+        let Some(config) = self.state.tables().config_id(&task.id) else { return };
+        self.join_group(task, config, delay, step);
+        if let Some(group) = self.groups.get_mut(config) {
             group.is_starting = true;
         }
     }

@@ -1,5 +1,7 @@
 //! The core's only source of chance: a stream that the seed fixes.
 
+use std::fmt;
+
 use aurora_api::amounts::Millis;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -27,21 +29,33 @@ impl CoreRng {
         Millis(self.below(window.0.max(0).unsigned_abs()).cast_signed())
     }
 
-    /// A random UUID (version 4) as text.
-    pub(crate) fn uuid(&mut self) -> String {
+    /// A random UUID (version 4).
+    pub(crate) fn uuid(&mut self) -> Uuid {
         let (high, low) = (self.number(), self.number());
         let high = (high & !0xf000) | 0x4000;
         let low = (low & !(0b11 << 62)) | (0b10 << 62);
-        format!(
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            high >> 32,
-            (high >> 16) & 0xffff,
-            high & 0xffff,
-            low >> 48,
-            low & 0xffff_ffff_ffff
-        )
+        Uuid(high, low)
     }
 }
+
+/// A UUID, to be written as text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Uuid(u64, u64);
+
+impl fmt::Display for Uuid {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [b'-'; 36];
+        let digits =
+            [self.0, self.1].into_iter().flat_map(|half| (0..16).map(move |place| half >> (60 - 4 * place)));
+        let places = (0..36).filter(|place| !matches!(place, 8 | 13 | 18 | 23));
+        for (place, digit) in places.zip(digits) {
+            text[place] = HEX[(digit & 0xf) as usize];
+        }
+        formatter.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
 mod tests {
@@ -51,11 +65,17 @@ mod tests {
     fn a_uuid_has_its_version_and_variant() {
         let mut rng = CoreRng::new(7);
         for _ in 0..100 {
-            let uuid = rng.uuid();
+            let uuid = rng.uuid().to_string();
             assert_eq!(uuid.len(), 36);
             assert_eq!(&uuid[14..15], "4");
             assert!(matches!(&uuid[19..20], "8" | "9" | "a" | "b"), "{uuid}");
         }
+    }
+
+    #[test]
+    fn a_uuid_is_written_in_groups() {
+        let text = Uuid(0x0123_4567_89ab_4def, 0x8765_4321_0fed_cba9).to_string();
+        assert_eq!(text, "01234567-89ab-4def-8765-43210fedcba9");
     }
 
     #[test]

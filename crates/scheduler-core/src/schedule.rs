@@ -43,10 +43,9 @@ pub(crate) type StaticBans = BTreeMap<ClassId, Arc<[Veto]>>;
 
 impl Core {
     /// A task is pending: it will be tried after `delay`, or with the group that waits already.
-    pub(crate) fn join_group(&mut self, task: &TaskId, delay: Millis, step: &mut Step<'_>) {
-        let (stored, config) = self.state.row(task).expect("a pending task is stored");
+    pub(crate) fn join_group(&mut self, task: &Task, config: ConfigId, delay: Millis, step: &mut Step<'_>) {
         let due = step.now + delay;
-        if self.groups.join(config, task, entered_at(stored), due) {
+        if self.groups.join(config, &task.id, entered_at(task), due) {
             step.set_timer(TimerKey::ScheduleGroup(config.0), due);
         }
     }

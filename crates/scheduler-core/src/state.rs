@@ -17,7 +17,7 @@ use crate::operation::{ConfigId, Operation};
 pub(crate) use configs::Configs;
 pub use jobs::JobTasks;
 pub(crate) use jobs::Places;
-pub(crate) use key::TextHasher;
+pub(crate) use key::{TaskKey, TextHasher};
 pub(crate) use tables::Tables;
 
 /// Everything that survives a restart.

@@ -8,6 +8,7 @@ use aurora_api::task::{Task, TaskStatus};
 use crate::backoff::backoff;
 use crate::effect::{Effect, TimerKey};
 use crate::handle::{Core, Session, Step};
+use crate::operation::ConfigId;
 use crate::task::{ChangeResult, StatusChange, penalty_of_message};
 
 /// How long to wait before looking again at a task that timed out while there was no Mesos to ask.
@@ -53,10 +54,10 @@ impl Core {
     }
 
     /// A task has entered the status it has.
-    pub(crate) fn on_entered(&mut self, task: &Task, step: &mut Step<'_>) {
+    pub(crate) fn on_entered(&mut self, task: &Task, config: ConfigId, step: &mut Step<'_>) {
         self.start_waiting(task, Millis::ZERO, step);
         if task.status == TaskStatus::Pending {
-            self.join_group(&task.id, self.config.first_schedule_delay, step);
+            self.join_group(task, config, self.config.first_schedule_delay, step);
         } else if task.status.is_terminal() {
             self.on_ended(task, step.now + self.config.history_max_age, step);
         }

@@ -6,13 +6,14 @@ use aurora_api::amounts::Timestamp;
 use aurora_api::ids::{HostName, TaskId};
 use imbl::{OrdMap, OrdSet};
 
+use super::TaskKey;
 use crate::operation::HostAttributes;
 
 /// Ids of one job's tasks: the active one of each instance, and the history.
 #[derive(Clone, Debug, Default)]
 pub struct JobTasks {
     pub(super) active: OrdMap<u32, TaskId>,
-    pub(super) ended: OrdSet<(Timestamp, TaskId)>,
+    pub(super) ended: OrdSet<(Timestamp, TaskKey)>,
     /// Empty while no active task has a limit: nobody asks then.
     pub(super) places: Places,
     /// Active tasks whose configuration has a limit.
@@ -42,7 +43,7 @@ impl JobTasks {
 
     /// Ended tasks with the time of their last event, oldest first.
     pub fn ended(&self) -> impl DoubleEndedIterator<Item = (Timestamp, &TaskId)> {
-        self.ended.iter().map(|(at, id)| (*at, id))
+        self.ended.iter().map(|(at, key)| (*at, key.id()))
     }
 
     /// How many tasks of the job have ended and are not forgotten yet.

@@ -10,7 +10,7 @@ use aurora_api::ids::TaskId;
 /// them first finds a task among a million with a few looks. Tasks of one job stay neighbours, so what is done to a job
 /// touches few pages of a table that readers hold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct TaskKey {
+pub(crate) struct TaskKey {
     number: u64,
     id: TaskId,
 }
@@ -19,11 +19,11 @@ pub(super) struct TaskKey {
 const SUFFIX: usize = 37;
 
 impl TaskKey {
-    pub(super) fn of(id: &TaskId) -> Self {
+    pub(crate) fn of(id: &TaskId) -> Self {
         Self { number: number(id.as_str()), id: id.clone() }
     }
 
-    pub(super) const fn id(&self) -> &TaskId {
+    pub(crate) const fn id(&self) -> &TaskId {
         &self.id
     }
 }

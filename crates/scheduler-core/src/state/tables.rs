@@ -221,7 +221,7 @@ impl Tables {
         }
         let (old_slot, new_slot) = (old.and_then(slot), new.and_then(slot));
         if old_slot != new_slot {
-            self.reslot(key.id(), old_slot, new_slot);
+            self.reslot(key, old_slot, new_slot);
         }
         let (old_place, new_place) = (old.and_then(place), new.and_then(place));
         let is_same_job = old.map(|task| &task.config.job) == new.map(|task| &task.config.job);
@@ -245,7 +245,7 @@ impl Tables {
         }
     }
 
-    fn reslot(&mut self, id: &TaskId, old: Option<Slot<'_>>, new: Option<Slot<'_>>) {
+    fn reslot(&mut self, key: &TaskKey, old: Option<Slot<'_>>, new: Option<Slot<'_>>) {
         match old {
             Some(Slot::Active(job, instance)) => {
                 if let Some(job) = self.jobs.get_mut(job) {
@@ -254,17 +254,17 @@ impl Tables {
             }
             Some(Slot::Ended(job, at)) => {
                 if let Some(job) = self.jobs.get_mut(job) {
-                    job.ended.remove(&(at, id.clone()));
+                    job.ended.remove(&(at, key.clone()));
                 }
             }
             None => {}
         }
         match new {
             Some(Slot::Active(job, instance)) => {
-                self.jobs.entry(job.clone()).or_default().active.insert(instance, id.clone());
+                self.jobs.entry(job.clone()).or_default().active.insert(instance, key.id().clone());
             }
             Some(Slot::Ended(job, at)) => {
-                self.jobs.entry(job.clone()).or_default().ended.insert((at, id.clone()));
+                self.jobs.entry(job.clone()).or_default().ended.insert((at, key.clone()));
             }
             None => {}
         }

@@ -160,6 +160,7 @@ impl Core {
         );
         let task = self.save_status(task, to, &change, config, step);
         self.publish(&task, from, step);
+        self.on_entered(&task, config, step);
     }
 
     /// A task that was never stored.
@@ -243,6 +244,10 @@ impl Core {
         // Only now: nested changes (a replacement, LOST after PARTITIONED) have told of themselves first.
         if let Some(saved) = saved {
             self.publish(&saved, from, step);
+            // It has moved on already otherwise.
+            if !actions.contains(&Action::MarkLost) {
+                self.on_entered(&saved, config, step);
+            }
         }
     }
 
@@ -302,7 +307,7 @@ impl Core {
         self.on_left(task, task.status, step);
     }
 
-    /// Tells of a change, and starts or ends what hangs on the status.
+    /// Tells of a change, and ends what hung on the old status.
     fn publish(&mut self, task: &Arc<Task>, from: TaskStatus, step: &mut Step<'_>) {
         step.batch.effects.push(Effect::StatusChanged { task: Arc::clone(task), from });
         self.on_left(task, from, step);
@@ -311,10 +316,6 @@ impl Core {
         }
         if task.status == TaskStatus::Lost {
             self.count_loss(task, step);
-        }
-        // A nested change may have moved it on already.
-        if self.state.task(&task.id).is_some_and(|stored| stored.status == task.status) {
-            self.on_entered(task, step);
         }
     }
 
