@@ -129,7 +129,7 @@ impl Core {
     pub fn view(&self) -> View {
         View {
             tables: self.state.tables().clone(),
-            offers: self.offers.all().clone(),
+            offers: self.offers.shown().clone(),
             explanations: self.explanations.clone(),
             away: self.away.clone(),
             sizes: Sizes {

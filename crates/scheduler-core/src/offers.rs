@@ -6,6 +6,7 @@
 pub(crate) mod classes;
 mod held;
 mod rank;
+mod shown;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::operation::{Capacity, HostAttributes, MaintenanceMode, Operation};
 use crate::schedule::filter::Space;
 pub(crate) use held::{HeldOffer, Offers};
 pub(crate) use rank::Rank;
+pub(crate) use shown::Shown;
 
 impl Core {
     pub(crate) fn on_offers(&mut self, offers: Vec<Offer>, step: &mut Step<'_>) {

@@ -10,7 +10,7 @@ use imbl::OrdMap;
 use crate::away::{Away, MissingHost, RenewedHost};
 use crate::explain::Explanation;
 use crate::input::Offer;
-use crate::offers::classes::SlotId;
+use crate::offers::Shown;
 use crate::operation::{ConfigId, HostAttributes};
 use crate::quota::{Account, Consumption, CronPlan, Plans, Quota, QuotaExceeded, UpdatePlan};
 pub use crate::state::JobTasks;
@@ -20,7 +20,7 @@ use crate::state::Tables;
 #[derive(Clone, Debug, Default)]
 pub struct View {
     pub(crate) tables: Tables,
-    pub(crate) offers: OrdMap<SlotId, Arc<Offer>>,
+    pub(crate) offers: Shown,
     pub(crate) explanations: OrdMap<ConfigId, Arc<Explanation>>,
     pub(crate) away: Away,
     pub(crate) sizes: Sizes,
@@ -177,7 +177,7 @@ impl View {
 
     /// The offers held at the moment.
     pub fn offers(&self) -> impl Iterator<Item = &Arc<Offer>> {
-        self.offers.values()
+        self.offers.iter().map(|(_, offer)| offer)
     }
 
     /// The hosts whose agents Mesos has given up since the start, and that are not back, by name.

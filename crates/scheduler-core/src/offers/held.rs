@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use aurora_api::amounts::Timestamp;
 use aurora_api::ids::{AgentId, OfferId};
-use imbl::OrdMap;
 
 use super::classes::{ClassId, Classes, Lookup, SlotId, TooManyValues, Traits};
 use super::rank::Rank;
+use super::shown::Shown;
 use crate::config::OfferOrder;
 use crate::input::Offer;
 use crate::operation::MaintenanceMode;
@@ -55,7 +55,7 @@ struct Slot {
 
 /// All held offers.
 ///
-/// Those that may be used are in a class each, and in `all`; those that are banned are in neither.
+/// Those that may be used are in a class each, and shown; those that are banned are in neither.
 #[derive(Debug, Default)]
 pub(crate) struct Offers {
     slots: Vec<Option<Slot>>,
@@ -70,7 +70,7 @@ pub(crate) struct Offers {
     gone: BTreeSet<OfferId>,
     gone_in_turn: VecDeque<OfferId>,
     /// For views.
-    all: OrdMap<SlotId, Arc<Offer>>,
+    shown: Shown,
 }
 
 impl Offers {
@@ -93,7 +93,7 @@ impl Offers {
     /// Puts an offer into its class.
     fn put_to_use(&mut self, id: SlotId) {
         let Some(slot) = self.slots[id.0 as usize].as_mut() else { return };
-        self.all.insert(id, Arc::clone(&slot.held.offer));
+        self.shown.insert(id, &slot.held.offer);
         match self.classes.add(id, &slot.held.traits(), &slot.rank) {
             Ok(class) => slot.class = Some(class),
             Err(too_many) => self.classify_anew(too_many),
@@ -101,7 +101,7 @@ impl Offers {
     }
 
     fn classify_anew(&mut self, too_many: TooManyValues) {
-        let usable: Vec<SlotId> = self.all.keys().copied().collect();
+        let usable: Vec<SlotId> = self.shown.iter().map(|(slot, _)| slot).collect();
         let slots = usable.iter().filter_map(|id| Some((*id, self.slots.get(id.0 as usize)?.as_ref()?)));
         let all: Vec<_> = slots.map(|(id, slot)| (id, slot.held.traits(), &slot.rank)).collect();
         let classes = self.classes.add_all_anew(too_many, &all);
@@ -120,7 +120,7 @@ impl Offers {
         self.by_agent.swap_remove(&held.offer.agent);
         if let Some(class) = class {
             self.classes.remove(id, &held.offer.attributes, &rank, class);
-            self.all.remove(&id);
+            self.shown.remove(id);
         }
         Some(held)
     }
@@ -203,9 +203,9 @@ impl Offers {
         &self.classes
     }
 
-    /// The offers that may be used.
-    pub(crate) fn all(&self) -> &OrdMap<SlotId, Arc<Offer>> {
-        &self.all
+    /// The offers that may be used, for readers.
+    pub(crate) fn shown(&self) -> &Shown {
+        &self.shown
     }
 
     /// How many are held, usable or not: `outstanding_offers`.

@@ -116,7 +116,8 @@ impl Places {
     }
 }
 
-fn decrease<K: Ord + Clone>(counts: &mut OrdMap<K, u32>, key: &K) {
+/// One fewer of something that is counted.
+pub(super) fn decrease<K: Ord + Clone>(counts: &mut OrdMap<K, u32>, key: &K) {
     match counts.get_mut(key) {
         Some(count) if *count > 1 => *count -= 1,
         _ => {

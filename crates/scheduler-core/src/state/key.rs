@@ -1,6 +1,7 @@
 //! What large tables of tasks are sorted by.
 
 use std::hash::{Hash, Hasher};
+use std::sync::LazyLock;
 
 use aurora_api::ids::TaskId;
 
@@ -23,6 +24,17 @@ impl TaskKey {
         Self { number: number(id.as_str()), id: id.clone() }
     }
 
+    /// The least key with a number.
+    pub(super) fn first_of(number: u64) -> Self {
+        static LEAST: LazyLock<TaskId> = LazyLock::new(|| TaskId::new(""));
+        Self { number, id: LEAST.clone() }
+    }
+
+    /// Not the key's alone: runs of one instance share it.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
     pub(crate) const fn id(&self) -> &TaskId {
         &self.id
     }
@@ -37,7 +49,8 @@ fn number(id: &str) -> u64 {
     (upper << 32) | u64::from(lower)
 }
 
-fn hash(text: &str) -> u64 {
+/// A number for a text, which others may share.
+pub(super) fn hash(text: &str) -> u64 {
     let mut hasher = TextHasher::default();
     text.hash(&mut hasher);
     hasher.finish()

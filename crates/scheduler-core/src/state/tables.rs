@@ -5,9 +5,10 @@ use std::sync::Arc;
 use aurora_api::amounts::Timestamp;
 use aurora_api::ids::{FrameworkId, HostName, JobKey, TaskId};
 use aurora_api::task::{ConstraintRule, Task, TaskConfig, TaskStatus};
-use imbl::{OrdMap, OrdSet};
+use imbl::OrdMap;
 
-use super::key::TaskKey;
+use super::jobs::decrease;
+use super::key::{TaskKey, hash};
 use super::{Inconsistent, JobTasks, Places};
 use crate::operation::{ConfigId, HostAttributes};
 use crate::quota::{Quota, Totals};
@@ -28,14 +29,21 @@ pub(crate) struct Tables {
     tasks: OrdMap<TaskKey, Row>,
     /// Jobs that have tasks. An instance's active task is in it, and every ended one.
     jobs: OrdMap<JobKey, JobTasks>,
-    by_status: OrdMap<TaskStatus, OrdSet<TaskKey>>,
-    /// Tasks that are on an agent (`TaskStatus::is_assigned`).
-    by_host: OrdMap<HostName, OrdSet<TaskId>>,
+    /// Numbers of the keys of the tasks in a status, and how many tasks have the number. Plain numbers, as in `by_host`:
+    /// what is changed while readers hold the table is copied, and numbers are copied without a look at what they name.
+    by_status: OrdMap<(TaskStatus, u64), u32>,
+    /// How many tasks are in a status, by its number.
+    counts: [usize; STATUS_NUMBERS],
+    /// Numbers of the hosts with tasks on an agent (`TaskStatus::is_assigned`), and of the keys of these tasks.
+    by_host: OrdMap<(u64, u64), u32>,
     /// What the active tasks of a role take.
     by_role: OrdMap<Arc<str>, Totals>,
     hosts: OrdMap<HostName, Arc<HostAttributes>>,
     quotas: OrdMap<Arc<str>, Quota>,
 }
+
+/// The numbers that statuses have are below this one.
+const STATUS_NUMBERS: usize = 19;
 
 /// When the task's last event happened.
 pub(crate) fn last_event_at(task: &Task) -> Timestamp {
@@ -104,12 +112,20 @@ impl Tables {
     }
 
     pub(crate) fn count(&self, status: TaskStatus) -> usize {
-        self.by_status.get(&status).map_or(0, OrdSet::len)
+        self.counts[status as usize]
+    }
+
+    /// The tasks whose keys have a number.
+    fn numbered(&self, number: u64) -> impl Iterator<Item = &Arc<Task>> {
+        let rows = self.tasks.range(TaskKey::first_of(number)..);
+        rows.take_while(move |(key, _)| key.number() == number).map(|(_, row)| &row.task)
     }
 
     /// Ids of the tasks in a status, in an order that the ids alone decide.
     pub(crate) fn with_status(&self, status: TaskStatus) -> impl Iterator<Item = &TaskId> {
-        self.by_status.get(&status).into_iter().flatten().map(TaskKey::id)
+        let numbers = self.by_status.range((status, 0)..=(status, u64::MAX));
+        let tasks = numbers.flat_map(|((_, number), _)| self.numbered(*number));
+        tasks.filter(move |task| task.status == status).map(|task| &task.id)
     }
 
     /// Whether any task is on an agent.
@@ -127,7 +143,10 @@ impl Tables {
     }
 
     pub(crate) fn on_host(&self, host: &HostName) -> impl Iterator<Item = &TaskId> {
-        self.by_host.get(host).into_iter().flatten()
+        let of_host = hash(host.as_str());
+        let numbers = self.by_host.range((of_host, 0)..=(of_host, u64::MAX));
+        let tasks = numbers.flat_map(|((_, number), _)| self.numbered(*number));
+        tasks.filter(move |task| place(task) == Some(host)).map(|task| &task.id)
     }
 
     pub(crate) fn host(&self, host: &HostName) -> Option<&Arc<HostAttributes>> {
@@ -166,10 +185,10 @@ impl Tables {
             return;
         }
         // The tasks on it count for its new attributes now.
-        for id in self.by_host.get(&host.host).into_iter().flatten() {
-            let Some(row) = self.tasks.get(&TaskKey::of(id)) else { continue };
-            let job = self.jobs.get_mut(&row.task.config.job);
-            if let Some(job) = job.filter(|job| job.limited > 0) {
+        let tasks = self.on_host(&host.host).filter_map(|id| self.task(id));
+        let jobs: Vec<JobKey> = tasks.map(|task| task.config.job.clone()).collect();
+        for job in jobs {
+            if let Some(job) = self.jobs.get_mut(&job).filter(|job| job.limited > 0) {
                 job.places.remove(&host.host, old.as_deref());
                 job.places.add(&host.host, Some(host));
             }
@@ -212,11 +231,13 @@ impl Tables {
     fn reindex(&mut self, key: &TaskKey, old: Option<&Task>, new: Option<&Task>) {
         let status = |task: Option<&Task>| task.map(|task| task.status);
         if status(old) != status(new) {
-            if let Some(ids) = status(old).and_then(|old| self.by_status.get_mut(&old)) {
-                ids.remove(key);
+            if let Some(old) = status(old) {
+                decrease(&mut self.by_status, &(old, key.number()));
+                self.counts[old as usize] -= 1;
             }
             if let Some(new) = status(new) {
-                self.by_status.entry(new).or_default().insert(key.clone());
+                *self.by_status.entry((new, key.number())).or_insert(0) += 1;
+                self.counts[new as usize] += 1;
             }
         }
         let (old_slot, new_slot) = (old.and_then(slot), new.and_then(slot));
@@ -227,10 +248,10 @@ impl Tables {
         let is_same_job = old.map(|task| &task.config.job) == new.map(|task| &task.config.job);
         if old_place != new_place || !is_same_job {
             if let Some((host, task)) = old_place.zip(old) {
-                self.leave(host, task);
+                self.leave(host, key, task);
             }
             if let Some((host, task)) = new_place.zip(new) {
-                self.enter(host, task);
+                self.enter(host, key, task);
             }
         }
         if let Some(job) = old.filter(|_| old_slot != new_slot).map(|task| &task.config.job)
@@ -270,22 +291,17 @@ impl Tables {
         }
     }
 
-    fn enter(&mut self, host: &HostName, task: &Task) {
-        self.by_host.entry(host.clone()).or_default().insert(task.id.clone());
+    fn enter(&mut self, host: &HostName, key: &TaskKey, task: &Task) {
+        *self.by_host.entry((hash(host.as_str()), key.number())).or_insert(0) += 1;
         if let Some(job) = self.jobs.get_mut(&task.config.job).filter(|job| job.limited > 0) {
             job.places.add(host, self.hosts.get(host).map(|host| &**host));
         }
     }
 
-    fn leave(&mut self, host: &HostName, task: &Task) {
+    fn leave(&mut self, host: &HostName, key: &TaskKey, task: &Task) {
+        decrease(&mut self.by_host, &(hash(host.as_str()), key.number()));
         if let Some(job) = self.jobs.get_mut(&task.config.job).filter(|job| job.limited > 0) {
             job.places.remove(host, self.hosts.get(host).map(|host| &**host));
-        }
-        if let Some(ids) = self.by_host.get_mut(host) {
-            ids.remove(&task.id);
-            if ids.is_empty() {
-                self.by_host.remove(host);
-            }
         }
     }
 

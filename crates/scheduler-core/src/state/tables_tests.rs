@@ -48,7 +48,8 @@ fn mixed_configs() -> Vec<Arc<TaskConfig>> {
 }
 
 fn task_id(number: usize) -> TaskId {
-    TaskId::new(format!("a-long-beginning-of-every-id-{number}"))
+    // Two at a time share the number of their keys.
+    TaskId::new(format!("role-env-name-{}-00000000-0000-4000-8000-00000000000{number}", number / 2))
 }
 
 fn play(tables: &mut Tables, configs: &[Arc<TaskConfig>], step: &Step) {
@@ -100,12 +101,31 @@ fn indexes(tables: &Tables) -> Vec<String> {
     for (key, job) in &tables.jobs {
         lines.push(format!("{key} {:?} {:?} {:?} {}", job.active, job.ended, job.places, job.limited));
     }
-    for (status, ids) in tables.by_status.iter().filter(|(_, ids)| !ids.is_empty()) {
-        lines.push(format!("{status} {ids:?}"));
-    }
-    lines.extend(tables.by_host.iter().map(|(host, ids)| format!("{host} {ids:?}")));
+    lines.push(format!("{:?} {:?} {:?}", tables.by_status, tables.counts, tables.by_host));
     lines.extend(tables.by_role.iter().map(|(role, totals)| format!("{role} {totals:?}")));
     lines
+}
+
+/// What is found by number is what a look at all tasks finds.
+fn check_numbers(tables: &Tables) -> Result<(), TestCaseError> {
+    let all = |test: &dyn Fn(&Task) -> bool| -> BTreeSet<TaskId> {
+        tables.tasks().map(|(task, _)| task).filter(|task| test(task)).map(|task| task.id.clone()).collect()
+    };
+    let once = |ids: Vec<TaskId>| {
+        let set: BTreeSet<TaskId> = ids.iter().cloned().collect();
+        assert_eq!(set.len(), ids.len());
+        set
+    };
+    for status in TaskStatus::ALL {
+        let found: Vec<TaskId> = tables.with_status(status).cloned().collect();
+        prop_assert_eq!(found.len(), tables.count(status));
+        prop_assert_eq!(once(found), all(&|task| task.status == status));
+    }
+    for host in HOSTS.map(HostName::new) {
+        let found: Vec<TaskId> = tables.on_host(&host).cloned().collect();
+        prop_assert_eq!(once(found), all(&|task| place(task) == Some(&host)));
+    }
+    Ok(())
 }
 
 proptest! {
@@ -122,6 +142,7 @@ proptest! {
                 anew.save(Arc::clone(task), config).unwrap();
             }
             prop_assert_eq!(indexes(&tables), indexes(&anew));
+            check_numbers(&tables)?;
         }
     }
 }
