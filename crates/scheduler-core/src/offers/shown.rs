@@ -8,8 +8,8 @@ use super::classes::SlotId;
 use crate::input::Offer;
 
 /// Slots whose state is kept in one place.
-const WORDS: usize = 8;
-const BITS: u32 = 64;
+const WORDS: u32 = 8;
+const BITS: u32 = u64::BITS;
 
 /// Offers that may be used, shared with every view.
 ///
@@ -19,13 +19,13 @@ const BITS: u32 = 64;
 pub(crate) struct Shown {
     last: OrdMap<SlotId, Arc<Offer>>,
     /// A bit for each slot, by the number of its page.
-    live: OrdMap<u32, [u64; WORDS]>,
+    live: OrdMap<u32, [u64; WORDS as usize]>,
 }
 
 /// Page, word and bit of a slot.
 fn place(slot: SlotId) -> (u32, usize, u64) {
     let words = slot.0 / BITS;
-    let (page, word) = (words / WORDS as u32, words as usize % WORDS);
+    let (page, word) = (words / WORDS, (words % WORDS) as usize);
     (page, word, 1 << (slot.0 % BITS))
 }
 
@@ -33,7 +33,7 @@ impl Shown {
     pub(super) fn insert(&mut self, slot: SlotId, offer: &Arc<Offer>) {
         self.last.insert(slot, Arc::clone(offer));
         let (page, word, bit) = place(slot);
-        self.live.entry(page).or_insert([0; WORDS])[word] |= bit;
+        self.live.entry(page).or_insert([0; WORDS as usize])[word] |= bit;
     }
 
     pub(super) fn remove(&mut self, slot: SlotId) {
