@@ -9,8 +9,8 @@ use crate::report::{Meter, Report};
 /// Jobs of 100 instances.
 const JOBS: u64 = 10_000;
 
-/// Tasks on a host.
-const TASKS_PER_HOST: u64 = 20;
+/// Tasks on a host: as many as one attempt places there.
+const TASKS_PER_HOST: u64 = 5;
 
 /// What they take in memory, and what a placement costs beside them.
 pub fn million_tasks(report: &mut Report) {
@@ -54,9 +54,9 @@ fn running(jobs: u64) -> Cluster {
 fn large(number: u64) -> scheduler_core::input::Offer {
     let mut offer = offer(number);
     for resources in [&mut offer.resources, &mut offer.revocable] {
-        resources.cpus.0 *= 20;
-        resources.ram.0 *= 20;
-        resources.disk.0 *= 20;
+        resources.cpus.0 *= 5;
+        resources.ram.0 *= 5;
+        resources.disk.0 *= 5;
     }
     offer
 }
