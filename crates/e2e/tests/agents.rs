@@ -105,25 +105,7 @@ fn an_agent_whose_attributes_changed_comes_back_under_a_new_id(backend: Backend)
     assert!(log.contains("the agent of host agent-2 came back under a new id"), "{log}");
 }
 
-/// Each scenario once on either cluster.
-macro_rules! on_both_clusters {
-    ($($scenario:ident),+ $(,)?) => {
-        mod embedded {
-            $(#[test]
-            fn $scenario() {
-                super::$scenario(super::Backend::Embedded);
-            })+
-        }
-        mod real_mesos {
-            $(#[test]
-            fn $scenario() {
-                super::$scenario(super::Backend::RealMesos);
-            })+
-        }
-    };
-}
-
-on_both_clusters! {
+e2e::on_both_clusters! {
     an_agent_that_stays_away_is_named_and_its_tasks_do_not_run_twice,
     an_agent_whose_attributes_changed_comes_back_under_a_new_id,
 }

@@ -199,25 +199,7 @@ async fn mesos_s39_only_who_proves_who_he_is_gets_in(backend: Backend) {
     framework.update("a", TaskState::TaskFinished).await;
 }
 
-/// Each scenario once on either cluster.
-macro_rules! on_both_clusters {
-    ($($scenario:ident),+ $(,)?) => {
-        mod embedded {
-            $(#[tokio::test]
-            async fn $scenario() {
-                Box::pin(super::$scenario(super::Backend::Embedded)).await;
-            })+
-        }
-        mod real_mesos {
-            $(#[tokio::test]
-            async fn $scenario() {
-                Box::pin(super::$scenario(super::Backend::RealMesos)).await;
-            })+
-        }
-    };
-}
-
-on_both_clusters! {
+e2e::on_both_clusters_async! {
     mesos_s17_how_long_a_declined_offer_stays_away,
     mesos_s18_revive_ends_filters_and_suppression,
     mesos_s22_an_accept_without_operations_declines,

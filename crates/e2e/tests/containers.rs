@@ -163,25 +163,7 @@ fn wait_for_failure(testbed: &Testbed) -> String {
     events(&tasks[0]).pop().unwrap()
 }
 
-/// Each scenario once on either cluster.
-macro_rules! on_both_clusters {
-    ($($scenario:ident),+ $(,)?) => {
-        mod embedded {
-            $(#[test]
-            fn $scenario() {
-                super::$scenario(super::Backend::Embedded);
-            })+
-        }
-        mod real_mesos {
-            $(#[test]
-            fn $scenario() {
-                super::$scenario(super::Backend::RealMesos);
-            })+
-        }
-    };
-}
-
-on_both_clusters! {
+e2e::on_both_clusters! {
     an_image_with_glibc,
     an_image_without_glibc,
     an_image_without_bash_is_named,

@@ -234,25 +234,7 @@ fn an_unhealthy_task_fails_and_says_why(backend: Backend) {
     testbed.wait_for_empty_sandboxes();
 }
 
-/// Each scenario once on either cluster.
-macro_rules! on_both_clusters {
-    ($($scenario:ident),+ $(,)?) => {
-        mod embedded {
-            $(#[test]
-            fn $scenario() {
-                super::$scenario(super::Backend::Embedded);
-            })+
-        }
-        mod real_mesos {
-            $(#[test]
-            fn $scenario() {
-                super::$scenario(super::Backend::RealMesos);
-            })+
-        }
-    };
-}
-
-on_both_clusters! {
+e2e::on_both_clusters! {
     processes_run_in_order_and_log_where_they_should,
     a_finalizer_runs_after_a_kill,
     a_task_is_killed_while_it_starts,

@@ -77,24 +77,6 @@ async fn mesos_s2_calls_and_events_are_json_or_protobuf_as_the_framework_likes(b
     assert!(said.contains("subscribe.framework_info.user"), "{said}");
 }
 
-/// Each scenario once on either cluster.
-macro_rules! on_both_clusters {
-    ($($scenario:ident),+ $(,)?) => {
-        mod embedded {
-            $(#[tokio::test]
-            async fn $scenario() {
-                Box::pin(super::$scenario(super::Backend::Embedded)).await;
-            })+
-        }
-        mod real_mesos {
-            $(#[tokio::test]
-            async fn $scenario() {
-                Box::pin(super::$scenario(super::Backend::RealMesos)).await;
-            })+
-        }
-    };
-}
-
-on_both_clusters! {
+e2e::on_both_clusters_async! {
     mesos_s2_calls_and_events_are_json_or_protobuf_as_the_framework_likes,
 }

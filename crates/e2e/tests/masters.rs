@@ -98,25 +98,7 @@ fn a_scheduler_that_stayed_away_for_too_long_says_what_it_costs_and_begins_anew_
     assert_eq!(task_id(&testbed.wait_for_running("hello", 1)[0]), task_id(&after[0]));
 }
 
-/// Each scenario once on either cluster.
-macro_rules! on_both_clusters {
-    ($($scenario:ident),+ $(,)?) => {
-        mod embedded {
-            $(#[test]
-            fn $scenario() {
-                super::$scenario(super::Backend::Embedded);
-            })+
-        }
-        mod real_mesos {
-            $(#[test]
-            fn $scenario() {
-                super::$scenario(super::Backend::RealMesos);
-            })+
-        }
-    };
-}
-
-on_both_clusters! {
+e2e::on_both_clusters! {
     the_leader_is_found_through_zookeeper,
     a_scheduler_that_stayed_away_for_too_long_says_what_it_costs_and_begins_anew_when_told,
 }

@@ -204,25 +204,7 @@ fn is_executor(process: &processes::Process) -> bool {
     program == Some("thermos_executor") && !process.command.contains(" __")
 }
 
-/// Each scenario once on either cluster.
-macro_rules! on_both_clusters {
-    ($($scenario:ident),+ $(,)?) => {
-        mod embedded {
-            $(#[test]
-            fn $scenario() {
-                super::$scenario(super::Backend::Embedded);
-            })+
-        }
-        mod real_mesos {
-            $(#[test]
-            fn $scenario() {
-                super::$scenario(super::Backend::RealMesos);
-            })+
-        }
-    };
-}
-
-on_both_clusters! {
+e2e::on_both_clusters! {
     create_run_and_kill,
     finish_and_fail,
     a_service_restarts_after_a_failure,

@@ -272,25 +272,7 @@ async fn mesos_a2_a_task_survives_a_crash_of_its_agent(backend: Backend) {
     framework.update("a", TaskState::TaskKilled).await;
 }
 
-/// Each scenario once on either cluster.
-macro_rules! on_both_clusters {
-    ($($scenario:ident),+ $(,)?) => {
-        mod embedded {
-            $(#[tokio::test]
-            async fn $scenario() {
-                Box::pin(super::$scenario(super::Backend::Embedded)).await;
-            })+
-        }
-        mod real_mesos {
-            $(#[tokio::test]
-            async fn $scenario() {
-                Box::pin(super::$scenario(super::Backend::RealMesos)).await;
-            })+
-        }
-    };
-}
-
-on_both_clusters! {
+e2e::on_both_clusters_async! {
     a_task_runs_is_reconciled_and_killed,
     a_task_finishes,
     mesos_s9_a_second_subscription_takes_over,

@@ -145,25 +145,7 @@ fn data_that_cannot_be_read(backend: Backend) {
     );
 }
 
-/// Each scenario once on either cluster.
-macro_rules! on_both_clusters {
-    ($($scenario:ident),+ $(,)?) => {
-        mod embedded {
-            $(#[test]
-            fn $scenario() {
-                super::$scenario(super::Backend::Embedded);
-            })+
-        }
-        mod real_mesos {
-            $(#[test]
-            fn $scenario() {
-                super::$scenario(super::Backend::RealMesos);
-            })+
-        }
-    };
-}
-
-on_both_clusters! {
+e2e::on_both_clusters! {
     a_missing_program,
     a_program_for_another_machine,
     a_flag_that_does_not_exist,

@@ -274,7 +274,7 @@ async fn mesos_a10_a_sandbox_goes_when_it_is_old(backend: Backend) {
     wait_for("the sandbox to go", async || !folder.exists()).await;
 }
 
-on_both_clusters! {
+e2e::on_both_clusters_async! {
     mesos_a5_an_agent_that_cleans_up_ends_its_executors,
     mesos_a9_maintenance_of_a_machine,
     mesos_a1_the_sandbox_of_an_executor,

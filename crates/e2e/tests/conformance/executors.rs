@@ -300,7 +300,7 @@ async fn mesos_e13_executors_outlive_their_agent_if_they_are_checkpointed(backen
     }
 }
 
-on_both_clusters! {
+e2e::on_both_clusters_async! {
     mesos_e1_subscribed_comes_first_and_then_the_task,
     mesos_e2_an_update_is_checked,
     mesos_e3_the_agent_acknowledges_whatever_the_scheduler_does,

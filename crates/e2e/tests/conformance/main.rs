@@ -4,24 +4,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-/// Each scenario once on either cluster.
-macro_rules! on_both_clusters {
-    ($($scenario:ident),+ $(,)?) => {
-        mod embedded {
-            $(#[tokio::test]
-            async fn $scenario() {
-                Box::pin(super::$scenario(e2e::Backend::Embedded)).await;
-            })+
-        }
-        mod real_mesos {
-            $(#[tokio::test]
-            async fn $scenario() {
-                Box::pin(super::$scenario(e2e::Backend::RealMesos)).await;
-            })+
-        }
-    };
-}
-
 mod agents;
 mod executors;
 mod operator;

@@ -167,7 +167,7 @@ async fn mesos_o3_state_and_metrics(backend: Backend) {
     assert_eq!(metrics["slave/registered"].as_f64(), Some(1.0));
 }
 
-on_both_clusters! {
+e2e::on_both_clusters_async! {
     mesos_o1_state_agents_and_health_of_the_operator_api,
     mesos_o2_files_of_a_sandbox,
     mesos_o3_state_and_metrics,

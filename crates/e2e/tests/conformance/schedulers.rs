@@ -247,7 +247,7 @@ async fn mesos_s29_an_id_is_free_after_the_last_acknowledgement(backend: Backend
     assert_eq!(executor.launched().await.task_id, "t".into());
 }
 
-on_both_clusters! {
+e2e::on_both_clusters_async! {
     mesos_s1_a_subscription_begins_with_its_id_and_a_heartbeat,
     mesos_s3_content_types_and_methods,
     mesos_s4_garbage_and_missing_members,
