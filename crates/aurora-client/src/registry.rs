@@ -26,6 +26,14 @@ pub enum RegistryError {
         /// The address, as in `clusters.json`.
         address: String,
     },
+    /// Nothing here can make requests to it, for want of CA certificates say.
+    #[error("cannot make requests to the registry {address}: {cause}")]
+    Client {
+        /// The address, as in `clusters.json`.
+        address: String,
+        /// What is missing.
+        cause: String,
+    },
     /// There was no answer.
     #[error("cannot ask the registry {address} for {image}: {cause}")]
     Unreachable {
@@ -79,12 +87,13 @@ impl Registry {
     /// The registry at an address such as [`DEFAULT_REGISTRY`].
     ///
     /// # Errors
-    /// The address is no URL.
+    /// The address is no URL, or nothing here can make requests to it.
     pub fn new(address: &str) -> Result<Self, RegistryError> {
         let bad = || RegistryError::Address { address: address.to_owned() };
         let base = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let base = base.ok_or_else(bad)?;
-        let http = http_client(&base).map_err(|_| bad())?;
+        let http = http_client(&base)
+            .map_err(|error| RegistryError::Client { address: address.to_owned(), cause: chain(&error) })?;
         Ok(Self { http, base })
     }
 
@@ -190,6 +199,8 @@ mod tests {
 
     #[test]
     fn the_default_registry_is_not_named() {
+        // The Err of a second installation is that there is a provider already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let named = |address: &str| Registry::new(address).unwrap().reference("library/debian", "sha256:1");
         assert_eq!(named("http://reg:5000"), "reg:5000/library/debian@sha256:1");
         assert!(Registry::new("reg:5000/x").is_err());

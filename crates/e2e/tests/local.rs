@@ -56,7 +56,11 @@ impl Local {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program("aurora"));
+        self.command_of("aurora", arguments)
+    }
+
+    fn command_of(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program(name));
         command
             .args(arguments)
             .current_dir(self.home.path())
@@ -71,7 +75,15 @@ impl Local {
     }
 
     fn aurora(&self, arguments: &[&str]) -> Outcome {
-        let output = self.command(arguments).output().unwrap();
+        Self::outcome(&mut self.command(arguments))
+    }
+
+    fn admin(&self, arguments: &[&str]) -> Outcome {
+        Self::outcome(&mut self.command_of("aurora_admin", arguments))
+    }
+
+    fn outcome(command: &mut Command) -> Outcome {
+        let output = command.output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         Outcome { code: output.status.code(), text: String::from_utf8_lossy(&text).into_owned() }
     }
@@ -279,6 +291,41 @@ fn an_instance_without_a_host_of_its_own_says_why_it_waits() {
         let html = get();
         if html.contains("3 of 3 agents: limit host:1 reached") { Ok(()) } else { Err(html) }
     });
+    local.aurora(&["local", "down"]).exits(0);
+}
+
+#[test]
+fn what_would_happen_is_simulated_from_a_backup() {
+    let local = Local::new();
+    let file = local.file("web.aurora", &service("web", 2));
+    local.up(&["--detach", "--agents=2", &file]).exits(0).says("web/1 RUNNING");
+    local.admin(&["scheduler_backup_now", "local"]).exits(0).says("Backup scheduler-backup-");
+    let listed = local.admin(&["scheduler_list_backups", "local"]).exits(0).says("1 available backups:");
+    let name = listed.text.lines().find(|line| line.starts_with("scheduler-backup-")).unwrap();
+    let backup = local.dir().join("backups").join(name).display().to_string();
+
+    let fits = local.file("fits.aurora", &service("fits", 3));
+    let huge = local.file("huge.aurora", &service("huge", 1).replace("cpu = 0.1", "cpu = 5000"));
+    let arguments = ["simulate", "--snapshot", &backup, "--add-job", &fits, "--add-job", &huge];
+    local
+        .admin(&arguments)
+        .exits(0)
+        .says("2 hosts, 2 active tasks (0 pending)")
+        .says("www/devel/fits, added: 3 fit")
+        .says("www/devel/huge, added: 1 stays pending")
+        .says("2 of 2 agents: not enough CPU (need 5000.01 cores, best has ")
+        .says("1 task stays pending");
+
+    let all = local.admin(&["simulate", "--snapshot", &backup, "--remove-hosts=none"]).exits(1);
+    let hosts = all.text.split("the snapshot has ").nth(1).unwrap().trim().replace(", ", ",");
+    let first = hosts.split(',').next().unwrap();
+    let without = format!("--remove-hosts={first}");
+    local
+        .admin(&["simulate", "--snapshot", &backup, &without])
+        .exits(0)
+        .says(&format!("without {first}"))
+        .says("www/devel/web, from removed hosts: 1 fits")
+        .says("everything fits");
     local.aurora(&["local", "down"]).exits(0);
 }
 
