@@ -180,7 +180,7 @@ impl Coordinator {
                 && output.is_done()
             {
                 let recorded = self.record_end(status);
-                if orphanhood.is_alone() {
+                if orphanhood.clears_up() {
                     orphanhood.kill_all();
                 }
                 return recorded;

@@ -267,11 +267,15 @@ async fn mesos_a10_a_sandbox_goes_when_it_is_old(backend: Backend) {
     let (offer, mut executor) = run_one(&bed, &mut scheduler, "t").await;
     executor.update("t", TaskFinished).await;
     let folder = sandbox(&bed, &offer, &scheduler, "t").canonicalize().unwrap();
-    for process in processes::below(&folder) {
-        processes::kill_at_once(process.pid);
-    }
     scheduler.taken("t", TaskFinished).await;
-    wait_for("the sandbox to go", async || !folder.exists()).await;
+    wait_for("the sandbox to go", async || {
+        // The test speaks for the executor, whose process may be slow to start.
+        for process in processes::below(&folder) {
+            processes::kill_at_once(process.pid);
+        }
+        !folder.exists()
+    })
+    .await;
 }
 
 e2e::on_both_clusters_async! {

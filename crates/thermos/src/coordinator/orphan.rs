@@ -75,19 +75,18 @@ impl Orphanhood {
         }
     }
 
-    /// Whether nobody is left who would clear up after the process.
-    pub fn is_alone(&self) -> bool {
-        let is_cut = match (&self.stage, &self.lifeline) {
-            (Stage::Abandoned { .. }, _) => return true,
-            (Stage::RunnerAlone, _) => true,
+    /// Whether the coordinator clears up after its process by itself. The runner would do it, but once the executor is gone
+    /// nobody does it for a runner that is killed as well.
+    pub fn clears_up(&self) -> bool {
+        match (&self.stage, &self.lifeline) {
+            (Stage::RunnerAlone | Stage::Abandoned { .. }, _) => true,
             (Stage::Guarded, Some(lifeline)) => {
                 let mut files = [PollFd::new(lifeline.as_fd(), PollFlags::POLLIN)];
                 poll(&mut files, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
             }
             // Nobody promised an executor: the next runner will clear up.
             (Stage::Guarded, None) => false,
-        };
-        is_cut && nix::unistd::getppid().as_raw() != self.runner_pid
+        }
     }
 
     /// Kills everything below the coordinator and in its session, and the session's escapees that were seen below it.
