@@ -38,7 +38,8 @@ use crate::flags::amounts::TimeAmount;
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Mesos")]
 pub struct MesosFlags {
-    /// Where the Mesos masters are: host:port, several separated by commas, or zk://[user:secret@]host:2181,…/path.
+    /// Where the Mesos masters are: host:port, several separated by commas, or zk://host:2181,…/path, with
+    /// user:secret@ before the hosts if ZooKeeper asks for it.
     #[arg(long = "mesos_master_address", value_name = "ADDRESS", value_parser = MastersParser)]
     pub mesos_master_address: Masters,
     /// The Mesos role to take offers for.
