@@ -297,7 +297,10 @@ fn an_instance_without_a_host_of_its_own_says_why_it_waits() {
 #[test]
 fn what_would_happen_is_simulated_from_a_backup() {
     let local = Local::new();
-    let file = local.file("web.aurora", &service("web", 2));
+    let spread =
+        service("web", 2).replace("instances = 2", "instances = 2, constraints = {'host': 'limit:1'}");
+    assert!(spread.contains("limit:1"), "{spread}");
+    let file = local.file("web.aurora", &spread);
     local.up(&["--detach", "--agents=2", &file]).exits(0).says("web/1 RUNNING");
     local.admin(&["scheduler_backup_now", "local"]).exits(0).says("Backup scheduler-backup-");
     let listed = local.admin(&["scheduler_list_backups", "local"]).exits(0).says("1 available backups:");
@@ -324,8 +327,8 @@ fn what_would_happen_is_simulated_from_a_backup() {
         .admin(&["simulate", "--snapshot", &backup, &without])
         .exits(0)
         .says(&format!("without {first}"))
-        .says("www/devel/web, from removed hosts: 1 fits")
-        .says("everything fits");
+        .says("www/devel/web, from removed hosts: 1 stays pending")
+        .says("limit host:1 reached");
     local.aurora(&["local", "down"]).exits(0);
 }
 
