@@ -181,6 +181,20 @@ impl Cluster {
         });
     }
 
+    /// Prints the ends of the logs of master and agents: what a failed test leaves to look at.
+    fn show_logs(&self) {
+        let entries = std::fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let logs =
+            entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|it| it == "log"));
+        for log in logs {
+            let text = std::fs::read(&log).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            let lines: Vec<&str> = text.lines().collect();
+            let tail = &lines[lines.len().saturating_sub(LOG_TAIL_LINES)..];
+            eprintln!("the end of {}:\n{}\n", log.display(), tail.join("\n"));
+        }
+    }
+
     fn run(&self, verb: &[&str], arguments: &[&str]) {
         let output = self.command(verb, arguments).output().unwrap();
         assert!(
@@ -211,8 +225,14 @@ impl Cluster {
     }
 }
 
+/// How much of each log a failed test shows.
+const LOG_TAIL_LINES: usize = 60;
+
 impl Drop for Cluster {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.show_logs();
+        }
         let ended = self.command(&["down"], &[]).output();
         if !ended.is_ok_and(|output| output.status.success()) {
             eprintln!("the cluster in {} did not go down cleanly", self.directory.display());

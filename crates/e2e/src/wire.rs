@@ -14,6 +14,7 @@ use prost::Message;
 use reqwest::{Client, Response};
 
 use crate::framework::{FrameworkBed, framework_info, task};
+use crate::processes::{self, Process};
 
 /// How long anything may take that a test waits for.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -258,6 +259,7 @@ impl WireScheduler {
 /// Speaks for an executor of agent 1.
 pub struct WireExecutor {
     url: String,
+    agent_directory: PathBuf,
     framework_id: v1::FrameworkId,
     /// Its id.
     pub id: v1::ExecutorId,
@@ -270,6 +272,7 @@ impl WireExecutor {
     pub fn of(bed: &FrameworkBed, scheduler: &WireScheduler, task_id: &str) -> WireExecutor {
         WireExecutor {
             url: format!("http://{}/api/v1/executor", bed.cluster.agent(1)),
+            agent_directory: bed.cluster.directory().join("agent-1"),
             framework_id: scheduler.id.clone(),
             id: format!("executor-{task_id}").into(),
             client: client(),
@@ -292,7 +295,16 @@ impl WireExecutor {
         post(&self.client, &self.url, None, call.encode_to_vec()).await
     }
 
-    /// Subscribes as soon as the agent knows the executor, and leaves the events to be read.
+    /// Waits until the process of this executor runs. The agent knows an executor earlier, but one that subscribes while
+    /// its container is being prepared makes a real agent destroy the container: "Unknown container".
+    async fn started(&self) {
+        let folder = format!("/executors/{}/", self.id);
+        let runs = |process: &Process| process.cwd.to_string_lossy().contains(&folder);
+        let what = format!("a process of {}", self.id);
+        wait_for(&what, async || processes::below(&self.agent_directory).iter().any(runs)).await;
+    }
+
+    /// Subscribes as soon as the executor's process runs, and leaves the events to be read.
     ///
     /// # Panics
     /// If the agent goes on refusing.
@@ -302,6 +314,7 @@ impl WireExecutor {
             executor::call::Subscribe { unacknowledged_tasks: tasks, unacknowledged_updates: updates };
         let call =
             executor::Call { subscribe: Some(subscribe), ..self.call_of(executor::call::Type::Subscribe) };
+        self.started().await;
         let deadline = Instant::now() + PATIENCE;
         loop {
             // The agent may be away.
