@@ -29,7 +29,7 @@ mod value;
 
 pub(crate) use call::Args;
 pub(crate) use interp::{Interp, Surroundings};
-pub(crate) use recover::Mistakes;
+pub(crate) use recover::{Mistakes, add_undefined};
 pub(crate) use value::Value;
 
 /// What is shown of an error that no `except` caught.

@@ -14,6 +14,7 @@ pub mod diagnostic;
 mod eval;
 mod explain;
 mod load;
+mod names;
 mod origin;
 mod parse;
 #[allow(missing_docs)]

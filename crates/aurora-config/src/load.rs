@@ -63,6 +63,8 @@ pub struct LoadedFile {
     jobs: Vec<Job>,
     sources: SourceMap,
     warnings: Vec<Diagnostic>,
+    /// Undefined names in parts that did not run: for those who ask for all there is to say.
+    not_reached: Vec<Diagnostic>,
     printed: String,
     user: String,
     /// What the command line binds, and what the file does, for suggestions.
@@ -122,6 +124,7 @@ fn load_evaluated(
         printed,
         bound_names,
         mistakes,
+        not_reached,
         jobs_elsewhere,
         hooks,
         exports: _,
@@ -146,6 +149,7 @@ fn load_evaluated(
         jobs: bound,
         sources,
         warnings,
+        not_reached,
         printed,
         user,
         bindings: environments,

@@ -4,7 +4,6 @@
 mod convert;
 mod leftovers;
 mod limits;
-mod locals;
 
 use ruff_python_ast::PythonVersion;
 use ruff_python_parser::{Mode, ParseOptions};

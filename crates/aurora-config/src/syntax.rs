@@ -1,7 +1,12 @@
 //! The syntax tree of a `.aurora` file: the part of Python that configurations use. It belongs to this crate, so that
 //! the parser library can be replaced without touching the evaluator.
 
+mod locals;
+mod walk;
+
 use std::rc::Rc;
+
+pub(crate) use locals::Locals;
 
 use crate::diagnostic::Span;
 

@@ -20,8 +20,12 @@ impl Interp {
                 }
                 at = outer.parent.clone();
             }
+            self.spoilt.remove(name);
             self.globals.set_name(name, value);
             return;
+        }
+        if scope.kind == ScopeKind::Module {
+            self.spoilt.remove(name);
         }
         scope.set_name(name, value);
     }

@@ -13,6 +13,8 @@ pub(crate) enum Stop {
     Raised(Box<Raised>),
     /// A spent budget: no `except` sees it.
     Fatal(Box<Diagnostic>),
+    /// What cannot be evaluated because of a problem that was noted already; nothing is told of it, and no `except` sees it.
+    Follows,
 }
 
 /// Frames kept of a long chain of calls.
@@ -48,6 +50,7 @@ impl Stop {
             Self::Fatal(problem) => {
                 problem.span.get_or_insert(span);
             }
+            Self::Follows => {}
         }
         self
     }
@@ -56,6 +59,7 @@ impl Stop {
         match &mut self {
             Self::Raised(raised) => raised.help = Some(help.into()),
             Self::Fatal(problem) => problem.help = Some(help.into()),
+            Self::Follows => {}
         }
         self
     }
@@ -86,6 +90,7 @@ impl Stop {
         let trace = match &mut self {
             Self::Raised(raised) => &mut raised.trace,
             Self::Fatal(problem) => &mut problem.related,
+            Self::Follows => return self,
         };
         let step = Related { note, span };
         // A function that calls itself is told once.
@@ -99,6 +104,7 @@ impl Stop {
     pub fn into_diagnostics(self) -> Vec<Diagnostic> {
         match self {
             Self::Fatal(problem) => vec![*problem],
+            Self::Follows => Vec::new(),
             Self::Raised(raised) if !raised.details.is_empty() => {
                 let Raised { details, trace, span, .. } = *raised;
                 details

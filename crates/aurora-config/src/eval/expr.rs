@@ -8,8 +8,9 @@ use super::call::Args;
 use super::error::{Eval, Stop};
 use super::interp::Interp;
 use super::iter::IterState;
+use super::recover::{NOT_DEFINED, undefined};
 use super::value::{Function, FunctionKind, Items, Key, Scope, ScopeKind, Value};
-use crate::diagnostic::{Span, nearest};
+use crate::diagnostic::Span;
 use crate::syntax::{
     BinaryOp, Call, Clause, CompareOp, Comprehension, ComprehensionKind, Expr, ExprKind, FormatPart,
     FunctionDef, Name, UnaryOp,
@@ -299,7 +300,7 @@ impl Interp {
         }
     }
 
-    fn each(
+    pub fn each(
         &mut self,
         clauses: &[Clause],
         scope: &Rc<Scope>,
@@ -355,6 +356,9 @@ impl Interp {
     pub fn lookup(&mut self, name: &Name, scope: &Rc<Scope>) -> Eval<Value> {
         let mut at = Some(scope);
         while let Some(current) = at {
+            if current.kind == ScopeKind::Module && self.spoilt.contains(name) {
+                return Err(Stop::Follows);
+            }
             if let Some(value) = current.vars.borrow().get(name) {
                 return Ok(value.clone());
             }
@@ -376,41 +380,17 @@ impl Interp {
     }
 
     fn unknown_name(&self, name: &str, scope: &Rc<Scope>) -> Stop {
-        let mut known: Vec<String> = Vec::new();
+        if self.lacks_names && self.guards == 0 {
+            return Stop::Follows;
+        }
+        let mut known: Vec<Name> = Vec::new();
         let mut at = Some(scope);
         while let Some(current) = at {
-            known.extend(current.vars.borrow().keys().map(ToString::to_string));
+            known.extend(current.vars.borrow().keys().cloned());
             at = current.parent.as_ref();
         }
-        known.extend(self.builtins.keys().map(ToString::to_string));
-        let help = match name {
-            "ConcurrentTask" => {
-                Some("write Task(processes=[...]): without constraints its processes run at once".to_owned())
-            }
-            "CombinedTask" => Some("write Tasks.combine(first, second)".to_owned()),
-            "Namable" | "MustacheParser" | "Type" | "TypeCheck" | "TypeFactory" | "base" | "basic"
-            | "choice" | "compatibility" | "composite" | "config" | "container" | "naming" | "parsing"
-            | "typing" => Some(
-                "parts of Pystachio's own code are not there: files describe jobs with types and objects"
-                    .to_owned(),
-            ),
-            "raw_input" | "input" => Some("pass values in with --bind NAME=VALUE".to_owned()),
-            "os" | "re" | "json" | "time" | "getpass" | "hashlib" | "math" | "string" | "itertools"
-            | "functools" | "collections" | "copy" | "datetime" | "textwrap" => {
-                Some(format!("add `import {name}` at the top"))
-            }
-            "true" | "false" | "null" | "none" => {
-                let form = match name {
-                    "true" => "True",
-                    "false" => "False",
-                    _ => "None",
-                };
-                Some(format!("write {form}"))
-            }
-            _ => nearest(name, known.iter().map(String::as_str))
-                .map(|close| format!("did you mean '{close}'?")),
-        };
-        self.raise("NameError", format!("name '{name}' is not defined")).help_maybe(help).label("not defined")
+        let help = self.meant_by(name, &known);
+        self.raise("NameError", undefined(name)).help_maybe(help).label(NOT_DEFINED)
     }
 
     fn unary(&mut self, op: UnaryOp, value: &Value) -> Eval<Value> {

@@ -1,6 +1,6 @@
 //! The state of one evaluation: names, budget, the files read, what was printed and warned about.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -79,9 +79,15 @@ pub(crate) struct Interp {
     pub search_time: Duration,
     /// What the model may spend in all.
     pub model_budget: aurora_model::Budget,
-    /// `try` statements in progress whose handlers could see an exception.
+    /// Statements in progress that what goes wrong in them must end: `try` with handlers, and `while`.
     pub guards: usize,
     pub mistakes: Mistakes,
+    /// Names without the value they should have, because of something noted in `mistakes`.
+    pub spoilt: HashSet<Name>,
+    /// Whether names may be missing because of something noted in `mistakes`.
+    pub lacks_names: bool,
+    /// The calls of `include()` that were made.
+    pub included: HashSet<Span>,
 }
 
 /// Parts the model may walk in one load.
@@ -123,6 +129,9 @@ impl Interp {
             model_budget: aurora_model::Budget::new(MODEL_STEPS, MODEL_BYTES),
             guards: 0,
             mistakes: Mistakes::default(),
+            spoilt: HashSet::new(),
+            lacks_names: false,
+            included: HashSet::new(),
             exceptions,
         };
         super::builtins::install(&mut interp);

@@ -1,5 +1,8 @@
-//! Going on after a mistake in the fields of a struct, so that a file's problems are told all at once. The struct is made
-//! without what is wrong with it; the load fails in the end, with everything that was found.
+//! Going on after a mistake, so that a file's problems are told all at once. Here: after one in the fields of a struct, which
+//! is made without what is wrong with it. The load fails in the end, with everything that was found.
+
+mod names;
+mod statements;
 
 use std::sync::Arc;
 
@@ -9,9 +12,13 @@ use aurora_model::{Raw, StructType};
 use super::interp::Interp;
 use crate::diagnostic::{Diagnostic, Related};
 use crate::explain;
+pub(crate) use names::add_undefined;
+pub(super) use names::{NOT_DEFINED, undefined};
 
 /// More problems than this are not collected: they have a common cause.
 const PROBLEMS_MAX: usize = 100;
+/// Different problems collected of one place, as of a line in a loop.
+const SAME_PLACE_MAX: usize = 5;
 
 /// What went wrong so far without ending the evaluation.
 #[derive(Debug, Default)]
@@ -91,10 +98,17 @@ impl Interp {
         let trace = self.trace();
         for mut problem in problems {
             problem.related.extend(trace.iter().cloned());
-            let is_known =
-                |known: &Diagnostic| known.message == problem.message && known.span == problem.span;
-            if !self.mistakes.problems.iter().any(is_known) {
-                self.mistakes.problems.push(problem);
+            let known = &mut self.mistakes.problems;
+            if known.iter().filter(|other| other.span == problem.span).count() >= SAME_PLACE_MAX {
+                continue;
+            }
+            let same = |other: &&mut Diagnostic| {
+                other.message == problem.message
+                    && (other.span == problem.span || problem.code == "unknown-name")
+            };
+            match known.iter_mut().find(same) {
+                Some(other) => problem.span.into_iter().for_each(|place| names::also_here(other, place)),
+                None => known.push(problem),
             }
         }
     }

@@ -25,9 +25,11 @@ impl Interp {
             self.budget.enter().map_err(|stop| stop.at(stmt.span))?;
             let result = self.exec(stmt, scope);
             self.budget.leave();
-            match result.map_err(|stop| stop.at(stmt.span))? {
-                Signal::Next => {}
-                signal => return Ok(signal),
+            match result.map_err(|stop| stop.at(stmt.span)) {
+                Ok(Signal::Next) => {}
+                Ok(signal) => return Ok(signal),
+                Err(stop) if scope.kind == ScopeKind::Module => self.go_on_after(stmt, stop, scope)?,
+                Err(stop) => return Err(stop),
             }
         }
         Ok(Signal::Next)
@@ -82,18 +84,15 @@ impl Interp {
                 return self.exec_block(orelse, scope);
             }
             StmtKind::While { test, body, orelse } => {
-                loop {
-                    let value = self.eval(test, scope)?;
-                    if !self.truthy(&value)? {
-                        break;
-                    }
-                    match self.exec_block(body, scope)? {
-                        Signal::Break => return Ok(Signal::Next),
-                        Signal::Return(value) => return Ok(Signal::Return(value)),
-                        Signal::Next | Signal::Continue => {}
-                    }
-                }
-                return self.exec_block(orelse, scope);
+                // A body that goes on without what went wrong may never end.
+                self.guards += 1;
+                let signal = self.while_loop(test, body, scope);
+                self.guards -= 1;
+                return match signal? {
+                    Signal::Next => self.exec_block(orelse, scope),
+                    Signal::Break => Ok(Signal::Next),
+                    signal => Ok(signal),
+                };
             }
             StmtKind::With { items, body } => return self.with_statement(items, body, scope),
             StmtKind::Raise { error } => return self.raise_statement(error.as_ref(), scope),
@@ -133,6 +132,20 @@ impl Interp {
             StmtKind::Continue => return Ok(Signal::Continue),
         }
         Ok(Signal::Next)
+    }
+
+    /// Runs the loop until its condition is false (`Next`) or it is left.
+    fn while_loop(&mut self, test: &Expr, body: &[Stmt], scope: &Rc<Scope>) -> Eval<Signal> {
+        loop {
+            let value = self.eval(test, scope)?;
+            if !self.truthy(&value)? {
+                return Ok(Signal::Next);
+            }
+            match self.exec_block(body, scope)? {
+                Signal::Next | Signal::Continue => {}
+                signal => return Ok(signal),
+            }
+        }
     }
 
     fn augmented(&mut self, target: &Expr, op: BinaryOp, value: &Expr, scope: &Rc<Scope>) -> Eval<()> {
@@ -298,7 +311,7 @@ impl Interp {
             Ok(Signal::Next) => self.exec_block(orelse, scope),
             other => other,
         };
-        if matches!(result, Err(Stop::Fatal(_))) {
+        if matches!(result, Err(Stop::Fatal(_) | Stop::Follows)) {
             return result;
         }
         match self.exec_block(finalbody, scope)? {

@@ -55,6 +55,7 @@ pub(super) fn evaluated(path: &Path, text: &str) -> Result<Evaluated, Diagnostic
         printed: String::new(),
         bound_names: Vec::new(),
         mistakes,
+        not_reached: Vec::new(),
         jobs_elsewhere: None,
         hooks: 0,
         exports: Vec::new(),

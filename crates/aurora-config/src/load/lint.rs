@@ -40,7 +40,7 @@ impl LoadedFile {
                 found.push(problem);
             }
         };
-        self.warnings.iter().cloned().for_each(&mut add);
+        self.warnings.iter().chain(&self.not_reached).cloned().for_each(&mut add);
         self.job_list_problems().into_iter().for_each(&mut add);
         let collapses = self.warnings.iter().any(|warning| warning.code == "collapsed-reference");
         let budget = check::budget_of_a_file();

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::LoadOptions;
-use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap, Span};
-use crate::eval::{Interp, Mistakes, Surroundings, Value};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, SourceMap, Span};
+use crate::eval::{Interp, Mistakes, Surroundings, Value, add_undefined};
 use crate::syntax::{Expr, ExprKind, StmtKind};
 
 /// Address space, of which only what is used becomes memory.
@@ -23,6 +23,8 @@ pub(super) struct Evaluated {
     /// What `export` was given, where there is such a function.
     pub exports: Vec<aurora_model::Value>,
     pub mistakes: Mistakes,
+    /// Undefined names in parts that did not run.
+    pub not_reached: Vec<Diagnostic>,
     /// A name other than `jobs` that holds jobs, if `jobs` does not.
     pub jobs_elsewhere: Option<String>,
     /// How many objects are in `hooks`.
@@ -78,10 +80,17 @@ fn evaluate(path: &Path, text: String, surroundings: Surroundings) -> Result<Eva
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let result = interp.run_text(&real, &name, text, None).and_then(|()| jobs(&mut interp));
     let warnings = std::mem::take(&mut interp.warnings);
-    let mistakes = std::mem::take(&mut interp.mistakes);
+    let mut mistakes = std::mem::take(&mut interp.mistakes);
+    let undefined = interp.undefined_names();
     let sources = interp.sources.clone();
     match result {
         Ok(jobs) => Ok(Evaluated {
+            not_reached: if mistakes.problems.is_empty() {
+                undefined.into_iter().map(not_reached).collect()
+            } else {
+                add_undefined(&mut mistakes.problems, undefined);
+                Vec::new()
+            },
             jobs,
             sources,
             warnings,
@@ -93,10 +102,18 @@ fn evaluate(path: &Path, text: String, surroundings: Surroundings) -> Result<Eva
             hooks: hooks(&interp).len(),
         }),
         Err(problems) => {
-            let all = mistakes.problems.into_iter().chain(problems).chain(warnings).collect();
+            let mut all: Vec<Diagnostic> = mistakes.problems.into_iter().chain(problems).collect();
+            add_undefined(&mut all, undefined);
+            all.extend(warnings);
             Err(Diagnostics::new(all, sources))
         }
     }
+}
+
+/// An undefined name where evaluation did not come by.
+fn not_reached(problem: Diagnostic) -> Diagnostic {
+    let message = format!("{}; this part did not run", problem.message);
+    Diagnostic { severity: Severity::Warning, message, ..problem }
 }
 
 /// The jobs the file left in `jobs`.

@@ -7,10 +7,10 @@ use std::rc::Rc;
 use ruff_python_ast as py;
 use ruff_text_size::{Ranged, TextRange};
 
-use super::locals::Locals;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::syntax::{
-    ArgumentKind, ClassDef, Expr, FunctionBody, FunctionDef, Handler, Name, Param, ParamKind, Stmt, StmtKind,
+    ArgumentKind, ClassDef, Expr, FunctionBody, FunctionDef, Handler, Locals, Name, Param, ParamKind, Stmt,
+    StmtKind,
 };
 
 /// Deepest nesting of one expression or block, so that later walks over the tree need no care.

@@ -21,7 +21,10 @@ pub(super) fn include(interp: &mut Interp, mut args: Args) -> Eval<Value> {
     let path = path.canonicalize().unwrap_or(path);
     let name = crate::eval::modules::files::shown_name(interp, &folder, &wanted);
     match interp.run_file(&path, &name, Some(span)) {
-        Ok(()) => Ok(Value::None),
+        Ok(()) => {
+            interp.included.insert(span);
+            Ok(Value::None)
+        }
         Err(mut problems) => {
             let fatal = problems.iter().any(|problem| problem.code == "budget");
             if fatal {
