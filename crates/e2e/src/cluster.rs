@@ -48,6 +48,8 @@ pub struct Cluster {
     backend: Backend,
     directory: PathBuf,
     master_port: u16,
+    /// Where its masters are elected, if they are: `zk://…`.
+    ensemble: Option<String>,
     /// Flags of Mesos beside those that all tests want, as names of environment variables and values.
     flags: Vec<(&'static str, String)>,
 }
@@ -82,17 +84,62 @@ impl Cluster {
         if backend == Backend::RealMesos {
             assert_installed();
         }
-        let cluster =
-            Cluster { backend, directory: directory.to_owned(), master_port: ports.master(), flags };
+        let cluster = Cluster {
+            backend,
+            directory: directory.to_owned(),
+            master_port: ports.master(),
+            ensemble: None,
+            flags,
+        };
         let agents = agents.to_string();
         let port = ports.master().to_string();
         cluster.run(&["up"], &["--agents", &agents, "--port", &port, "--resources", resources]);
         cluster
     }
 
-    /// `host:port` of the master.
+    /// Starts a real Mesos with three masters, of which ZooKeeper elects one, and agents `1..=agents`.
+    ///
+    /// # Panics
+    /// As [`Cluster::start`].
+    pub fn start_elected(
+        directory: &Path,
+        ports: &PortBlock,
+        agents: u32,
+        resources: &str,
+        ensemble: &str,
+    ) -> Cluster {
+        assert_installed();
+        let cluster = Cluster {
+            backend: Backend::RealMesos,
+            directory: directory.to_owned(),
+            master_port: ports.master(),
+            ensemble: Some(ensemble.to_owned()),
+            flags: Vec::new(),
+        };
+        let agents = agents.to_string();
+        let port = ports.master().to_string();
+        let arguments = ["--agents", &agents, "--port", &port, "--resources", resources, "--zk", ensemble];
+        cluster.run(&["up"], &arguments);
+        cluster
+    }
+
+    /// How a scheduler finds the master: `host:port`, or where masters are elected.
     pub fn master(&self) -> String {
-        format!("127.0.0.1:{}", self.master_port)
+        self.ensemble.clone().unwrap_or_else(|| self.master_address("master"))
+    }
+
+    /// `host:port` of one of the masters.
+    ///
+    /// # Panics
+    /// If it is called neither `master` nor `master-2` or `master-3`.
+    pub fn master_address(&self, part: &str) -> String {
+        let offset = match part {
+            "master" => 0,
+            "master-2" => 12,
+            "master-3" => 13,
+            other => panic!("no master is called {other}"),
+        };
+        format!("127.0.0.1:{}", self.master_port + offset)
     }
 
     /// `host:port` of an agent.
@@ -171,8 +218,8 @@ impl Cluster {
     /// # Panics
     /// If it does not.
     pub fn wait_for_end(&self, part: &str) {
-        let line = format!("agent {part}: ");
-        crate::wait_until(&format!("the end of agent {part}"), std::time::Duration::from_secs(30), || {
+        let line = if part.starts_with("master") { format!("{part}: ") } else { format!("agent {part}: ") };
+        crate::wait_until(&format!("the end of {part}"), std::time::Duration::from_secs(30), || {
             let output = self.command(&["status"], &[]).output().unwrap();
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             let is_over = text.lines().any(|it| it.starts_with(&line) && !it.contains(" pid "));

@@ -38,7 +38,7 @@ impl PortBlock {
         panic!("no block of {BLOCK_SIZE} free ports from {FIRST_PORT} on");
     }
 
-    /// The master's port; agents follow.
+    /// The master's port; agents follow, and further masters from 12 above it on.
     pub fn master(&self) -> u16 {
         self.base
     }

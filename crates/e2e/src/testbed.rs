@@ -31,6 +31,8 @@ pub struct TestbedOptions {
     pub scheduler_flags: Vec<String>,
     /// Further flags of Mesos, as `MESOS_NAME` and value.
     pub mesos_flags: Vec<(&'static str, String)>,
+    /// Where three masters of a real Mesos are elected, instead of one master that always leads.
+    pub ensemble: Option<String>,
 }
 
 impl Default for TestbedOptions {
@@ -40,6 +42,7 @@ impl Default for TestbedOptions {
             resources: "cpus:4;mem:4096;disk:20000;ports:[31000-32000]",
             scheduler_flags: Vec::new(),
             mesos_flags: Vec::new(),
+            ensemble: None,
         }
     }
 }
@@ -91,14 +94,13 @@ impl Testbed {
         let ports = PortBlock::take();
         let mesos = directory.path().join("mesos");
         std::fs::create_dir(&mesos).unwrap();
-        let cluster = Cluster::start_with_flags(
-            backend,
-            &mesos,
-            &ports,
-            options.agents,
-            options.resources,
-            options.mesos_flags,
-        );
+        let (agents, resources) = (options.agents, options.resources);
+        let cluster = match options.ensemble {
+            Some(ensemble) => Cluster::start_elected(&mesos, &ports, agents, resources, &ensemble),
+            None => {
+                Cluster::start_with_flags(backend, &mesos, &ports, agents, resources, options.mesos_flags)
+            }
+        };
         let scheduler = Scheduler::start(
             directory.path(),
             ports.scheduler(),

@@ -356,6 +356,23 @@ impl WireExecutor {
         events.next().await.expect("the stream stays open")
     }
 
+    /// Whether an event of this type comes within a time. Those before it are passed over.
+    ///
+    /// # Panics
+    /// If it is not subscribed.
+    pub async fn hears(&mut self, kind: executor::event::Type, patience: Duration) -> bool {
+        let events = self.events.as_mut().expect("it is subscribed");
+        let wanted = async {
+            while let Some(event) = events.read().await {
+                if event.r#type() == kind {
+                    return true;
+                }
+            }
+            false
+        };
+        tokio::time::timeout(patience, wanted).await.unwrap_or(false)
+    }
+
     /// Loses the stream, as if the connection broke.
     pub fn hang_up(&mut self) {
         self.events = None;
@@ -424,8 +441,18 @@ pub async fn run_one(
     scheduler: &mut WireScheduler,
     id: &str,
 ) -> (v1::Offer, WireExecutor) {
+    run_one_and_refuse(bed, scheduler, id, 3600.0).await
+}
+
+/// Like [`run_one`], with the rest of the offer refused for `refuse_seconds`.
+pub async fn run_one_and_refuse(
+    bed: &FrameworkBed,
+    scheduler: &mut WireScheduler,
+    id: &str,
+    refuse_seconds: f64,
+) -> (v1::Offer, WireExecutor) {
     let offer = scheduler.offer().await;
-    scheduler.accept(&[&offer], vec![task(QUIET, &offer, id, b"")], 3600.0).await;
+    scheduler.accept(&[&offer], vec![task(QUIET, &offer, id, b"")], refuse_seconds).await;
     let mut executor = WireExecutor::of(bed, scheduler, id);
     executor.subscribe().await;
     executor.launched().await;

@@ -6,18 +6,15 @@
 use std::time::Duration;
 
 use aurora_api::thrift::ScheduleStatus::Running;
-use e2e::framework::{FrameworkBed, task};
+use e2e::framework::{FrameworkBed, framework_info};
+use e2e::wire::{WireScheduler, run_one};
 use e2e::{Backend, Dockerd, Signal, Testbed, TestbedOptions, events, task_id, wait_until};
-use mesos_v1::messages::executor::{Call as ExecutorCall, Event, call as executor_call, event};
+use mesos_v1::messages::TaskState;
+use mesos_v1::messages::executor::event;
 use mesos_v1::messages::scheduler::Call;
-use mesos_v1::messages::task_status::Source;
-use mesos_v1::messages::{ExecutorId, FrameworkId, TaskState, TaskStatus};
-use mesos_v1::recordio::Decoder;
 use mesos_v1::scheduler::SendError;
-use prost::Message as _;
 
 const PATIENCE: Duration = Duration::from_secs(90);
-const PROTOBUF: &str = "application/x-protobuf";
 /// How long nothing must come.
 const SILENCE: Duration = Duration::from_secs(1);
 
@@ -30,118 +27,27 @@ async fn a_call_without_a_type_does_not_reach_the_master(backend: Backend) {
     framework.offer().await;
 }
 
-/// An executor whose part the test plays.
-struct Executor {
-    url: String,
-    framework_id: FrameworkId,
-    executor_id: ExecutorId,
-}
-
-impl Executor {
-    async fn post(&self, call: ExecutorCall) -> reqwest::Response {
-        let call = ExecutorCall {
-            framework_id: self.framework_id.clone(),
-            executor_id: self.executor_id.clone(),
-            ..call
-        };
-        let client = mesos_v1::plain_http().build().unwrap();
-        let request = client.post(&self.url).header("Content-Type", PROTOBUF).header("Accept", PROTOBUF);
-        request.body(call.encode_to_vec()).send().await.unwrap()
-    }
-
-    /// Opens the stream, as soon as the agent knows the executor.
-    async fn subscribe(&self) -> Stream {
-        let subscribe = ExecutorCall {
-            r#type: Some(executor_call::Type::Subscribe.into()),
-            subscribe: Some(executor_call::Subscribe::default()),
-            ..ExecutorCall::default()
-        };
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            let response = self.post(subscribe.clone()).await;
-            if response.status() == 200 {
-                return Stream { response, decoder: Decoder::new(1 << 20) };
-            }
-            assert!(tokio::time::Instant::now() < deadline, "{}", response.text().await.unwrap());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    async fn update(&self, task_id: &str, state: TaskState) {
-        let status = TaskStatus {
-            task_id: task_id.into(),
-            state: state.into(),
-            source: Some(Source::Executor.into()),
-            executor_id: Some(self.executor_id.clone()),
-            uuid: Some(uuid::Uuid::new_v4().into_bytes().to_vec()),
-            ..TaskStatus::default()
-        };
-        let update = ExecutorCall {
-            r#type: Some(executor_call::Type::Update.into()),
-            update: Some(executor_call::Update { status }),
-            ..ExecutorCall::default()
-        };
-        assert_eq!(self.post(update).await.status(), 202);
-    }
-}
-
-struct Stream {
-    response: reqwest::Response,
-    decoder: Decoder,
-}
-
-impl Stream {
-    /// Whether an event of this type comes within a time.
-    async fn has(&mut self, kind: event::Type, patience: Duration) -> bool {
-        let wanted = async {
-            loop {
-                while let Some(record) = self.decoder.next_record().unwrap() {
-                    if Event::decode(record).unwrap().r#type() == kind {
-                        return true;
-                    }
-                }
-                match self.response.chunk().await.unwrap() {
-                    Some(chunk) => self.decoder.push(chunk),
-                    None => return false,
-                }
-            }
-        };
-        tokio::time::timeout(patience, wanted).await.unwrap_or(false)
-    }
-}
-
 /// The real agent loses a kill while the executor's stream is down, so it is said again until the task has ended.
 async fn a_kill_that_is_lost_is_said_again(backend: Backend) {
     let bed = FrameworkBed::start(backend);
-    let mut framework = bed.subscribe(None).await;
-    let offer = framework.offer().await;
-    let launched = task("exec sleep 86396", &offer, "a", b"");
-    let executor = Executor {
-        url: format!("http://127.0.0.1:{}/api/v1/executor", offer.url.as_ref().unwrap().address.port),
-        framework_id: framework.id.clone(),
-        executor_id: launched.executor.as_ref().unwrap().executor_id.clone(),
-    };
-    framework.handle.send(Call::accept(vec![offer.id], vec![launched], 0.0)).unwrap();
-    let mut stream = executor.subscribe().await;
-    assert!(stream.has(event::Type::Launch, PATIENCE).await);
-    executor.update("a", TaskState::TaskRunning).await;
-    framework.update("a", TaskState::TaskRunning).await;
-
-    drop(stream);
+    let mut scheduler = WireScheduler::subscribe(&bed, framework_info()).await;
+    let (_, mut executor) = run_one(&bed, &mut scheduler, "a").await;
+    executor.hang_up();
     tokio::time::sleep(SILENCE).await;
-    framework.handle.send(Call::kill("a".into(), None)).unwrap();
+    assert_eq!(scheduler.call(Call::kill("a".into(), None)).await, 202);
     // Calls are taken in their order: with this answer the kill has been, too.
-    framework.reconciled("a").await;
+    scheduler.call(Call::reconcile([("a".into(), None)])).await;
+    scheduler.taken("a", TaskState::TaskRunning).await;
     tokio::time::sleep(SILENCE).await;
-    let mut stream = executor.subscribe().await;
-    let was_kept = stream.has(event::Type::Kill, SILENCE).await;
+    executor.subscribe_with(Vec::new(), Vec::new()).await;
+    let was_kept = executor.hears(event::Type::Kill, SILENCE).await;
     assert_eq!(was_kept, backend == Backend::Embedded, "only the embedded agent keeps it");
     if !was_kept {
-        framework.handle.send(Call::kill("a".into(), None)).unwrap();
-        assert!(stream.has(event::Type::Kill, PATIENCE).await);
+        scheduler.call(Call::kill("a".into(), None)).await;
+        assert!(executor.hears(event::Type::Kill, PATIENCE).await);
     }
     executor.update("a", TaskState::TaskKilled).await;
-    framework.update("a", TaskState::TaskKilled).await;
+    scheduler.taken("a", TaskState::TaskKilled).await;
 }
 
 /// The real agent gives up all Docker containers of HTTP executors when it starts; the task then fails and starts again.

@@ -167,13 +167,7 @@ async fn mesos_a7_an_agent_that_is_lost_comes_back_with_its_tasks(backend: Backe
 async fn mesos_a8_an_agent_that_unregisters(backend: Backend) {
     let bed = FrameworkBed::start(backend);
     let mut scheduler = WireScheduler::subscribe(&bed, framework_info()).await;
-    let offer = scheduler.offer().await;
-    scheduler.accept(&[&offer], vec![task(QUIET, &offer, "t", b"")], 0.0).await;
-    let mut executor = WireExecutor::of(&bed, &scheduler, "t");
-    executor.subscribe().await;
-    executor.launched().await;
-    executor.update("t", TaskRunning).await;
-    scheduler.taken("t", TaskRunning).await;
+    let (offer, mut executor) = run_one_and_refuse(&bed, &mut scheduler, "t", 0.0).await;
     let held = scheduler.offer().await;
     bed.cluster.stop("1", Signal::Unregister);
     assert_eq!(executor.next().await.r#type(), ExecutorEvent::Shutdown);
@@ -199,13 +193,7 @@ async fn post_json(bed: &FrameworkBed, path: &str, body: serde_json::Value) -> u
 async fn mesos_a9_maintenance_of_a_machine(backend: Backend) {
     let bed = FrameworkBed::start(backend);
     let mut scheduler = WireScheduler::subscribe(&bed, framework_info()).await;
-    let offer = scheduler.offer().await;
-    scheduler.accept(&[&offer], vec![task(QUIET, &offer, "t", b"")], 0.0).await;
-    let mut executor = WireExecutor::of(&bed, &scheduler, "t");
-    executor.subscribe().await;
-    executor.launched().await;
-    executor.update("t", TaskRunning).await;
-    scheduler.taken("t", TaskRunning).await;
+    let (offer, _executor) = run_one_and_refuse(&bed, &mut scheduler, "t", 0.0).await;
     let held = scheduler.offer().await;
 
     let machine = serde_json::json!({ "hostname": "agent-1", "ip": "127.0.0.1" });

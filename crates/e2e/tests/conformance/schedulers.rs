@@ -193,11 +193,7 @@ async fn mesos_s20_two_offers_of_one_agent_are_used_together(backend: Backend) {
 async fn mesos_s25_an_executor_that_runs_must_not_change(backend: Backend) {
     let bed = FrameworkBed::start(backend);
     let mut scheduler = WireScheduler::subscribe(&bed, framework_info()).await;
-    let offer = scheduler.offer().await;
-    scheduler.accept(&[&offer], vec![task(QUIET, &offer, "t", b"")], 0.0).await;
-    let mut executor = WireExecutor::of(&bed, &scheduler, "t");
-    executor.subscribe().await;
-    executor.launched().await;
+    let (_, mut executor) = run_one_and_refuse(&bed, &mut scheduler, "t", 0.0).await;
     let rest = scheduler.offer().await;
     let mut labelled = v1::TaskInfo { task_id: "labelled".into(), ..task(QUIET, &rest, "t", b"") };
     labelled.executor.as_mut().unwrap().labels = Some(v1::Labels::default());
