@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -15,6 +16,20 @@ const JAR: &str = "/usr/share/java/zookeeper.jar";
 
 /// How long a Java machine may take to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Ports below those that outgoing connections take, so that none of these is gone before the server has started, or
+/// while it is away.
+const PORTS: std::ops::Range<u16> = 13_000..17_000;
+
+fn free_port() -> u16 {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id().wrapping_mul(31).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+    let count = u32::from(PORTS.end - PORTS.start);
+    (0..count)
+        .map(|attempt| PORTS.start + u16::try_from(start.wrapping_add(attempt) % count).unwrap())
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
+}
 
 /// A running server. Dropping it kills it.
 #[derive(Debug)]
@@ -34,7 +49,7 @@ impl TestServer {
             fs::exists(JAR).unwrap(),
             "there is no {JAR}: install libzookeeper-java and default-jre-headless (or run `cargo xtask setup`)"
         );
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let directory = tempfile::Builder::new().prefix("zookeeper-").tempdir().unwrap();
         let data = directory.path().join("data");
         // A short tick, so that sessions may be short too.

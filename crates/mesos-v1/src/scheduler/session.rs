@@ -146,12 +146,15 @@ impl Session {
             let wait = async {
                 sleep(first).await;
                 tokio::select! {
-                    () = sleep(wait.saturating_sub(first)) => {}
-                    () = leader.news() => {}
+                    () = sleep(wait.saturating_sub(first)) => false,
+                    () = leader.news() => true,
                 }
             };
-            if self.refusing_calls(wait).await.is_err() {
-                return;
+            match self.refusing_calls(wait).await {
+                // What another master failed at says nothing of the new one.
+                Ok(true) => failures = 0,
+                Ok(false) => {}
+                Err(_) => return,
             }
         }
     }

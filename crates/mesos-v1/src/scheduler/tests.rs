@@ -135,7 +135,7 @@ async fn mesos_s7_a_call_under_a_stale_stream_id_fails_and_the_session_subscribe
     assert_eq!(master.next().await.headers["mesos-stream-id"], "stream-2");
 }
 
-/// Neither cluster of the tests has a second master, so one by hand redirects here.
+/// Masters by hand; those that a real ZooKeeper elects are in the end-to-end tests.
 #[tokio::test]
 async fn mesos_s8_the_leader_is_followed_and_a_master_without_a_leader_is_asked_again() {
     let (mut first, mut leader) = (Master::start().await, Master::start().await);
