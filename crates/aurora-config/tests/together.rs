@@ -139,3 +139,19 @@ fn undefined_names_where_evaluation_did_not_come_by_are_warned_of() {
         ["1: name 'zzz' is not defined; this part did not run"]
     );
 }
+
+#[test]
+fn broken_references_are_told_together_wherever_they_come_from() {
+    let text = job(
+        "p = Process(name='p', cmdline='{{ mine }} {{a}} {{missing}}').bind(a='x {{ inner.b }} {{c}}', c='{{c d}}')",
+        "",
+    )
+    .replace("\np = Process(name='p', cmdline='true')", "");
+    let shown = evaluate(&text).unwrap().lint();
+    for wanted in ["{{ mine }}", "{{ inner.b }}", "{{c d}}", "{{missing}}"] {
+        let about = |item: &&aurora_config::Diagnostic| item.message.contains(wanted);
+        let places: Vec<&str> =
+            shown.items.iter().filter(about).map(|item| shown.sources().text(item.span.unwrap())).collect();
+        assert_eq!(places, [wanted], "{shown}");
+    }
+}

@@ -12,7 +12,6 @@ use crate::raw::{Raw, RawData};
 use crate::reference::Ref;
 use crate::render::{quoted, raw_text};
 use crate::scope::Scopes;
-use crate::template::{Template, TemplateError};
 use crate::types::{ChoiceType, Type};
 use crate::value::{Body, Value};
 
@@ -243,8 +242,18 @@ impl Checker<'_> {
         match self.context.interpolate(value, trail, &mut unbound) {
             Err(error) => {
                 let place = trail.place_of(value);
-                let origin = error.origin().or(place);
-                for error in each_reference(error) {
+                let mut all = match (&error, value.raw_text()) {
+                    (Error::InvalidReference { .. }, Some(text)) => {
+                        self.context.broken_references(text, &value.scopes, place)
+                    }
+                    _ => Vec::new(),
+                };
+                // One that only comes about when texts are joined is in none of them.
+                if all.is_empty() {
+                    all.push(error);
+                }
+                for error in all.into_iter().take(MAX_PROBLEMS) {
+                    let origin = error.origin().or(place);
                     self.report_used(trail, Cause::Broken(error), origin, place);
                 }
             }
@@ -305,22 +314,6 @@ impl Checker<'_> {
         checker.check(value, &Trail::START);
         checker.problems
     }
-}
-
-/// One error for every mustache without an address in a text that has at least one.
-fn each_reference(error: Error) -> Vec<Error> {
-    let Error::InvalidReference { text, span: Some(_), origin, .. } = &error else { return vec![error] };
-    let findings = Template::findings(text);
-    if findings.len() < 2 {
-        return vec![error];
-    }
-    let one = |found: TemplateError| Error::InvalidReference {
-        invalid: Box::new(found.invalid),
-        text: Arc::clone(text),
-        span: Some(found.span),
-        origin: *origin,
-    };
-    findings.into_iter().take(MAX_PROBLEMS).map(one).collect()
 }
 
 impl Cause {

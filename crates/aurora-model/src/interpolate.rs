@@ -279,6 +279,41 @@ impl<'b> Context<'b> {
     /// Replaces references until nothing changes.
     fn resolve(&self, text: &Arc<str>, scopes: &Scopes, origin: Option<Origin>) -> Result<Resolved, Error> {
         let mut seen = IndexMap::new();
+        let (text, left) = self.resolve_noting(text, scopes, origin, &mut seen)?;
+        Ok(Resolved { text, left, seen })
+    }
+
+    /// What is wrong with the mustaches of a text and of all that its references bring in.
+    pub(crate) fn broken_references(
+        &self,
+        text: &Arc<str>,
+        scopes: &Scopes,
+        origin: Option<Origin>,
+    ) -> Vec<Error> {
+        let context = Self { is_lenient: true, ..*self };
+        let mut seen = IndexMap::new();
+        let rest = context.resolve_noting(text, scopes, origin, &mut seen).err();
+        let own = std::iter::once((text, origin));
+        let brought = seen.values().flatten().map(|met: &Met| (&met.text, met.origin.or(origin)));
+        let invalid = own.chain(brought).flat_map(|(text, origin)| {
+            Template::findings(text).into_iter().map(move |found| Error::InvalidReference {
+                invalid: Box::new(found.invalid),
+                text: Arc::clone(text),
+                span: Some(found.span),
+                origin,
+            })
+        });
+        invalid.chain(rest).collect()
+    }
+
+    /// The text without the references that a scope has, and those that are left.
+    fn resolve_noting(
+        &self,
+        text: &Arc<str>,
+        scopes: &Scopes,
+        origin: Option<Origin>,
+        seen: &mut Seen,
+    ) -> Result<(String, Vec<Ref>), Error> {
         let mut current = text.to_string();
         for pass in 0..MAX_PASSES {
             self.budget.steps_taken(STEPS_OF_A_PASS)?;
@@ -292,19 +327,19 @@ impl<'b> Context<'b> {
                         span: Some(error.span),
                         origin,
                     },
-                    _ => brought_in(error, text, &seen, origin),
+                    _ => brought_in(error, text, seen, origin),
                 })?
             };
-            let next = self.replace(&template, scopes, &mut seen)?;
+            let next = self.replace(&template, scopes, seen)?;
             if !next.replaced {
                 let text = self.finished(&template);
-                return Ok(Resolved { text, left: next.left, seen });
+                return Ok((text, next.left));
             }
             self.budget.bytes_made(next.text.len())?;
             if next.text.len() > SUSPICIOUS_BYTES {
-                let cycle = cycle_in(&seen);
+                let cycle = cycle_in(seen);
                 if !cycle.is_empty() {
-                    return Err(endless(&next.text, cycle, &seen, origin));
+                    return Err(endless(&next.text, cycle, seen, origin));
                 }
                 if next.text.len() > MAX_TEXT_BYTES {
                     return Err(Error::TooLarge { limit: Limit::Bytes, origin });
@@ -312,7 +347,7 @@ impl<'b> Context<'b> {
             }
             current = next.text;
         }
-        Err(endless(&current, cycle_in(&seen), &seen, origin))
+        Err(endless(&current, cycle_in(seen), seen, origin))
     }
 
     /// One pass: every reference that a scope has becomes its text.
