@@ -1,6 +1,6 @@
 //! Identifiers: who owns a job, which slot of it, which run, which agent. Cheap to clone, ordered, checked at the edge.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -176,17 +176,31 @@ impl fmt::Debug for InstanceKey {
     }
 }
 
-impl TaskId {
-    /// The id of a new run: every character outside `[A-Za-z0-9_-]` becomes `-` (`spec/scheduler.md` §1.6).
-    pub fn for_run(instance: &InstanceKey, unique: impl fmt::Display) -> Self {
-        let job = &instance.job;
-        let raw = format!("{}-{}-{}-{}-{unique}", job.role, job.environment, job.name, instance.instance);
+/// Makes the ids of new runs of one job.
+#[derive(Clone, Debug)]
+pub struct RunIds {
+    /// The beginning that all have in common, and behind it the rest of the last one.
+    text: String,
+    common: usize,
+}
+
+impl RunIds {
+    /// For runs of this job: every character outside `[A-Za-z0-9_-]` becomes `-` (`spec/scheduler.md` §1.6).
+    pub fn of(job: &JobKey) -> Self {
         let is_safe = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        if raw.chars().all(is_safe) {
-            return Self::new(raw);
+        let mut text = String::with_capacity(128);
+        for part in [&job.role, &job.environment, &job.name] {
+            text.extend(part.chars().map(|c| if is_safe(c) { c } else { '-' }));
+            text.push('-');
         }
-        let safe: String = raw.chars().map(|c| if is_safe(c) { c } else { '-' }).collect();
-        Self::new(safe)
+        Self { common: text.len(), text }
+    }
+
+    /// The id of a run of an instance.
+    pub fn run(&mut self, instance: u32, unique: impl fmt::Display) -> TaskId {
+        self.text.truncate(self.common);
+        write!(self.text, "{instance}-{unique}").expect("a text takes what is written to it");
+        TaskId::new(self.text.as_str())
     }
 }
 
@@ -212,7 +226,8 @@ mod tests {
 
     #[test]
     fn a_task_id_has_only_safe_characters() {
-        let key = JobKey::new("w.w", "prod", "a_b").unwrap().instance(3);
-        assert_eq!(TaskId::for_run(&key, "u-1").as_str(), "w-w-prod-a_b-3-u-1");
+        let mut ids = RunIds::of(&JobKey::new("w.w", "prod", "a_b").unwrap());
+        assert_eq!(ids.run(3, "u-1").as_str(), "w-w-prod-a_b-3-u-1");
+        assert_eq!(ids.run(40, "u").as_str(), "w-w-prod-a_b-40-u");
     }
 }

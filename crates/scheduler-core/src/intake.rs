@@ -89,6 +89,7 @@ impl Core {
         if let Some(offer) = self.offers.of_agent(agent).map(|held| held.offer.id.clone()) {
             self.drop_offer(&offer, step);
         }
+        self.offers.forget_agent(agent);
     }
 
     pub(crate) fn on_call_failed(&mut self, call: FailedCall, reason: &Arc<str>, step: &mut Step<'_>) {

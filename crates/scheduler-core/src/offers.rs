@@ -18,6 +18,7 @@ use crate::handle::{Core, Step};
 use crate::input::Offer;
 use crate::operation::{Capacity, HostAttributes, MaintenanceMode, Operation};
 use crate::schedule::filter::Space;
+use classes::SlotId;
 pub(crate) use held::{HeldOffer, Offers};
 pub(crate) use rank::Rank;
 pub(crate) use shown::Shown;
@@ -71,6 +72,16 @@ impl Core {
         if held.until.is_some() {
             step.cancel_timer(TimerKey::OfferHold(id.clone()));
         }
+        Some(held)
+    }
+
+    /// Takes the offer of a slot, to use it up.
+    pub(crate) fn use_offer(&mut self, slot: SlotId, step: &mut Step<'_>) -> Option<HeldOffer> {
+        let held = self.offers.take(slot)?;
+        if held.until.is_some() {
+            step.cancel_timer(TimerKey::OfferHold(held.offer.id.clone()));
+        }
+        self.offers.leave(held.offer.id.clone());
         Some(held)
     }
 

@@ -1,6 +1,6 @@
 //! Forgetting old ended tasks (`spec/scheduler.md` §8.2).
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use aurora_api::amounts::Timestamp;
 use aurora_api::ids::{JobKey, TaskId};
@@ -14,7 +14,7 @@ use crate::state::TaskKey;
 /// Ended tasks by the time they are forgotten at.
 #[derive(Debug, Default)]
 pub(crate) struct PruneQueue {
-    due: BTreeSet<(Timestamp, TaskKey)>,
+    due: BTreeMap<(Timestamp, TaskKey), TaskId>,
     when: Lookup<TaskId, Timestamp>,
 }
 
@@ -23,7 +23,7 @@ impl PruneQueue {
         if let Some(old) = self.when.insert(task.clone(), due) {
             self.due.remove(&(old, TaskKey::of(task)));
         }
-        self.due.insert((due, TaskKey::of(task)));
+        self.due.insert((due, TaskKey::of(task)), task.clone());
     }
 
     pub(crate) fn forget(&mut self, task: &Task) {
@@ -33,7 +33,7 @@ impl PruneQueue {
     }
 
     fn next(&self) -> Option<Timestamp> {
-        self.due.first().map(|(due, _)| *due)
+        self.due.first_key_value().map(|((due, _), _)| *due)
     }
 
     /// When a task is forgotten.
@@ -61,8 +61,8 @@ impl Core {
             .prune
             .due
             .iter()
-            .take_while(|(at, _)| *at <= step.now)
-            .map(|(_, key)| key.id().clone())
+            .take_while(|((at, _), _)| *at <= step.now)
+            .map(|(_, id)| id.clone())
             .collect();
         self.prune_tasks(&due, step);
         if let Some(at) = self.prune.next() {

@@ -45,16 +45,17 @@ pub(crate) struct Uuid(u64, u64);
 impl fmt::Display for Uuid {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [b'-'; 36];
-        let digits =
-            [self.0, self.1].into_iter().flat_map(|half| (0..16).map(move |place| half >> (60 - 4 * place)));
-        let places = (0..36).filter(|place| !matches!(place, 8 | 13 | 18 | 23));
-        for (place, digit) in places.zip(digits) {
-            text[place] = HEX[(digit & 0xf) as usize];
+        let bytes = self.0.to_be_bytes().into_iter().chain(self.1.to_be_bytes());
+        for (byte, place) in bytes.zip(PLACES) {
+            text[place] = HEX[usize::from(byte >> 4)];
+            text[place + 1] = HEX[usize::from(byte & 0xf)];
         }
         formatter.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
+/// Where each byte of a UUID stands in its text.
+const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]

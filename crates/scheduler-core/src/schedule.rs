@@ -213,9 +213,8 @@ impl Core {
 
     /// Assigns tasks to the offer that was found for them, and uses it up.
     fn launch(&mut self, group: ConfigId, placement: Placement, step: &mut Step<'_>) {
-        let held = self.take_offer(&placement.offer, step).expect("a placement is on a held offer");
+        let held = self.use_offer(placement.offer, step).expect("a placement is on a held offer");
         let offer = &held.offer;
-        self.offers.leave(offer.id.clone());
         self.preemption.release(&offer.agent, group);
         let mut tasks = Vec::with_capacity(placement.tasks.len());
         for (id, ports) in placement.tasks {

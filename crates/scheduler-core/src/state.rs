@@ -6,6 +6,7 @@
 mod configs;
 mod jobs;
 mod key;
+mod numbered;
 mod tables;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::operation::{ConfigId, Operation};
 pub(crate) use configs::Configs;
 pub use jobs::JobTasks;
 pub(crate) use jobs::Places;
-pub(crate) use key::{TaskKey, TextHasher};
+pub(crate) use key::{TaskKey, TextHasher, hash};
 pub(crate) use tables::Tables;
 
 /// Everything that survives a restart.
@@ -57,6 +58,14 @@ pub enum Inconsistent {
     /// Two active tasks of one instance.
     #[error("tasks {first} and {second} are both active for one instance")]
     TwoActive {
+        /// The one that is stored.
+        first: TaskId,
+        /// The one that comes.
+        second: TaskId,
+    },
+    /// Two tasks whose ids have one key. Ids that we make never do.
+    #[error("tasks {first} and {second} cannot be told apart: their ids have one key")]
+    OneKey {
         /// The one that is stored.
         first: TaskId,
         /// The one that comes.

@@ -112,7 +112,14 @@ impl View {
 
     /// All hosts that ever offered something, by name.
     pub fn hosts(&self) -> impl Iterator<Item = &Arc<HostAttributes>> {
-        self.tables.hosts()
+        let mut hosts: Vec<_> = self.tables.hosts().collect();
+        hosts.sort_unstable_by_key(|host| &host.host);
+        hosts.into_iter()
+    }
+
+    /// How many there are.
+    pub fn host_count(&self) -> usize {
+        self.tables.host_count()
     }
 
     /// A role's quota: nothing if none was set.

@@ -62,7 +62,7 @@ fn all(app: &App) -> BTreeMap<String, StatValue> {
         gauge(name, count);
     }
     gauge("agents_missing".to_owned(), view.missing_hosts().count());
-    gauge("mem_storage_attribute_size".to_owned(), view.hosts().count());
+    gauge("mem_storage_attribute_size".to_owned(), view.host_count());
     let hits = app.stats.counter("statically_banned_offers_hits");
     let looked_up = hits + app.stats.counter("veto_evaluated_offers");
     all.insert("statically_banned_offers_hit_rate".to_owned(), StatValue::Fraction(rate(hits, looked_up)));

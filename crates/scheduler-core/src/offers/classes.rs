@@ -5,13 +5,17 @@
 //! [`Classes::with_value`] knows which members have a value. So a question about all offers is answered once for each class,
 //! and for the members with the values that the question names.
 //!
+//! What is known of values is known of agents, not of offers: an offer that is taken changes nothing there, and the lists are
+//! the same when the agent offers again. So who reads a list looks whether the agent has a usable offer now.
+//!
 //! Invariants: every usable offer is in exactly one class, that of its key; a class has members; `heads` has the first
-//! member of each class; an individual attribute knows every offer with each of its values; an attribute that is shared has
-//! at most [`SHARED_VALUES_MAX`] values, and counts the offers of each.
+//! member of each class; an individual attribute knows every known agent with each of its values; an attribute that is shared
+//! has at most [`SHARED_VALUES_MAX`] values, and counts the agents of each.
 
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::hash::BuildHasherDefault;
 use std::ops::Bound;
+use std::slice;
 use std::sync::Arc;
 
 use aurora_api::amounts::{Resources, Timestamp};
@@ -28,7 +32,7 @@ pub(crate) type Lookup<K, V> = IndexMap<K, V, BuildHasherDefault<TextHasher>>;
 /// agents and want both kinds.
 const SHARED_VALUES_MAX: usize = if cfg!(test) { 3 } else { 32 };
 
-/// Where an offer is held, for as long as it is.
+/// An agent, for as long as it is known; and its offer, while it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SlotId(pub(crate) u32);
 
@@ -90,7 +94,42 @@ impl Class {
 #[derive(Debug)]
 enum Attribute {
     Shared(BTreeMap<Arc<str>, usize>),
-    Individual(Lookup<Arc<str>, BTreeSet<SlotId>>),
+    Individual(Lookup<Arc<str>, Slots>),
+}
+
+/// The agents with a value: mostly one, and then without a place of its own in memory.
+#[derive(Debug)]
+enum Slots {
+    One(SlotId),
+    Many(Vec<SlotId>),
+}
+
+impl Slots {
+    fn as_slice(&self) -> &[SlotId] {
+        match self {
+            Self::One(slot) => slice::from_ref(slot),
+            Self::Many(slots) => slots,
+        }
+    }
+
+    fn insert(&mut self, slot: SlotId) {
+        match self {
+            Self::One(first) if *first == slot => {}
+            Self::One(first) => *self = Self::Many(vec![*first, slot]),
+            Self::Many(slots) => slots.push(slot),
+        }
+    }
+
+    /// Takes one out; says whether none is left.
+    fn remove(&mut self, slot: SlotId) -> bool {
+        match self {
+            Self::One(one) => *one == slot,
+            Self::Many(slots) => {
+                slots.retain(|other| *other != slot);
+                slots.is_empty()
+            }
+        }
+    }
 }
 
 /// All classes.
@@ -103,7 +142,7 @@ pub(crate) struct Classes {
     last: u64,
 }
 
-/// An offer has one value too many of this attribute: it must become individual.
+/// An agent has one value too many of this attribute: it must become individual.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooManyValues(Arc<str>);
 
@@ -122,13 +161,13 @@ impl Classes {
         matches!(self.attributes.get(name), Some(Attribute::Individual(_)))
     }
 
-    /// The offers with a value of an individual attribute.
+    /// The agents with a value of an individual attribute, whether they offer anything or not.
     pub(crate) fn with_value(&self, name: &str, value: &str) -> impl Iterator<Item = SlotId> {
         let slots = match self.attributes.get(name) {
             Some(Attribute::Individual(values)) => values.get(value),
             _ => None,
         };
-        slots.into_iter().flatten().copied()
+        slots.map_or(&[][..], Slots::as_slice).iter().copied()
     }
 
     /// All classes.
@@ -136,43 +175,45 @@ impl Classes {
         self.by_id.iter().map(|(id, class)| (*id, class))
     }
 
-    /// Adds an offer; says its class. After [`TooManyValues`] all have to be added anew, this one too.
-    pub(crate) fn add(
-        &mut self,
-        slot: SlotId,
-        of: &Traits<'_>,
-        rank: &Rank,
-    ) -> Result<ClassId, TooManyValues> {
-        self.count_values(slot, of.attributes)?;
+    /// The class of these traits, if it was `last` and still is.
+    pub(crate) fn still(&self, last: ClassId, of: &Traits<'_>) -> Option<ClassId> {
+        let common = &self.by_id.get(&last)?.common;
+        let is_same = common.mode == of.mode
+            && common.unavailable_from == of.unavailable_from
+            && common.resources == of.resources
+            && common.revocable == of.revocable;
+        is_same.then_some(last)
+    }
+
+    /// The class of these traits, made if there is none: put an offer into it at once.
+    pub(crate) fn class_of(&mut self, of: &Traits<'_>) -> ClassId {
         let common = self.common(of);
-        let (id, is_new) = match self.ids.get(&common) {
-            Some(id) => (*id, false),
-            None => {
-                self.last += 1;
-                (ClassId(self.last), true)
-            }
-        };
-        if is_new {
-            let common = Arc::new(common);
-            self.ids.insert(Arc::clone(&common), id);
-            self.by_id.insert(id, Class { common, members: BTreeMap::new() });
+        if let Some(id) = self.ids.get(&common) {
+            return *id;
         }
-        if let Some(class) = self.by_id.get_mut(&id) {
-            let head = class.members.first_key_value().map(|(head, _)| head.clone());
-            class.members.insert(rank.clone(), slot);
-            if head.as_ref().is_none_or(|head| rank < head) {
-                if let Some(head) = head {
-                    self.heads.remove(&head);
-                }
-                self.heads.insert(rank.clone(), id);
+        self.last += 1;
+        let id = ClassId(self.last);
+        let common = Arc::new(common);
+        self.ids.insert(Arc::clone(&common), id);
+        self.by_id.insert(id, Class { common, members: BTreeMap::new() });
+        id
+    }
+
+    /// Adds an offer to a class.
+    pub(crate) fn enter(&mut self, id: ClassId, slot: SlotId, rank: &Rank) {
+        let Some(class) = self.by_id.get_mut(&id) else { return };
+        let head = class.members.first_key_value().map(|(head, _)| head.clone());
+        class.members.insert(rank.clone(), slot);
+        if head.as_ref().is_none_or(|head| rank < head) {
+            if let Some(head) = head {
+                self.heads.remove(&head);
             }
+            self.heads.insert(rank.clone(), id);
         }
-        Ok(id)
     }
 
     /// Takes an offer out of its class.
-    pub(crate) fn remove(&mut self, slot: SlotId, attributes: &Attributes, rank: &Rank, id: ClassId) {
-        self.forget_values(slot, attributes);
+    pub(crate) fn leave(&mut self, id: ClassId, rank: &Rank) {
         let Some(class) = self.by_id.get_mut(&id) else { return };
         class.members.remove(rank);
         if self.heads.remove(rank).is_some()
@@ -187,23 +228,23 @@ impl Classes {
         }
     }
 
-    /// Makes an attribute individual, and gives every offer its class again. It happens once for each attribute of many
-    /// values.
-    pub(crate) fn add_all_anew(
+    /// Makes an attribute individual. No offer is in a class then: all have to be put into theirs again. It happens once for
+    /// each attribute of many values.
+    pub(crate) fn make_individual<'a>(
         &mut self,
         mut too_many: TooManyValues,
-        all: &[(SlotId, Traits<'_>, &Rank)],
-    ) -> Vec<ClassId> {
+        known: impl Iterator<Item = (SlotId, &'a Attributes)> + Clone,
+    ) {
         loop {
-            self.make_individual(too_many);
-            match all.iter().map(|(slot, of, rank)| self.add(*slot, of, rank)).collect() {
-                Ok(classes) => return classes,
+            self.forget_all_but(too_many);
+            match known.clone().try_for_each(|(slot, attributes)| self.know(slot, attributes)) {
+                Ok(()) => return,
                 Err(another) => too_many = another,
             }
         }
     }
 
-    fn make_individual(&mut self, TooManyValues(name): TooManyValues) {
+    fn forget_all_but(&mut self, TooManyValues(name): TooManyValues) {
         let mut individual: Vec<Arc<str>> = vec![name];
         for (name, attribute) in &self.attributes {
             if matches!(attribute, Attribute::Individual(_)) {
@@ -214,7 +255,8 @@ impl Classes {
         *self = Self { attributes: attributes.collect(), last: self.last, ..Self::default() };
     }
 
-    fn count_values(&mut self, slot: SlotId, attributes: &Attributes) -> Result<(), TooManyValues> {
+    /// An agent has these attributes. After [`TooManyValues`], call [`Classes::make_individual`] with all agents, this one too.
+    pub(crate) fn know(&mut self, slot: SlotId, attributes: &Attributes) -> Result<(), TooManyValues> {
         for (name, values) in attributes {
             let attribute = match self.attributes.get_mut(name) {
                 Some(attribute) => attribute,
@@ -235,11 +277,9 @@ impl Classes {
                 Attribute::Individual(slots) => {
                     for value in values {
                         match slots.get_mut(value) {
-                            Some(slots) => {
-                                slots.insert(slot);
-                            }
+                            Some(slots) => slots.insert(slot),
                             None => {
-                                slots.insert(Arc::clone(value), BTreeSet::from([slot]));
+                                slots.insert(Arc::clone(value), Slots::One(slot));
                             }
                         }
                     }
@@ -249,7 +289,8 @@ impl Classes {
         Ok(())
     }
 
-    fn forget_values(&mut self, slot: SlotId, attributes: &Attributes) {
+    /// An agent is gone, or has other attributes now.
+    pub(crate) fn forget(&mut self, slot: SlotId, attributes: &Attributes) {
         for (name, values) in attributes {
             match self.attributes.get_mut(name) {
                 Some(Attribute::Shared(counts)) => {
@@ -264,11 +305,8 @@ impl Classes {
                 }
                 Some(Attribute::Individual(slots)) => {
                     for value in values {
-                        if let Some(of_value) = slots.get_mut(value) {
-                            of_value.remove(&slot);
-                            if of_value.is_empty() {
-                                slots.swap_remove(value);
-                            }
+                        if slots.get_mut(value).is_some_and(|of_value| of_value.remove(slot)) {
+                            slots.swap_remove(value);
                         }
                     }
                 }

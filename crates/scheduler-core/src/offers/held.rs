@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use aurora_api::amounts::Timestamp;
 use aurora_api::ids::{AgentId, OfferId};
+use hashbrown::HashTable;
 
 use super::classes::{ClassId, Classes, Lookup, SlotId, TooManyValues, Traits};
 use super::rank::Rank;
@@ -12,6 +13,7 @@ use super::shown::Shown;
 use crate::config::OfferOrder;
 use crate::input::Offer;
 use crate::operation::MaintenanceMode;
+use crate::state::hash;
 
 /// Most rescinded offers remembered in case they still arrive. Beyond it the oldest is forgotten: an offer used though it
 /// is void costs one failed launch.
@@ -45,30 +47,38 @@ impl HeldOffer {
     }
 }
 
+/// What is known of an agent: its offer, or the last that it had.
 #[derive(Debug)]
 struct Slot {
     held: HeldOffer,
+    is_held: bool,
+    /// Of the offer's id.
+    id_hash: u64,
     rank: Rank,
-    /// `None` if it must not be used.
+    /// `None` if it must not be used, or is not held.
     class: Option<ClassId>,
+    /// The class that it was in when it last was in one, as long as the agent's attributes are the same.
+    last_class: Option<ClassId>,
 }
 
 /// All held offers.
 ///
-/// Those that may be used are in a class each, and shown; those that are banned are in neither.
+/// Those that may be used are in a class each, and shown; those that are banned are in neither. An agent keeps its slot until
+/// it is lost, so an offer that is taken touches little memory.
 #[derive(Debug, Default)]
 pub(crate) struct Offers {
     slots: Vec<Option<Slot>>,
     free: Vec<SlotId>,
-    by_id: Lookup<OfferId, SlotId>,
+    /// Held offers by the hash of their ids.
+    by_id: HashTable<SlotId>,
     by_agent: Lookup<AgentId, SlotId>,
     classes: Classes,
     /// Rescinded before they came: held if they come, but never used.
     banned: BTreeSet<OfferId>,
     banned_in_turn: VecDeque<OfferId>,
     /// Used or declined: what repeats them is not held again.
-    gone: BTreeSet<OfferId>,
-    gone_in_turn: VecDeque<OfferId>,
+    gone: HashTable<(u64, OfferId)>,
+    gone_in_turn: VecDeque<(u64, OfferId)>,
     /// For views.
     shown: Shown,
 }
@@ -76,69 +86,107 @@ pub(crate) struct Offers {
 impl Offers {
     /// Adds an offer of an agent that has none.
     pub(super) fn add(&mut self, held: HeldOffer, order: &[OfferOrder]) {
-        let slot = self.free.pop().unwrap_or_else(|| {
+        let offer = Arc::clone(&held.offer);
+        let is_banned = self.banned.contains(&offer.id);
+        let (id_hash, rank) = (hash(offer.id.as_str()), Rank::of(&held, order));
+        let mut new = Slot { held, is_held: true, id_hash, rank, class: None, last_class: None };
+        let known = self.by_agent.get(&offer.agent).copied();
+        let id = known.unwrap_or_else(|| self.free_slot(&offer.agent));
+        let old = self.slots[id.0 as usize].take();
+        let is_same = old.as_ref().is_some_and(|old| old.held.offer.attributes == offer.attributes);
+        if is_same {
+            new.last_class = old.as_ref().and_then(|old| old.last_class);
+        } else if let Some(old) = &old {
+            self.classes.forget(id, &old.held.offer.attributes);
+        }
+        self.slots[id.0 as usize] = Some(new);
+        let hash_of = |slot: &SlotId| self.slots[slot.0 as usize].as_ref().map_or(0, |slot| slot.id_hash);
+        self.by_id.insert_unique(id_hash, id, hash_of);
+        if !is_same && let Err(too_many) = self.classes.know(id, &offer.attributes) {
+            self.classify_anew(too_many);
+        }
+        if !is_banned {
+            self.put_to_use(id);
+        }
+    }
+
+    fn free_slot(&mut self, agent: &AgentId) -> SlotId {
+        let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             SlotId(u32::try_from(self.slots.len() - 1).expect("there are fewer agents than 2^32"))
         });
-        self.by_id.insert(held.offer.id.clone(), slot);
-        self.by_agent.insert(held.offer.agent.clone(), slot);
-        let is_banned = self.banned.contains(&held.offer.id);
-        let rank = Rank::of(&held, order);
-        self.slots[slot.0 as usize] = Some(Slot { held, rank, class: None });
-        if !is_banned {
-            self.put_to_use(slot);
-        }
+        self.by_agent.insert(agent.clone(), id);
+        id
     }
 
     /// Puts an offer into its class.
     fn put_to_use(&mut self, id: SlotId) {
         let Some(slot) = self.slots[id.0 as usize].as_mut() else { return };
         self.shown.insert(id, &slot.held.offer);
-        match self.classes.add(id, &slot.held.traits(), &slot.rank) {
-            Ok(class) => slot.class = Some(class),
-            Err(too_many) => self.classify_anew(too_many),
-        }
+        let traits = slot.held.traits();
+        let class = slot.last_class.and_then(|last| self.classes.still(last, &traits));
+        let class = class.unwrap_or_else(|| self.classes.class_of(&traits));
+        self.classes.enter(class, id, &slot.rank);
+        (slot.class, slot.last_class) = (Some(class), Some(class));
     }
 
     fn classify_anew(&mut self, too_many: TooManyValues) {
-        let usable: Vec<SlotId> = self.shown.iter().map(|(slot, _)| slot).collect();
-        let slots = usable.iter().filter_map(|id| Some((*id, self.slots.get(id.0 as usize)?.as_ref()?)));
-        let all: Vec<_> = slots.map(|(id, slot)| (id, slot.held.traits(), &slot.rank)).collect();
-        let classes = self.classes.add_all_anew(too_many, &all);
-        for (id, class) in usable.iter().zip(classes) {
-            if let Some(slot) = self.slots[id.0 as usize].as_mut() {
-                slot.class = Some(class);
+        let known = (0..).map(SlotId).zip(&self.slots);
+        let known = known.filter_map(|(id, slot)| Some((id, &slot.as_ref()?.held.offer.attributes)));
+        self.classes.make_individual(too_many, known);
+        for id in (0..self.slots.len()).filter_map(|number| u32::try_from(number).ok()).map(SlotId) {
+            if self.slot(id).is_some_and(|slot| slot.class.is_some()) {
+                self.put_to_use(id);
             }
         }
     }
 
     pub(super) fn remove(&mut self, id: &OfferId) -> Option<HeldOffer> {
         self.banned.remove(id);
-        let id = self.by_id.swap_remove(id)?;
-        let Slot { held, rank, class } = self.slots[id.0 as usize].take()?;
-        self.free.push(id);
-        self.by_agent.swap_remove(&held.offer.agent);
-        if let Some(class) = class {
-            self.classes.remove(id, &held.offer.attributes, &rank, class);
+        self.take(self.slot_of(id)?)
+    }
+
+    /// Takes the offer of a slot.
+    pub(super) fn take(&mut self, id: SlotId) -> Option<HeldOffer> {
+        let slot = self.slots.get_mut(id.0 as usize)?.as_mut().filter(|slot| slot.is_held)?;
+        slot.is_held = false;
+        if let Ok(entry) = self.by_id.find_entry(slot.id_hash, |other| *other == id) {
+            entry.remove();
+        }
+        if let Some(class) = slot.class.take() {
+            self.classes.leave(class, &slot.rank);
             self.shown.remove(id);
         }
-        Some(held)
+        Some(slot.held.clone())
+    }
+
+    /// An agent is lost: nothing is known of it any more. Its offer was dropped.
+    pub(crate) fn forget_agent(&mut self, agent: &AgentId) {
+        let Some(id) = self.by_agent.swap_remove(agent) else { return };
+        if let Some(slot) = self.slots[id.0 as usize].take() {
+            self.classes.forget(id, &slot.held.offer.attributes);
+        }
+        self.free.push(id);
     }
 
     /// Whether the offer is held, or was.
     pub(super) fn is_seen(&self, id: &OfferId) -> bool {
-        self.by_id.contains_key(id) || self.gone.contains(id)
+        let hash = hash(id.as_str());
+        self.slot_of(id).is_some() || self.gone.find(hash, |(_, gone)| gone == id).is_some()
     }
 
     /// Remembers that an offer is used or declined.
     pub(crate) fn leave(&mut self, id: OfferId) {
-        if self.gone.insert(id.clone()) {
-            self.gone_in_turn.push_back(id);
+        let hash = hash(id.as_str());
+        if self.gone.find(hash, |(_, gone)| *gone == id).is_none() {
+            self.gone.insert_unique(hash, (hash, id.clone()), |(hash, _)| *hash);
+            self.gone_in_turn.push_back((hash, id));
         }
         if self.gone_in_turn.len() > GONE_MAX
-            && let Some(oldest) = self.gone_in_turn.pop_front()
+            && let Some((hash, oldest)) = self.gone_in_turn.pop_front()
+            && let Ok(entry) = self.gone.find_entry(hash, |(_, gone)| *gone == oldest)
         {
-            self.gone.remove(&oldest);
+            entry.remove();
         }
     }
 
@@ -156,23 +204,29 @@ impl Offers {
         if self.banned_in_turn.len() > BANS_MAX
             && let Some(oldest) = self.banned_in_turn.pop_front()
             && self.banned.remove(&oldest)
-            && let Some(slot) = self.by_id.get(&oldest)
+            && let Some(slot) = self.slot_of(&oldest)
         {
-            self.put_to_use(*slot);
+            self.put_to_use(slot);
         }
     }
 
     pub(super) fn flush(&mut self) -> Vec<HeldOffer> {
         let slots = std::mem::take(self).slots;
-        slots.into_iter().flatten().map(|slot| slot.held).collect()
+        slots.into_iter().flatten().filter(|slot| slot.is_held).map(|slot| slot.held).collect()
     }
 
     fn slot(&self, id: SlotId) -> Option<&Slot> {
-        self.slots.get(id.0 as usize)?.as_ref()
+        self.slots.get(id.0 as usize)?.as_ref().filter(|slot| slot.is_held)
+    }
+
+    /// Where an offer is held.
+    fn slot_of(&self, id: &OfferId) -> Option<SlotId> {
+        let is_it = |slot: &SlotId| self.slot(*slot).is_some_and(|slot| slot.held.offer.id == *id);
+        self.by_id.find(hash(id.as_str()), is_it).copied()
     }
 
     pub(crate) fn get(&self, id: &OfferId) -> Option<&HeldOffer> {
-        Some(&self.slot(*self.by_id.get(id)?)?.held)
+        Some(&self.slot(self.slot_of(id)?)?.held)
     }
 
     /// The offer held for an agent, usable or not.
@@ -182,8 +236,13 @@ impl Offers {
 
     /// An offer that may be used.
     pub(crate) fn usable(&self, id: &OfferId) -> Option<&HeldOffer> {
-        let slot = self.slot(*self.by_id.get(id)?)?;
-        slot.class.map(|_| &slot.held)
+        Some(&self.slot(self.usable_slot(id)?)?.held)
+    }
+
+    /// The slot of an offer that may be used.
+    pub(crate) fn usable_slot(&self, id: &OfferId) -> Option<SlotId> {
+        let id = self.slot_of(id)?;
+        self.slot(id)?.class.map(|_| id)
     }
 
     /// The offer of an agent that may be used, with its slot.
@@ -235,7 +294,7 @@ impl Offers {
     /// The class of a usable offer.
     #[cfg(test)]
     pub(crate) fn class_of(&self, id: &OfferId) -> Option<ClassId> {
-        self.slot(*self.by_id.get(id)?)?.class
+        self.slot(self.slot_of(id)?)?.class
     }
 
     /// The offers that may be used, best first.

@@ -10,10 +10,11 @@ use aurora_api::ids::{AgentId, OfferId, TaskId};
 
 use super::StaticBans;
 use super::counts::AttributeCounts;
-use super::filter::{Request, Space, Veto, vetoes};
+use super::filter::{Member, Request, Space, Veto, vetoes};
 use super::search::Search;
 use crate::config::CoreConfig;
 use crate::explain::{Findings, KeptFor};
+use crate::offers::classes::{Common, SlotId};
 use crate::offers::{HeldOffer, Offers};
 use crate::rng::CoreRng;
 
@@ -23,7 +24,7 @@ pub(super) type Ports = BTreeMap<Arc<str>, u16>;
 /// Tasks for one offer.
 #[derive(Clone, Debug)]
 pub(super) struct Placement {
-    pub(super) offer: OfferId,
+    pub(super) offer: SlotId,
     pub(super) tasks: Vec<(TaskId, Ports)>,
 }
 
@@ -45,15 +46,19 @@ pub(super) struct Attempt<'a> {
 
 /// An offer that fills up with tasks.
 struct Filling<'a> {
+    slot: SlotId,
     held: &'a HeldOffer,
+    /// What its class has in common.
+    common: &'a Common,
     space: Space,
-    ports: Vec<(u16, u16)>,
+    /// What is left of its ports, once some were taken.
+    ports: Option<Vec<(u16, u16)>>,
     placed: Vec<(TaskId, Ports)>,
 }
 
 impl<'a> Filling<'a> {
-    fn of(held: &'a HeldOffer) -> Self {
-        Self { held, space: held.offer_space(), ports: held.offer.ports.clone(), placed: Vec::new() }
+    fn of(slot: SlotId, held: &'a HeldOffer, common: &'a Common) -> Self {
+        Self { slot, held, common, space: held.offer_space(), ports: None, placed: Vec::new() }
     }
 
     /// Adds a task, or says why it does not suit.
@@ -64,18 +69,24 @@ impl<'a> Filling<'a> {
         config: &CoreConfig,
         rng: &mut CoreRng,
     ) -> Result<(), Vec<Veto>> {
-        let found = vetoes(self.held, &self.space, attempt.request, &attempt.counts, attempt.now);
+        let member = Member { common: self.common, attributes: &self.held.offer.attributes };
+        let found = vetoes(&member, &self.space, attempt.request, &attempt.counts, attempt.now);
         if !found.is_empty() {
             return Err(found);
         }
-        self.placed.push((task.clone(), take_ports(&mut self.ports, attempt.request, rng)));
-        attempt.counts.add(&self.held.offer.attributes);
+        let mut ports = Ports::new();
+        if !attempt.request.config.ports.is_empty() {
+            let left = self.ports.get_or_insert_with(|| self.held.offer.ports.clone());
+            ports = take_ports(left, attempt.request, rng);
+        }
+        self.placed.push((task.clone(), ports));
+        attempt.counts.add(&self.held.offer);
         self.space.take(attempt.request, config);
         Ok(())
     }
 
     fn placement(self) -> Placement {
-        Placement { offer: self.held.offer.id.clone(), tasks: self.placed }
+        Placement { offer: self.slot, tasks: self.placed }
     }
 }
 
@@ -97,11 +108,12 @@ pub(super) fn first_fit(
     let mut placed = 0;
     while let Some(mut task) = waiting.front() {
         let Some(slot) = search.next(attempt, &mut findings, placed) else { break };
-        let Some((_, _, held)) = offers.member(slot) else { continue };
+        let Some((class, _, held)) = offers.member(slot) else { continue };
+        let Some(class) = offers.classes().get(class) else { continue };
         if (attempt.kept_for)(&held.offer.agent).is_some() || !held.offer_space().is_worth_trying() {
             continue;
         }
-        let mut filling = Filling::of(held);
+        let mut filling = Filling::of(slot, held, &class.common);
         loop {
             match filling.place(task, attempt, config, rng) {
                 Ok(()) => {
@@ -147,14 +159,18 @@ fn at_kept_places(
     if attempt.places.is_empty() {
         return Vec::new();
     }
-    let mut fillings: BTreeMap<OfferId, Filling<'_>> = BTreeMap::new();
+    let mut fillings: BTreeMap<&OfferId, Filling<'_>> = BTreeMap::new();
     for task in tasks {
         let Some(place) = attempt.places.get(task).cloned() else { continue };
-        let Some(held) = place.and_then(|offer| offers.usable(&offer)) else {
+        let slot = place.and_then(|offer| offers.usable_slot(&offer));
+        let member = slot.and_then(|slot| Some((slot, offers.member(slot)?)));
+        let Some((slot, (class, _, held))) = member else {
             findings.wait_for_place(&[]);
             continue;
         };
-        let filling = fillings.entry(held.offer.id.clone()).or_insert_with(|| Filling::of(held));
+        let Some(class) = offers.classes().get(class) else { continue };
+        let new = || Filling::of(slot, held, &class.common);
+        let filling = fillings.entry(&held.offer.id).or_insert_with(new);
         if let Err(found) = filling.place(task, attempt, config, rng) {
             findings.wait_for_place(&found);
         }

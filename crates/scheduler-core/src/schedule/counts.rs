@@ -6,10 +6,8 @@ use std::sync::Arc;
 use aurora_api::ids::HostName;
 use aurora_api::task::{ConstraintRule, TaskConfig};
 
+use crate::input::Offer;
 use crate::state::{Places, Tables};
-
-/// Attributes of an agent.
-type Attributes = BTreeMap<Arc<str>, BTreeSet<Arc<str>>>;
 
 /// A task of the job is on a host whose attributes are not stored, so limits cannot be checked. It cannot happen unless the
 /// journal was tampered with: hosts are saved before anything is assigned to them.
@@ -22,6 +20,8 @@ pub(super) struct AttributeCounts {
     before: Places,
     /// By limited attribute and value.
     added: BTreeMap<Arc<str>, BTreeMap<Arc<str>, u32>>,
+    /// Where the last task was placed: its values are not in `added` yet, as mostly nobody asks any more.
+    latest: Option<Arc<Offer>>,
 }
 
 impl AttributeCounts {
@@ -39,30 +39,49 @@ impl AttributeCounts {
         let before = tables.job(&config.job).map(|job| job.places().clone()).unwrap_or_default();
         match before.unknown() {
             Some(host) => Err(HostWithoutAttributes(host.clone())),
-            None => Ok(Self { before, added }),
+            None => Ok(Self { before, added, latest: None }),
         }
     }
 
     /// Counts one more task on a host.
-    pub(super) fn add(&mut self, attributes: &Attributes) {
-        for (name, values) in &mut self.added {
-            for value in attributes.get(name).into_iter().flatten() {
-                *values.entry(Arc::clone(value)).or_default() += 1;
+    pub(super) fn add(&mut self, offer: &Arc<Offer>) {
+        if self.added.is_empty() {
+            return;
+        }
+        if let Some(offer) = self.latest.replace(Arc::clone(offer)) {
+            for (name, values) in &mut self.added {
+                for value in offer.attributes.get(name).into_iter().flatten() {
+                    *values.entry(Arc::clone(value)).or_default() += 1;
+                }
             }
         }
+    }
+
+    /// The values of the host that was counted last.
+    fn latest(&self, name: &str) -> impl Iterator<Item = &Arc<str>> {
+        self.latest.iter().filter_map(|offer| offer.attributes.get(name)).flatten()
+    }
+
+    /// Whether no value of a limited attribute has any task.
+    pub(super) fn is_empty(&self, name: &str) -> bool {
+        self.added.get(name).is_none_or(BTreeMap::is_empty)
+            && self.latest(name).next().is_none()
+            && self.before.values(name).next().is_none()
     }
 
     /// The values of a limited attribute that have as many tasks as they may have.
     pub(super) fn reached(&self, name: &str, limit: i32) -> Vec<Arc<str>> {
         let is_reached = |value: &&Arc<str>| i64::from(self.get(name, value)) >= i64::from(limit);
         let added = self.added.get(name).into_iter().flat_map(BTreeMap::keys);
-        let all: BTreeSet<&Arc<str>> = self.before.values(name).chain(added).collect();
+        let all: BTreeSet<&Arc<str>> =
+            self.before.values(name).chain(added).chain(self.latest(name)).collect();
         all.into_iter().filter(is_reached).cloned().collect()
     }
 
     /// Tasks of the job on agents with this value.
     pub(super) fn get(&self, name: &str, value: &str) -> u32 {
         let added = self.added.get(name).and_then(|values| values.get(value)).copied().unwrap_or(0);
-        self.before.count(name, value) + added
+        let latest = self.latest(name).any(|latest| **latest == *value);
+        self.before.count(name, value) + added + u32::from(latest)
     }
 }

@@ -9,7 +9,7 @@ use aurora_api::task::{Constraint, ConstraintRule, TaskConfig};
 
 use super::counts::AttributeCounts;
 use crate::offers::HeldOffer;
-use crate::offers::classes::Common;
+use crate::offers::classes::{Attributes, Common};
 use crate::operation::MaintenanceMode;
 
 /// The attribute that reserves agents.
@@ -265,6 +265,29 @@ impl Agent for Common {
     }
 }
 
+/// An offer of a class. What all its members have in common is looked at there, as that is near in memory.
+pub(super) struct Member<'a> {
+    pub(super) common: &'a Common,
+    pub(super) attributes: &'a Attributes,
+}
+
+impl Agent for Member<'_> {
+    fn mode(&self) -> MaintenanceMode {
+        self.common.mode
+    }
+
+    fn unavailable_from(&self) -> Option<Timestamp> {
+        self.common.unavailable_from
+    }
+
+    fn attribute(&self, name: &str) -> Attribute<'_> {
+        match self.common.attribute(name) {
+            Attribute::Other => self.attributes.get(name).map_or(Attribute::Missing, Attribute::Values),
+            known => known,
+        }
+    }
+}
+
 /// Why this offer does not suit; nothing if it does. Each stage hides the later ones.
 pub(super) fn vetoes(
     agent: &impl Agent,
@@ -320,6 +343,7 @@ fn broken(constraint: &Constraint, agent: &impl Agent, counts: &AttributeCounts)
         ConstraintRule::Limit(limit) => {
             let is_reached = match attribute {
                 Attribute::Missing => return Some(mismatch()),
+                _ if *limit > 0 && counts.is_empty(name) => false,
                 Attribute::Values(of_agent) => {
                     of_agent.iter().any(|value| i64::from(*limit) <= i64::from(counts.get(name, value)))
                 }

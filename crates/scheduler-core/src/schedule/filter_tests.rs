@@ -171,7 +171,7 @@ fn counted(names: &[&str], hosts: &[Vec<(&str, &[&str])>]) -> AttributeCounts {
     let limits: Vec<Constraint> = names.iter().map(|name| limit(name, 1)).collect();
     let mut counts = AttributeCounts::of_job(State::default().tables(), &default_task(&limits)).unwrap();
     for attributes in hosts {
-        counts.add(&host(attributes).offer.attributes);
+        counts.add(&host(attributes).offer);
     }
     counts
 }
@@ -328,7 +328,7 @@ fn sched_65_counting_needs_the_attributes_of_every_host() {
     save_host(&mut state, "a", &[]);
     let mut counts = AttributeCounts::of_job(state.tables(), &config).unwrap();
     assert_eq!(counts.get("host", "a"), 0);
-    counts.add(&host(&[("host", &["a2"]), ("rack", &["b"])]).offer.attributes);
+    counts.add(&host(&[("host", &["a2"]), ("rack", &["b"])]).offer);
     assert_eq!((counts.get("host", "a2"), counts.get("rack", "b")), (1, 1));
 }
 

@@ -169,7 +169,7 @@ fn scan(offers: &Offers, attempt: &mut Attempt<'_>, config: &CoreConfig, tasks: 
             }
             waiting.pop_front();
             placed += 1;
-            attempt.counts.add(&held.offer.attributes);
+            attempt.counts.add(&held.offer);
             space.take(attempt.request, config);
         }
         if placed > 0 {
@@ -252,7 +252,11 @@ proptest! {
             let (placements, findings) =
                 first_fit(&offers, &settings, &mut attempt(&mut bans), &tasks, &mut CoreRng::new(1));
             let placements: Vec<(OfferId, usize)> =
-                placements.iter().map(|placement| (placement.offer.clone(), placement.tasks.len())).collect();
+                placements
+                .iter()
+                .filter_map(|placement| Some((offers.member(placement.offer)?, placement.tasks.len())))
+                .map(|((_, _, held), tasks)| (held.offer.id.clone(), tasks))
+                .collect();
             let placed: usize = placements.iter().map(|(_, tasks)| tasks).sum();
             let told = (placed < tasks.len()).then(|| findings.told());
             prop_assert_eq!((placements, told), expected);

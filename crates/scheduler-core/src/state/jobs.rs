@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use aurora_api::amounts::Timestamp;
-use aurora_api::ids::{HostName, TaskId};
-use imbl::{OrdMap, OrdSet};
+use aurora_api::ids::{HostName, JobKey, TaskId};
+use imbl::OrdMap;
 
-use super::TaskKey;
+use super::key::TaskKey;
+use super::numbered::Keyed;
 use crate::operation::HostAttributes;
 
 /// Ids of one job's tasks: the active one of each instance, and the history.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct JobTasks {
+    pub(super) key: JobKey,
     pub(super) active: OrdMap<u32, TaskId>,
-    pub(super) ended: OrdSet<(Timestamp, TaskKey)>,
+    pub(super) ended: OrdMap<(Timestamp, TaskKey), TaskId>,
     /// Empty while no active task has a limit: nobody asks then.
     pub(super) places: Places,
     /// Active tasks whose configuration has a limit.
@@ -21,6 +23,16 @@ pub struct JobTasks {
 }
 
 impl JobTasks {
+    pub(super) fn of(key: &JobKey) -> Self {
+        Self {
+            key: key.clone(),
+            active: OrdMap::new(),
+            ended: OrdMap::new(),
+            places: Places::default(),
+            limited: 0,
+        }
+    }
+
     /// The active task of each instance, by instance.
     pub fn active(&self) -> impl Iterator<Item = (u32, &TaskId)> {
         self.active.iter().map(|(instance, id)| (*instance, id))
@@ -43,7 +55,7 @@ impl JobTasks {
 
     /// Ended tasks with the time of their last event, oldest first.
     pub fn ended(&self) -> impl DoubleEndedIterator<Item = (Timestamp, &TaskId)> {
-        self.ended.iter().map(|(at, key)| (*at, key.id()))
+        self.ended.iter().map(|((at, _), id)| (*at, id))
     }
 
     /// How many tasks of the job have ended and are not forgotten yet.
@@ -58,6 +70,14 @@ impl JobTasks {
 
     pub(super) fn is_empty(&self) -> bool {
         self.active.is_empty() && self.ended.is_empty()
+    }
+}
+
+impl Keyed for Arc<JobTasks> {
+    type Key = JobKey;
+
+    fn key(&self) -> &JobKey {
+        &self.key
     }
 }
 

@@ -1,19 +1,19 @@
 //! What large tables of tasks are sorted by.
 
 use std::hash::{Hash, Hasher};
-use std::sync::LazyLock;
 
 use aurora_api::ids::TaskId;
 
-/// A task's id behind a number made of it: of its job in the upper half, of its instance in the lower.
+/// Stands for a task's id: a number made of its job, in the upper half, and of its instance, in the lower; and one made of the
+/// whole id.
 ///
-/// Ids of one job share a long beginning, and each is a place of its own in memory: numbers lie side by side, and comparing
-/// them first finds a task among a million with a few looks. Tasks of one job stay neighbours, so what is done to a job
-/// touches few pages of a table that readers hold.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Plain numbers, because tables that readers hold are copied a node at a time: each pointer in a node has its count raised,
+/// a look at a far place in memory. Two ids may have one key in theory, so whoever finds a task by it compares the ids. Tasks of
+/// one job are neighbours, so what is done to a job touches few nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TaskKey {
     number: u64,
-    id: TaskId,
+    run: u64,
 }
 
 /// Length of a UUID with the `-` before it: the end of every id that we make.
@@ -21,22 +21,17 @@ const SUFFIX: usize = 37;
 
 impl TaskKey {
     pub(crate) fn of(id: &TaskId) -> Self {
-        Self { number: number(id.as_str()), id: id.clone() }
+        Self { number: number(id.as_str()), run: hash(id.as_str()) }
     }
 
     /// The least key with a number.
-    pub(super) fn first_of(number: u64) -> Self {
-        static LEAST: LazyLock<TaskId> = LazyLock::new(|| TaskId::new(""));
-        Self { number, id: LEAST.clone() }
+    pub(super) const fn first_of(number: u64) -> Self {
+        Self { number, run: 0 }
     }
 
     /// Not the key's alone: runs of one instance share it.
-    pub(super) const fn number(&self) -> u64 {
+    pub(super) const fn number(self) -> u64 {
         self.number
-    }
-
-    pub(crate) const fn id(&self) -> &TaskId {
-        &self.id
     }
 }
 
@@ -50,7 +45,7 @@ fn number(id: &str) -> u64 {
 }
 
 /// A number for a text, which others may share.
-pub(super) fn hash(text: &str) -> u64 {
+pub(crate) fn hash(text: &str) -> u64 {
     let mut hasher = TextHasher::default();
     text.hash(&mut hasher);
     hasher.finish()
@@ -95,17 +90,17 @@ mod tests {
         let id = |job: &str, instance: u32, run: u8| {
             TaskId::new(format!("{job}-{instance}-00000000-0000-4000-8000-0000000000{run:02}"))
         };
-        let mut keys: Vec<TaskKey> = ["r-prod-a", "r-prod-b"]
+        let mut ids: Vec<TaskId> = ["r-prod-a", "r-prod-b"]
             .iter()
-            .flat_map(|job| [10, 9, 100].map(|instance| TaskKey::of(&id(job, instance, 1))))
+            .flat_map(|job| [10, 9, 100].map(|instance| id(job, instance, 1)))
             .collect();
-        keys.push(TaskKey::of(&id("r-prod-a", 9, 2)));
-        keys.sort();
-        let ids: Vec<&str> = keys.iter().map(|key| key.id().as_str()).collect();
-        let of_a = ids.iter().position(|id| id.starts_with("r-prod-a")).unwrap();
-        let order =
-            [id("r-prod-a", 9, 1), id("r-prod-a", 9, 2), id("r-prod-a", 10, 1), id("r-prod-a", 100, 1)];
-        assert_eq!(ids[of_a..of_a + 4], order.each_ref().map(TaskId::as_str));
+        ids.sort_by_key(TaskKey::of);
+        let of_a = ids.iter().position(|id| id.as_str().starts_with("r-prod-a")).unwrap();
+        let order = [9, 10, 100].map(|instance| id("r-prod-a", instance, 1));
+        assert_eq!(ids[of_a..of_a + 3], order);
+        let runs = [1, 2].map(|run| TaskKey::of(&id("r-prod-a", 9, run)));
+        assert_ne!(runs[0], runs[1]);
+        assert_eq!(runs[0].number(), runs[1].number());
         assert_eq!(number(""), number("-"), "any text will do");
     }
 }

@@ -9,6 +9,7 @@ use imbl::OrdMap;
 
 use super::jobs::decrease;
 use super::key::{TaskKey, hash};
+use super::numbered::{Keyed, Numbered};
 use super::{Inconsistent, JobTasks, Places};
 use crate::operation::{ConfigId, HostAttributes};
 use crate::quota::{Quota, Totals};
@@ -28,7 +29,7 @@ pub(crate) struct Tables {
     pub(super) framework: Option<FrameworkId>,
     tasks: OrdMap<TaskKey, Row>,
     /// Jobs that have tasks. An instance's active task is in it, and every ended one.
-    jobs: OrdMap<JobKey, JobTasks>,
+    jobs: Numbered<Arc<JobTasks>>,
     /// Numbers of the keys of the tasks in a status, and how many tasks have the number. Plain numbers, as in `by_host`:
     /// what is changed while readers hold the table is copied, and numbers are copied without a look at what they name.
     by_status: OrdMap<(TaskStatus, u64), u32>,
@@ -38,7 +39,7 @@ pub(crate) struct Tables {
     by_host: OrdMap<(u64, u64), u32>,
     /// What the active tasks of a role take.
     by_role: OrdMap<Arc<str>, Totals>,
-    hosts: OrdMap<HostName, Arc<HostAttributes>>,
+    hosts: Numbered<Arc<HostAttributes>>,
     quotas: OrdMap<Arc<str>, Quota>,
 }
 
@@ -76,18 +77,32 @@ fn slot(task: &Task) -> Option<Slot<'_>> {
     }
 }
 
+impl Keyed for Arc<HostAttributes> {
+    type Key = HostName;
+
+    fn key(&self) -> &HostName {
+        &self.host
+    }
+}
+
 impl Tables {
     pub(crate) fn framework(&self) -> Option<&FrameworkId> {
         self.framework.as_ref()
     }
 
     pub(crate) fn task(&self, id: &TaskId) -> Option<&Arc<Task>> {
-        self.tasks.get(&TaskKey::of(id)).map(|row| &row.task)
+        self.row(id).map(|(task, _)| task)
     }
 
     /// A task with the id of its configuration.
     pub(crate) fn row(&self, id: &TaskId) -> Option<(&Arc<Task>, ConfigId)> {
-        self.tasks.get(&TaskKey::of(id)).map(|row| (&row.task, row.config))
+        let row = self.tasks.get(&TaskKey::of(id)).filter(|row| row.task.id == *id)?;
+        Some((&row.task, row.config))
+    }
+
+    /// Whether a task with this id could be stored as a new one.
+    pub(crate) fn is_free(&self, id: &TaskId) -> bool {
+        !self.tasks.contains_key(&TaskKey::of(id))
     }
 
     pub(crate) fn config_id(&self, id: &TaskId) -> Option<ConfigId> {
@@ -104,11 +119,22 @@ impl Tables {
     }
 
     pub(crate) fn job(&self, key: &JobKey) -> Option<&JobTasks> {
-        self.jobs.get(key)
+        self.jobs.get(key).map(|job| &**job)
     }
 
+    /// In the order of their keys.
     pub(crate) fn jobs(&self) -> impl Iterator<Item = (&JobKey, &JobTasks)> {
-        self.jobs.iter()
+        let mut jobs: Vec<_> = self.jobs.iter().map(|job| (&job.key, &**job)).collect();
+        jobs.sort_unstable_by_key(|(key, _)| *key);
+        jobs.into_iter()
+    }
+
+    fn job_mut(&mut self, key: &JobKey) -> Option<&mut JobTasks> {
+        self.jobs.get_mut(key).map(Arc::make_mut)
+    }
+
+    fn job_entry(&mut self, key: &JobKey) -> &mut JobTasks {
+        Arc::make_mut(self.jobs.entry(key, || Arc::new(JobTasks::of(key))))
     }
 
     pub(crate) fn count(&self, status: TaskStatus) -> usize {
@@ -154,7 +180,7 @@ impl Tables {
     }
 
     pub(crate) fn hosts(&self) -> impl Iterator<Item = &Arc<HostAttributes>> {
-        self.hosts.values()
+        self.hosts.iter()
     }
 
     pub(crate) fn host_count(&self) -> usize {
@@ -180,7 +206,7 @@ impl Tables {
     }
 
     pub(super) fn save_host(&mut self, host: &Arc<HostAttributes>) {
-        let old = self.hosts.insert(host.host.clone(), Arc::clone(host));
+        let old = self.hosts.insert(Arc::clone(host));
         if old.as_ref().is_some_and(|old| old.attributes == host.attributes) {
             return;
         }
@@ -188,7 +214,7 @@ impl Tables {
         let tasks = self.on_host(&host.host).filter_map(|id| self.task(id));
         let jobs: Vec<JobKey> = tasks.map(|task| task.config.job.clone()).collect();
         for job in jobs {
-            if let Some(job) = self.jobs.get_mut(&job).filter(|job| job.limited > 0) {
+            if let Some(job) = self.job_mut(&job).filter(|job| job.limited > 0) {
                 job.places.remove(&host.host, old.as_deref());
                 job.places.add(&host.host, Some(host));
             }
@@ -202,17 +228,22 @@ impl Tables {
         config: ConfigId,
     ) -> Result<Option<ConfigId>, Inconsistent> {
         let key = TaskKey::of(&task.id);
-        if let Some(first) = self.rival(self.tasks.get(&key).map(|row| &*row.task), &task) {
+        if let Some(first) = self.rival(&task) {
             return Err(Inconsistent::TwoActive { first, second: task.id.clone() });
         }
-        let old = self.tasks.insert(key.clone(), Row { task: Arc::clone(&task), config });
-        self.reindex(&key, old.as_ref().map(|old| &*old.task), Some(&task));
+        let old = self.tasks.insert(key, Row { task: Arc::clone(&task), config });
+        if let Some(other) = old.as_ref().filter(|old| old.task.id != task.id) {
+            let (first, second) = (other.task.id.clone(), task.id.clone());
+            self.tasks.insert(key, other.clone());
+            return Err(Inconsistent::OneKey { first, second });
+        }
+        self.reindex(key, old.as_ref().map(|old| &*old.task), Some(&task));
         Ok(old.map(|old| old.config))
     }
 
-    /// Another active task of the instance. A task that was active before has none.
-    fn rival(&self, old: Option<&Task>, new: &Task) -> Option<TaskId> {
-        if !new.status.is_active() || old.is_some_and(|old| slot(old) == slot(new)) {
+    /// Another active task of the instance.
+    fn rival(&self, new: &Task) -> Option<TaskId> {
+        if !new.status.is_active() {
             return None;
         }
         let first = self.jobs.get(&new.config.job).and_then(|job| job.active.get(&new.instance));
@@ -222,13 +253,14 @@ impl Tables {
     /// Forgets a task; says which configuration it had, if it was there.
     pub(super) fn remove(&mut self, id: &TaskId) -> Option<ConfigId> {
         let key = TaskKey::of(id);
+        self.tasks.get(&key).filter(|row| row.task.id == *id)?;
         let Row { task, config } = self.tasks.remove(&key)?;
-        self.reindex(&key, Some(&task), None);
+        self.reindex(key, Some(&task), None);
         Some(config)
     }
 
     /// Changes the indexes where `new` differs from `old`.
-    fn reindex(&mut self, key: &TaskKey, old: Option<&Task>, new: Option<&Task>) {
+    fn reindex(&mut self, key: TaskKey, old: Option<&Task>, new: Option<&Task>) {
         let status = |task: Option<&Task>| task.map(|task| task.status);
         if status(old) != status(new) {
             if let Some(old) = status(old) {
@@ -242,7 +274,9 @@ impl Tables {
         }
         let (old_slot, new_slot) = (old.and_then(slot), new.and_then(slot));
         if old_slot != new_slot {
-            self.reslot(key, old_slot, new_slot);
+            if let Some(task) = new.or(old) {
+                self.reslot(key, &task.id, old_slot, new_slot);
+            }
         }
         let (old_place, new_place) = (old.and_then(place), new.and_then(place));
         let is_same_job = old.map(|task| &task.config.job) == new.map(|task| &task.config.job);
@@ -255,7 +289,7 @@ impl Tables {
             }
         }
         if let Some(job) = old.filter(|_| old_slot != new_slot).map(|task| &task.config.job)
-            && self.jobs.get(job).is_some_and(JobTasks::is_empty)
+            && self.jobs.get(job).is_some_and(|job| job.is_empty())
         {
             self.jobs.remove(job);
         }
@@ -266,42 +300,48 @@ impl Tables {
         }
     }
 
-    fn reslot(&mut self, key: &TaskKey, old: Option<Slot<'_>>, new: Option<Slot<'_>>) {
+    fn reslot(&mut self, key: TaskKey, id: &TaskId, old: Option<Slot<'_>>, new: Option<Slot<'_>>) {
         match old {
             Some(Slot::Active(job, instance)) => {
-                if let Some(job) = self.jobs.get_mut(job) {
+                if let Some(job) = self.job_mut(job) {
                     job.active.remove(&instance);
                 }
             }
             Some(Slot::Ended(job, at)) => {
-                if let Some(job) = self.jobs.get_mut(job) {
-                    job.ended.remove(&(at, key.clone()));
+                if let Some(job) = self.job_mut(job) {
+                    job.ended.remove(&(at, key));
                 }
             }
             None => {}
         }
         match new {
             Some(Slot::Active(job, instance)) => {
-                self.jobs.entry(job.clone()).or_default().active.insert(instance, key.id().clone());
+                self.job_entry(job).active.insert(instance, id.clone());
             }
             Some(Slot::Ended(job, at)) => {
-                self.jobs.entry(job.clone()).or_default().ended.insert((at, key.clone()));
+                self.job_entry(job).ended.insert((at, key), id.clone());
             }
             None => {}
         }
     }
 
-    fn enter(&mut self, host: &HostName, key: &TaskKey, task: &Task) {
+    fn enter(&mut self, host: &HostName, key: TaskKey, task: &Task) {
         *self.by_host.entry((hash(host.as_str()), key.number())).or_insert(0) += 1;
-        if let Some(job) = self.jobs.get_mut(&task.config.job).filter(|job| job.limited > 0) {
-            job.places.add(host, self.hosts.get(host).map(|host| &**host));
+        // Nothing is copied for a job without limits.
+        if self.jobs.get(&task.config.job).is_some_and(|job| job.limited > 0)
+            && let Some(job) = self.jobs.get_mut(&task.config.job)
+        {
+            Arc::make_mut(job).places.add(host, self.hosts.get(host).map(|host| &**host));
         }
     }
 
-    fn leave(&mut self, host: &HostName, key: &TaskKey, task: &Task) {
+    fn leave(&mut self, host: &HostName, key: TaskKey, task: &Task) {
         decrease(&mut self.by_host, &(hash(host.as_str()), key.number()));
-        if let Some(job) = self.jobs.get_mut(&task.config.job).filter(|job| job.limited > 0) {
-            job.places.remove(host, self.hosts.get(host).map(|host| &**host));
+        // Nothing is copied for a job without limits.
+        if self.jobs.get(&task.config.job).is_some_and(|job| job.limited > 0)
+            && let Some(job) = self.jobs.get_mut(&task.config.job)
+        {
+            Arc::make_mut(job).places.remove(host, self.hosts.get(host).map(|host| &**host));
         }
     }
 
@@ -309,19 +349,19 @@ impl Tables {
     /// the last they are forgotten.
     fn relimit(&mut self, old: Option<&TaskConfig>, new: Option<&TaskConfig>) {
         if let Some(config) = new.filter(|config| has_limit(config)) {
-            let is_first = self.jobs.get_mut(&config.job).is_some_and(|job| {
+            let is_first = self.job_mut(&config.job).is_some_and(|job| {
                 job.limited += 1;
                 job.limited == 1
             });
             if is_first {
                 let places = self.places_of(&config.job);
-                if let Some(job) = self.jobs.get_mut(&config.job) {
+                if let Some(job) = self.job_mut(&config.job) {
                     job.places = places;
                 }
             }
         }
         if let Some(config) = old.filter(|config| has_limit(config))
-            && let Some(job) = self.jobs.get_mut(&config.job)
+            && let Some(job) = self.job_mut(&config.job)
         {
             job.limited -= 1;
             if job.limited == 0 {

@@ -98,7 +98,7 @@ fn play(tables: &mut Tables, configs: &[Arc<TaskConfig>], step: &Step) {
 /// What the indexes say, in words.
 fn indexes(tables: &Tables) -> Vec<String> {
     let mut lines = Vec::new();
-    for (key, job) in &tables.jobs {
+    for (key, job) in tables.jobs() {
         lines.push(format!("{key} {:?} {:?} {:?} {}", job.active, job.ended, job.places, job.limited));
     }
     lines.push(format!("{:?} {:?} {:?}", tables.by_status, tables.counts, tables.by_host));

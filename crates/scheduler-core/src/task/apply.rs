@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aurora_api::ids::{AgentId, TaskId};
+use aurora_api::ids::{AgentId, RunIds, TaskId};
 use aurora_api::task::{Assignment, Task, TaskConfig, TaskEvent, TaskStatus};
 
 use super::flapping::{penalty, rescheduled_message};
@@ -136,8 +136,9 @@ impl Core {
         step: &mut Step<'_>,
     ) {
         let id = self.stored_config(config, step);
+        let mut ids = RunIds::of(&config.job);
         for instance in instances {
-            let task = self.new_task(config, instance);
+            let task = self.new_task(config, instance, &mut ids);
             self.admit(task, id, TaskStatus::Pending, None, step);
         }
     }
@@ -163,12 +164,11 @@ impl Core {
         self.on_entered(&task, config, step);
     }
 
-    /// A task that was never stored.
-    pub(crate) fn new_task(&mut self, config: &Arc<TaskConfig>, instance: u32) -> Task {
-        let key = config.job.instance(instance);
+    /// A task that was never stored. `ids` are of its job.
+    fn new_task(&mut self, config: &Arc<TaskConfig>, instance: u32, ids: &mut RunIds) -> Task {
         let id = loop {
-            let id = TaskId::for_run(&key, self.rng.uuid());
-            if self.state.task(&id).is_none() {
+            let id = ids.run(instance, self.rng.uuid());
+            if self.state.tables().is_free(&id) {
                 break id;
             }
         };
@@ -180,7 +180,7 @@ impl Core {
             assignment: None,
             failure_count: 0,
             times_partitioned: 0,
-            events: Vec::new(),
+            events: Vec::with_capacity(1),
             ancestor: None,
         }
     }
@@ -288,7 +288,7 @@ impl Core {
         let replacement = Task {
             failure_count: old.failure_count,
             ancestor: Some(old.id.clone()),
-            ..self.new_task(&old.config, old.instance)
+            ..self.new_task(&old.config, old.instance, &mut RunIds::of(&old.config.job))
         };
         self.admit(replacement, config, to, Some(rescheduled_message(penalty)), step);
     }

@@ -60,8 +60,9 @@ impl Seats {
                 return;
             }
             if let Some(class) = slot.class.take() {
-                self.classes.remove(*id, &old.attributes, &slot.rank, class);
+                self.classes.leave(class, &slot.rank);
             }
+            self.classes.forget(*id, &old.attributes);
             slot.rank = Rank::of_host(host);
             *id
         } else {
@@ -70,25 +71,22 @@ impl Seats {
             self.slots.push(Slot { host: Arc::clone(host), rank: Rank::of_host(host), class: None });
             id
         };
-        self.classify(id);
+        match self.classes.know(id, &host.attributes) {
+            Ok(()) => self.classify(id),
+            Err(too_many) => {
+                let known = (0..).map(SlotId).zip(&self.slots).map(|(id, slot)| (id, &slot.host.attributes));
+                self.classes.make_individual(too_many, known);
+                let all = (0..self.slots.len()).filter_map(|number| u32::try_from(number).ok()).map(SlotId);
+                all.for_each(|id| self.classify(id));
+            }
+        }
     }
 
     fn classify(&mut self, id: SlotId) {
         let slot = &mut self.slots[id.0 as usize];
-        match self.classes.add(id, &traits(&slot.host), &slot.rank) {
-            Ok(class) => slot.class = Some(class),
-            Err(too_many) => {
-                let all: Vec<_> = (0..)
-                    .map(SlotId)
-                    .zip(&self.slots)
-                    .map(|(id, slot)| (id, traits(&slot.host), &slot.rank))
-                    .collect();
-                let classes = self.classes.add_all_anew(too_many, &all);
-                for (slot, class) in self.slots.iter_mut().zip(classes) {
-                    slot.class = Some(class);
-                }
-            }
-        }
+        let class = self.classes.class_of(&traits(&slot.host));
+        self.classes.enter(class, id, &slot.rank);
+        slot.class = Some(class);
     }
 
     pub(super) fn host(&self, id: SlotId) -> Option<&Arc<HostAttributes>> {
