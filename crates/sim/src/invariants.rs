@@ -4,6 +4,7 @@
 //! whole state now and then.
 
 pub mod acknowledged;
+pub(crate) mod affinity;
 pub mod agent_resources;
 pub mod constraints;
 pub mod convergence;

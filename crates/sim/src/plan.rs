@@ -58,6 +58,8 @@ pub struct Faults {
     pub rescissions: u64,
     /// Weight of: the session with the master breaks.
     pub disconnections: u64,
+    /// Weight of: another master takes over, which learns from the agents what there is.
+    pub failovers: u64,
     /// Weight of: Mesos has a task that nobody knows.
     pub orphans: u64,
     /// Weight of: hosts are scheduled for maintenance, drained, or given back.
@@ -117,6 +119,7 @@ impl Faults {
             partitions: some(12),
             rescissions: some(12),
             disconnections: some(10),
+            failovers: some(6),
             orphans: some(3),
             maintenance: some(12),
             windows: some(6),
@@ -153,6 +156,8 @@ fn config(chance: &mut Chance) -> CoreConfig {
         preemption_batch_size: usize::try_from(chance.range(1, 5)).unwrap_or(1),
         offer_reservation: chance.millis(20_000, 180_000),
         revocable_cpus: !chance.one_in(4),
+        enable_update_affinity: !chance.one_in(3),
+        update_affinity_hold: chance.millis(10_000, 180_000),
         ..CoreConfig::default()
     };
     if chance.one_in(2) {

@@ -49,6 +49,10 @@ pub struct Tally {
     pub left: u64,
     /// A task was killed that Mesos knew and we did not want.
     pub rogues: u64,
+    /// An updated instance got the agent it kept.
+    pub kept: u64,
+    /// Another master took over.
+    pub failovers: u64,
 }
 
 impl AddAssign for Tally {
@@ -63,6 +67,8 @@ impl AddAssign for Tally {
         self.before_window += other.before_window;
         self.left += other.left;
         self.rogues += other.rogues;
+        self.kept += other.kept;
+        self.failovers += other.failovers;
     }
 }
 
@@ -72,7 +78,7 @@ impl fmt::Display for Tally {
             formatter,
             "{} crashes, {} launches, {} tasks preempted, {} drained ({} hosts emptied), {} forgotten, {} requests over \
              quota, {} offers used before a window, {} tasks \
-             sent away for one, {} rogue tasks killed",
+             sent away for one, {} rogue tasks killed, {} updated in their places, {} masters failed",
             self.crashes,
             self.launches,
             self.preempted,
@@ -82,7 +88,9 @@ impl fmt::Display for Tally {
             self.over_quota,
             self.before_window,
             self.left,
-            self.rogues
+            self.rogues,
+            self.kept,
+            self.failovers
         )
     }
 }

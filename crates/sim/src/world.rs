@@ -4,6 +4,7 @@ mod agents;
 mod kinds;
 mod master;
 mod scheduler;
+mod updates;
 mod users;
 
 use std::collections::BTreeMap;

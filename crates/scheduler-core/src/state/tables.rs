@@ -273,10 +273,10 @@ impl Tables {
             }
         }
         let (old_slot, new_slot) = (old.and_then(slot), new.and_then(slot));
-        if old_slot != new_slot {
-            if let Some(task) = new.or(old) {
-                self.reslot(key, &task.id, old_slot, new_slot);
-            }
+        if old_slot != new_slot
+            && let Some(task) = new.or(old)
+        {
+            self.reslot(key, &task.id, old_slot, new_slot);
         }
         let (old_place, new_place) = (old.and_then(place), new.and_then(place));
         let is_same_job = old.map(|task| &task.config.job) == new.map(|task| &task.config.job);

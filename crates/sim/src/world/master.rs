@@ -48,6 +48,8 @@ struct KnownTask {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
     Registered,
+    /// The master is new, and only knows from its registry that the agent is one.
+    Expected,
     Unreachable,
     Gone,
 }
@@ -107,6 +109,27 @@ impl World {
         self.master.session = None;
         self.master.offers.clear();
         self.master.agents.values_mut().for_each(|agent| agent.offers.clear());
+    }
+
+    /// Another master takes over. It knows which agents there are, and which of them are unreachable or gone; what they run,
+    /// they tell when they find it. What was on its way to or from the old one is lost.
+    pub(super) fn fail_over(&mut self) {
+        self.note(|| "the master fails".to_owned());
+        self.tally.failovers += 1;
+        self.lose_session();
+        self.hang_up();
+        self.master.places.clear();
+        for known in self.master.agents.values_mut() {
+            known.tasks.clear();
+            if known.reach == Reach::Registered {
+                known.reach = Reach::Expected;
+            }
+        }
+        let ids: Vec<AgentId> = self.machines.keys().cloned().collect();
+        for id in ids {
+            let time = self.chance.millis(10, 30_000);
+            self.cut_off(&id, time);
+        }
     }
 
     /// An event for the scheduler; some may be lost or come twice, if `is_fallible`.
@@ -209,6 +232,8 @@ impl World {
                 Some(known) if known.reach == Reach::Registered => {
                     known.tasks.get(&task).map_or(TaskStatus::Lost, |known| known.status)
                 }
+                // It will tell itself.
+                Some(known) if known.reach == Reach::Expected => continue,
                 Some(known) if known.reach == Reach::Gone => TaskStatus::Lost,
                 _ => unreachable,
             };
@@ -455,7 +480,7 @@ impl World {
             self.master.offers.remove(&offer);
             self.tell(MesosEvent::Rescinded(offer), true);
         }
-        if was == Reach::Registered {
+        if matches!(was, Reach::Registered | Reach::Expected) {
             self.tell(MesosEvent::AgentLost(id.clone()), true);
         }
         for task in tasks {

@@ -10,10 +10,12 @@ use aurora_api::task::{TaskConfig, TaskStatus};
 use scheduler_core::effect::{Batch, Effect, Reply};
 use scheduler_core::input::{FailedCall, Request};
 use scheduler_core::operation::MaintenanceMode;
-use scheduler_core::{Change, Core, Identity, Input, MesosEvent, Operation, encode_operation};
+use scheduler_core::{Change, Core, Identity, Input, MesosEvent, Operation, RequestId, encode_operation};
 
 use super::World;
+use super::updates::Updates;
 use crate::event::{Call, Event, Link};
+use crate::invariants::affinity::{self, Kept};
 use crate::invariants::preemption::{self, Scene};
 use crate::invariants::{self, Violation};
 use crate::ledger::Open;
@@ -48,6 +50,10 @@ pub(super) struct Scheduler {
     /// Tasks that an administrator wants to be forgotten.
     prunable: BTreeSet<TaskId>,
     preemptions: preemption::Watch,
+    affinity: affinity::Watch,
+    /// Agents that are kept from an operation of the next batch on.
+    keeping: Vec<(usize, Kept)>,
+    pub(super) updates: Updates,
 }
 
 /// Where the process ends.
@@ -138,6 +144,8 @@ impl World {
         self.scheduler.has_subscribed = false;
         self.scheduler.crash = None;
         self.scheduler.preemptions.crashed();
+        self.scheduler.affinity.crashed();
+        self.scheduler.keeping.clear();
         self.ledger.crashed();
         self.mute.clear();
         self.hang_up();
@@ -186,11 +194,12 @@ impl World {
     }
 
     /// A user asks for a change; without a scheduler, there is no answer.
-    pub(super) fn ask(&mut self, change: Change) {
+    pub(super) fn ask(&mut self, change: Change) -> RequestId {
         let id = self.ledger.ask(&change);
         if self.scheduler.is_up() {
             self.enqueue(Input::Request(Request { id, user: Arc::from("user"), change }));
         }
+        id
     }
 
     fn enqueue(&mut self, input: Input) {
@@ -224,7 +233,12 @@ impl World {
         let leaving = invariants::maintenance::leaving(&inputs, &self.mirror, threshold, self.now);
         for input in inputs {
             match &input {
-                Input::Request(request) => self.note_request(&core, request),
+                Input::Request(request) => {
+                    self.note_request(&core, request);
+                    if let Some(kept) = self.keep_place(&mut core, request.id) {
+                        self.scheduler.keeping.push((batch.operations.len(), kept));
+                    }
+                }
                 Input::Mesos(MesosEvent::Subscribed { .. }) => self.scheduler.has_subscribed = true,
                 _ => {}
             }
@@ -235,7 +249,9 @@ impl World {
         self.tally.left += leaving.len() as u64;
         self.tally.rogues += rogues.len() as u64;
         invariants::known_or_killed::check(&rogues, &batch.effects)?;
-        self.settle(batch)
+        self.settle(batch)?;
+        self.go_on_with_updates();
+        Ok(())
     }
 
     /// What a request comes to, by what the core knows when it takes it.
@@ -289,7 +305,12 @@ impl World {
         }
         self.scheduler.batches += 1;
         let mut touched = BTreeSet::new();
-        for operation in &batch.operations {
+        let mut keeping = std::mem::take(&mut self.scheduler.keeping).into_iter().peekable();
+        for (number, operation) in batch.operations.iter().enumerate() {
+            while let Some((_, kept)) = keeping.next_if(|(from, _)| *from <= number) {
+                self.scheduler.affinity.keep(kept);
+            }
+            self.scheduler.affinity.before(operation, &self.mirror, self.now)?;
             self.judge_preemption(Some(operation))?;
             invariants::on_operation(&self.mirror, operation)?;
             self.count(operation);
@@ -309,6 +330,8 @@ impl World {
             self.trace.bytes(&record);
             self.scheduler.journal.records.push(record);
         }
+        keeping.for_each(|(_, kept)| self.scheduler.affinity.keep(kept));
+        self.tally.kept = self.scheduler.affinity.used;
         self.judge_preemption(None)?;
         if let Some(core) = &self.scheduler.core {
             let view = core.view();

@@ -19,6 +19,7 @@ enum Happening {
     Create,
     Kill,
     Restart,
+    Update,
     Add,
     SetQuota,
     Maintain,
@@ -32,6 +33,7 @@ enum Happening {
     Window,
     Rescind,
     Disconnect,
+    Failover,
     Orphan,
     Snapshot,
     Nothing,
@@ -52,6 +54,7 @@ impl World {
             Happening::Create => self.create(),
             Happening::Kill => self.kill_some(),
             Happening::Restart => self.restart_some(),
+            Happening::Update => self.update_some(),
             Happening::Add => self.add_some(),
             Happening::SetQuota => self.set_some_quota(),
             Happening::Maintain => self.maintain_some(),
@@ -85,6 +88,7 @@ impl World {
                 }
             }
             Happening::Disconnect => self.lose_session(),
+            Happening::Failover => self.fail_over(),
             Happening::Orphan => self.add_orphan(),
             Happening::Snapshot => self.take_snapshot(),
             Happening::Nothing => {}
@@ -97,6 +101,7 @@ impl World {
             (Happening::Create, 20),
             (Happening::Kill, 8),
             (Happening::Restart, 4),
+            (Happening::Update, 6),
             (Happening::Add, 3),
             (Happening::SetQuota, 5),
             (Happening::Maintain, faults.maintenance),
@@ -110,6 +115,7 @@ impl World {
             (Happening::Window, faults.windows),
             (Happening::Rescind, faults.rescissions),
             (Happening::Disconnect, faults.disconnections),
+            (Happening::Failover, faults.failovers),
             (Happening::Orphan, faults.orphans),
             (Happening::Snapshot, 2),
         ];
@@ -161,7 +167,7 @@ impl World {
         }
     }
 
-    fn some_job(&mut self) -> JobKey {
+    pub(super) fn some_job(&mut self) -> JobKey {
         let number = self.chance.index(self.plan.jobs);
         let text = format!("role{}/prod/job{number}", number % 3);
         text.parse().expect("the name is good")
