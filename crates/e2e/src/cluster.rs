@@ -219,7 +219,7 @@ impl Cluster {
     /// If it does not.
     pub fn wait_for_end(&self, part: &str) {
         let line = if part.starts_with("master") { format!("{part}: ") } else { format!("agent {part}: ") };
-        crate::wait_until(&format!("the end of {part}"), std::time::Duration::from_secs(30), || {
+        crate::wait_until(&format!("the end of {part}"), std::time::Duration::from_secs(60), || {
             let output = self.command(&["status"], &[]).output().unwrap();
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             let is_over = text.lines().any(|it| it.starts_with(&line) && !it.contains(" pid "));

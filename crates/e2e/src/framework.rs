@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use crate::{Backend, Cluster, PortBlock, current_user};
 
 /// How long anything may take that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the one agent has.
 const RESOURCES: &str = "cpus:4;mem:4096;disk:20000;ports:[31000-32000]";

@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use crate::programs::program;
 use crate::wait::wait_until;
 
-const START_DEADLINE: Duration = Duration::from_secs(30);
+const START_DEADLINE: Duration = Duration::from_secs(60);
 
 /// The name of the tests' cluster.
 pub const CLUSTER_NAME: &str = "e2e";

@@ -12,7 +12,7 @@ use crate::scheduler::CLUSTER_NAME;
 use crate::{Backend, Cluster, PortBlock, Scheduler, processes, program, wait_until};
 
 /// How long anything may take that a scenario waits for.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// How many lines of each log a failed test shows.
 const LOG_LINES_SHOWN: usize = 30;

@@ -17,7 +17,7 @@ use crate::framework::{FrameworkBed, framework_info, task};
 use crate::processes::{self, Process};
 
 /// How long anything may take that a test waits for.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long nothing must come for "nothing came": several of the master's allocation cycles.
 pub const SILENCE: Duration = Duration::from_millis(700);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use e2e::{Backend, Testbed, TestbedOptions, program, task_id, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The agent's work folder.
 fn work_folder(testbed: &Testbed) -> PathBuf {

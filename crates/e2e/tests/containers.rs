@@ -9,7 +9,7 @@ use std::time::Duration;
 use aurora_api::thrift::ScheduleStatus::{Failed, Killed};
 use e2e::{Backend, Dockerd, Testbed, TestbedOptions, events, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 fn start(backend: Backend, engine: &Dockerd, scheduler_flags: &[&str]) -> Testbed {
     let mesos_flags = vec![

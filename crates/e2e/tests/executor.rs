@@ -9,7 +9,7 @@ use std::time::Duration;
 use aurora_api::thrift::ScheduleStatus::{Failed, Finished, Killed, Starting};
 use e2e::{Backend, Testbed, TestbedOptions, events, processes, task_id, wait_for, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Answers 200 and `ok` to every request on the port of its first argument. Notes the path of a POST in `asked` and ends.
 const SERVER: &str = "\

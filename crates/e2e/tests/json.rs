@@ -11,7 +11,7 @@ use mesos_v1::recordio::Decoder;
 use prost::Message as _;
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 const JSON: &str = "application/json";
 const PROTOBUF: &str = "application/x-protobuf";
 

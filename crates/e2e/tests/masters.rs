@@ -15,7 +15,7 @@ use prost::Message as _;
 use zookeeper::client::{Acls, CreateMode};
 use zookeeper::test_server::TestServer;
 
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A command that runs until it is killed and is found by its name in a list of processes.
 const SERVICE: &str = "exec sleep 86397";

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aurora_api::thrift::ScheduleStatus::{Failed, Finished, Killed, Lost, Pending, Running};
 use e2e::{Backend, Signal, Testbed, events, processes, task_id, wait_for, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A command that runs until it is killed and is found by its name in a list of processes.
 const SERVICE: &str = "exec sleep 86399";

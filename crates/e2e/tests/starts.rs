@@ -10,7 +10,7 @@ use std::time::Duration;
 use aurora_api::thrift::{ExecutorConfig, JobConfiguration, JobKey, Resource, TaskConfig, rpc};
 use e2e::{Backend, Testbed, TestbedOptions, events, program, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 fn start(backend: Backend, flags: &[String]) -> Testbed {
     Testbed::start_with(

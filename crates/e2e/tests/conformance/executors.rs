@@ -162,7 +162,7 @@ async fn mesos_e9_an_executor_that_ignores_its_shutdown_is_killed(backend: Backe
     let grace = told.elapsed();
     assert_eq!((failure.executor_id, failure.status), (Some(executor.id.clone()), Some(9)));
     // The clusters of these tests give 3 s.
-    assert!((Duration::from_millis(2800)..Duration::from_secs(10)).contains(&grace), "{grace:?}");
+    assert!(grace >= Duration::from_millis(2800), "{grace:?}");
     assert_eq!(scheduler.taken("t", TaskFailed).await.reason(), Reason::ExecutorTerminated);
     assert!(processes::below(&folder).is_empty());
 }

@@ -1,13 +1,14 @@
 //! A cluster of processes, remembered in `DIR/cluster.json`: started, crashed and started again one by one.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use crate::agent::kill_containers;
 use crate::container::process::ProcessId;
 
 /// How long a part may take to register, and how long to end. Owner: this file.
-const START_PATIENCE: Duration = Duration::from_secs(30);
+const START_PATIENCE: Duration = Duration::from_secs(60);
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -48,6 +49,27 @@ impl Part {
     }
 }
 
+impl Record {
+    fn read(dir: &Path) -> anyhow::Result<Record> {
+        let file = dir.join("cluster.json");
+        match fs::read(&file) {
+            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| {
+                format!("{} is damaged: remove it after `mesos-local down`", file.display())
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Ok(Record { port: 5050, ..Record::default() })
+            }
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+        }
+    }
+
+    fn write(&self, dir: &Path) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(self).context("cannot write cluster.json")?;
+        crate::checkpoint::write_text(&dir.join("cluster.json"), &text)?;
+        Ok(())
+    }
+}
+
 /// The cluster of one directory.
 #[derive(Debug)]
 pub struct Cluster {
@@ -59,24 +81,27 @@ impl Cluster {
     pub fn open(dir: &Path) -> anyhow::Result<Self> {
         let dir = std::path::absolute(dir).with_context(|| format!("{} is no path", dir.display()))?;
         fs::create_dir_all(&dir).with_context(|| format!("cannot create the directory {}", dir.display()))?;
-        let file = dir.join("cluster.json");
-        let record = match fs::read(&file) {
-            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| {
-                format!("{} is damaged: remove it after `mesos-local down`", file.display())
-            })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Record { port: 5050, ..Record::default() }
-            }
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
-        };
+        let record = Record::read(&dir)?;
         Ok(Self { dir, record })
     }
 
-    fn save(&self) -> anyhow::Result<()> {
-        let file = self.dir.join("cluster.json");
-        let text = serde_json::to_string_pretty(&self.record).context("cannot write cluster.json")?;
-        crate::checkpoint::write_text(&file, &text)?;
-        Ok(())
+    /// Changes one part and remembers it. Others may change other parts of this cluster meanwhile.
+    fn remember(&mut self, name: &str, change: impl FnOnce(&mut Part)) -> anyhow::Result<()> {
+        let _lock = self.lock()?;
+        let mut part = self.record.parts.get(name).cloned().unwrap_or_default();
+        change(&mut part);
+        self.record = Record { port: self.record.port, ..Record::read(&self.dir)? };
+        self.record.parts.insert(name.to_owned(), part);
+        self.record.write(&self.dir)
+    }
+
+    fn lock(&self) -> anyhow::Result<Flock<File>> {
+        let path = self.dir.join("cluster.lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+        Flock::lock(file, FlockArg::LockExclusive)
+            .map_err(|(_, errno)| errno)
+            .with_context(|| format!("cannot lock {}", path.display()))
     }
 
     pub async fn up(&mut self, flags: &ClusterFlags, accept_changes: bool) -> anyhow::Result<()> {
@@ -92,6 +117,7 @@ impl Cluster {
         self.record.port = flags.port;
         self.record.parts.retain(|name, _| name.parse::<u16>().is_ok_and(|i| i <= count));
         self.record.parts.insert("master".to_owned(), Part::default());
+        self.record.write(&self.dir)?;
         self.start("master", false).await?;
         for i in 1..=count {
             let name = i.to_string();
@@ -141,11 +167,10 @@ impl Cluster {
         }
         let mut child = self.spawn(name, &part, accept_changes)?;
         let process = i32::try_from(child.id()).ok().and_then(ProcessId::of);
-        if let Some(part) = self.record.parts.get_mut(name) {
+        self.remember(name, |part| {
             part.pid = process.map(|process| process.pid);
             part.start_ticks = process.map(|process| process.start_ticks);
-        }
-        self.save()?;
+        })?;
         self.wait_until_registered(name, &mut child).await
     }
 
@@ -238,11 +263,10 @@ impl Cluster {
             }
             tokio::time::sleep(POLL_INTERVAL).await;
         }
-        if let Some(part) = self.record.parts.get_mut(name) {
+        self.remember(name, |part| {
             part.pid = None;
             part.start_ticks = None;
-        }
-        self.save()
+        })
     }
 
     pub async fn down(&mut self) -> anyhow::Result<()> {

@@ -14,7 +14,7 @@ use mesos_v1::recordio::Decoder;
 use prost::Message;
 
 /// Every wait ends by then; a test that gets there has failed.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How long nothing must come for "nothing came".
 pub const SILENCE: Duration = Duration::from_millis(400);
 const PROTOBUF: &str = "application/x-protobuf";

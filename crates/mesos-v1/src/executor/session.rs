@@ -16,6 +16,10 @@ use crate::messages::executor::{Call, Event, call, event};
 use crate::messages::{TaskInfo, TaskStatus, task_status};
 use crate::transport::{self, Authorization, ClientError, Endpoint, MessageStream, Refusal};
 
+/// The part of the agent's maximum that is waited at most before the next attempt to subscribe. The maximum is also what
+/// a restarted agent waits for its executors (spec/mesos.md §2.6): who used all of it would come too late.
+const LONGEST_WAIT: f64 = 0.25;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an agent may take to answer a call or to begin its stream.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -123,7 +127,8 @@ impl Session {
             if let Err(error) = self.check_recovery(lost_at, error).await {
                 break self.end(error).await;
             }
-            let wait = self.environment.subscription_backoff_max.mul_f64(rand::random_range(0.0..=1.0));
+            let longest = self.environment.subscription_backoff_max.mul_f64(LONGEST_WAIT);
+            let wait = longest.mul_f64(rand::random_range(0.0..=1.0));
             if self.while_taking_requests(sleep(wait)).await.is_err() {
                 return;
             }
