@@ -179,7 +179,7 @@ fn nothing_outlives_executor_and_runner(backend: Backend) {
         is_complete.then_some(found)
     });
     for process in testbed.sandbox_processes("") {
-        let is_coordinator = process.command.contains(" __coordinator");
+        let is_coordinator = process.command.contains("thermos_coordinator");
         if !is_coordinator && process.command.contains("thermos_") {
             processes::kill_at_once(process.pid);
         }

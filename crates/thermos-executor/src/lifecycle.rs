@@ -4,11 +4,12 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use mesos_v1::messages::{TaskId, TaskInfo, TaskState};
 use mesos_v1::{ExecutorEnvironment, ExecutorEvent, ExecutorHandle, StatusUpdate};
 use thermos::os::users::UserDatabase;
+use thermos::run::Standby;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -22,12 +23,18 @@ const LAUNCH_LIMIT: Duration = Duration::from_secs(10);
 /// How long the last update may take to be acknowledged by an agent that is there.
 const PERSISTENCE_WAIT: Duration = Duration::from_secs(5);
 
+/// Says when the scheduler assigned the task, in milliseconds since the epoch.
+const ASSIGNED_LABEL: &str = "org.apache.aurora.assigned.ms";
+
+/// How long nothing is reported before memory is given back.
+const REST_AFTER: Duration = Duration::from_secs(1);
+
 /// Where the executor stands.
 enum Stage {
     /// No task yet; the time when it gives up, once subscribed.
     Idle { gives_up: Option<Instant> },
-    /// One task.
-    Working(Pin<Box<dyn Future<Output = ()>>>),
+    /// One task; the time when memory is given back, once the agent has taken an update and nothing else happens.
+    Working { work: Pin<Box<dyn Future<Output = ()>>>, rests: Option<Instant> },
     /// The last update is on its way.
     Leaving { until: Option<Instant> },
 }
@@ -42,6 +49,8 @@ pub struct Executor {
     task_id: Option<String>,
     /// What the agent mounted for this executor, by the paths it has here.
     volumes: Vec<PathBuf>,
+    standby: Option<std::io::Result<Standby>>,
+    subreaper: nix::Result<()>,
     stop: watch::Sender<Option<Stop>>,
     is_connected: bool,
     is_session_over: bool,
@@ -53,6 +62,8 @@ impl Executor {
         flags: Flags,
         handle: ExecutorHandle,
         events: mpsc::Receiver<ExecutorEvent>,
+        standby: std::io::Result<Standby>,
+        subreaper: nix::Result<()>,
     ) -> Self {
         Self {
             environment,
@@ -62,6 +73,8 @@ impl Executor {
             stage: Stage::Idle { gives_up: None },
             task_id: None,
             volumes: Vec::new(),
+            standby: Some(standby),
+            subreaper,
             stop: watch::Sender::new(None),
             is_connected: false,
             is_session_over: false,
@@ -80,7 +93,7 @@ impl Executor {
                 let events = &mut self.events;
                 let work = async move {
                     match stage {
-                        Stage::Working(work) => work.await,
+                        Stage::Working { work, .. } => work.await,
                         Stage::Idle { .. } | Stage::Leaving { .. } => std::future::pending().await,
                     }
                 };
@@ -102,6 +115,10 @@ impl Executor {
                     }
                 }
                 Next::Event(None) => self.is_session_over = true,
+                Next::TimeUp if matches!(self.stage, Stage::Working { .. }) => {
+                    self.rest_at(None);
+                    thermos::os::memory::release_program();
+                }
                 Next::TimeUp => {
                     if matches!(self.stage, Stage::Idle { .. }) {
                         tracing::error!(
@@ -112,7 +129,7 @@ impl Executor {
                     return ExitCode::SUCCESS;
                 }
             }
-            if self.is_session_over && !matches!(self.stage, Stage::Working(_)) {
+            if self.is_session_over && !matches!(self.stage, Stage::Working { .. }) {
                 return ExitCode::FAILURE;
             }
         }
@@ -121,9 +138,15 @@ impl Executor {
     fn timer(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Idle { gives_up } => *gives_up,
-            Stage::Working(_) => None,
+            Stage::Working { rests, .. } => *rests,
             // An agent that is away may come back and ask for the update.
             Stage::Leaving { until } => until.filter(|_| self.is_connected),
+        }
+    }
+
+    fn rest_at(&mut self, time: Option<Instant>) {
+        if let Stage::Working { rests, .. } = &mut self.stage {
+            *rests = time;
         }
     }
 
@@ -142,7 +165,7 @@ impl Executor {
                 match &mut self.stage {
                     Stage::Idle { gives_up } => *gives_up = Some(Instant::now() + LAUNCH_LIMIT),
                     Stage::Leaving { until } => *until = Some(Instant::now() + PERSISTENCE_WAIT),
-                    Stage::Working(_) => {}
+                    Stage::Working { .. } => {}
                 }
             }
             ExecutorEvent::Disconnected { reason } => {
@@ -174,7 +197,10 @@ impl Executor {
                 self.is_session_over = true;
                 self.shut_down(self.environment.shutdown_grace_period);
             }
-            ExecutorEvent::Acknowledged { task_id, .. } => tracing::debug!(%task_id, "update acknowledged"),
+            ExecutorEvent::Acknowledged { task_id, .. } => {
+                tracing::debug!(%task_id, "update acknowledged");
+                self.rest_at(Some(Instant::now() + REST_AFTER));
+            }
             ExecutorEvent::Message(data) => {
                 tracing::info!(bytes = data.len(), "message of the framework ignored")
             }
@@ -221,8 +247,12 @@ impl Executor {
             stop: self.stop.subscribe(),
             users: UserDatabase::default(),
             volumes: self.volumes.clone(),
+            standby: self.standby.take(),
+            subreaper: self.subreaper,
+            assigned_at: assigned_at(info),
+            warnings: Vec::new(),
         };
-        self.stage = Stage::Working(Box::pin(supervisor.run()));
+        self.stage = Stage::Working { work: Box::pin(supervisor.run()), rests: None };
     }
 
     fn kill(&self, task_id: &TaskId) {
@@ -242,6 +272,14 @@ impl Executor {
     fn shut_down(&self, grace: Duration) {
         self.stop.send_replace(Some(Stop::Shutdown { deadline: Instant::now() + grace }));
     }
+}
+
+/// When the scheduler assigned a task, as one of its labels says.
+fn assigned_at(info: &TaskInfo) -> Option<SystemTime> {
+    let labels = &info.labels.as_ref()?.labels;
+    let label = labels.iter().find(|label| label.key == ASSIGNED_LABEL)?;
+    let millis = label.value.as_ref()?.parse().ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis))
 }
 
 enum Next {

@@ -1,7 +1,7 @@
 //! The Mesos executor of one task.
 //!
 //! `lifecycle.rs` talks to the agent, `supervisor.rs` carries the task through its life, `thermos` runs its processes.
-//! Runner and coordinators are this program started again: see `thermos::hidden`.
+//! Runner and coordinators are copies of this program: see `thermos::os::fork`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -26,7 +26,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use mesos_v1::{ExecutorEnvironment, ExecutorSession};
-use tracing_subscriber::EnvFilter;
+use thermos::run::Standby;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use flags::Flags;
 use lifecycle::Executor;
@@ -79,20 +82,23 @@ fn check(flags: &Flags) -> ExitCode {
 }
 
 fn execute(flags: Flags) -> anyhow::Result<ExitCode> {
+    // First of all, while there is little to share and one thread. That it failed is told when there is a task.
+    let standby = Standby::new();
     // An Err means that a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    // The plain filter, since the one with all its features costs each task memory.
+    let wanted = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
+    let filter = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    tracing_subscriber::registry().with(lines).with(filter).init();
     let environment = ExecutorEnvironment::from_lookup(variable)
         .context("this program is started by a Mesos agent; --check tells whether a task could run here")?;
     // Daemons whose runner is killed come to this process, which ends them.
-    if let Err(error) = nix::sys::prctl::set_child_subreaper(true) {
-        tracing::warn!(%error, "cannot become the reaper of the task's processes: daemons may outlive a killed runner");
-    }
+    let subreaper = nix::sys::prctl::set_child_subreaper(true);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     runtime.block_on(async {
         let (handle, events) = ExecutorSession::start(environment.clone()).context("cannot speak HTTP")?;
-        Ok(Executor::new(environment, flags, handle, events).run().await)
+        Ok(Executor::new(environment, flags, handle, events, standby, subreaper).run().await)
     })
 }

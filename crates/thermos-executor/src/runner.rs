@@ -2,24 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
 
-use nix::fcntl::OFlag;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, pipe2};
-use thermos::os::fd;
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use thermos::run::Standby;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::unix::pipe;
-use tokio::process::{Child, Command};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::flags::Flags;
 use crate::status::RunnerEnd;
-
-/// Given by the agent, meant for the executor alone.
-const SECRET_VARIABLE: &str = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN";
 
 /// What a runner is told.
 #[derive(Debug, Clone)]
@@ -50,7 +46,8 @@ pub struct RunnerOrder {
 /// and end the task.
 #[derive(Debug)]
 pub struct Runner {
-    child: Child,
+    pid: Pid,
+    ends_of_children: Signal,
     reports: Lines<BufReader<pipe::Receiver>>,
     error: Option<String>,
     end: Option<RunnerEnd>,
@@ -67,26 +64,17 @@ pub enum FirstNews {
 }
 
 impl Runner {
-    /// Starts the runner: this program under its hidden name.
+    /// Gives the runner that waits its order.
     ///
     /// # Errors
-    /// What the system says.
-    pub fn start(order: &RunnerOrder, flags: &Flags) -> io::Result<Self> {
-        let (lifeline_end, lifeline) = pipe2(OFlag::O_CLOEXEC)?;
-        let (report_end, report) = pipe2(OFlag::O_CLOEXEC)?;
-        let mut command = Command::new(thermos::hidden::OWN_PROGRAM);
-        command.arg0("thermos_runner").arg(thermos::hidden::RUNNER);
-        command.args(arguments(order, flags));
-        command.arg(format!("--lifeline_fd={}", lifeline_end.as_raw_fd()));
-        command.arg(format!("--status_fd={}", report.as_raw_fd()));
-        command.current_dir(&order.working_dir).stdin(Stdio::null()).env_remove(SECRET_VARIABLE);
-        // Between here and the start nothing else is started: the executor starts programs from one thread only.
-        fd::make_inheritable(&lifeline_end)?;
-        fd::make_inheritable(&report)?;
-        let child = command.spawn()?;
-        drop((lifeline_end, report));
-        let reports = BufReader::new(pipe::Receiver::from_owned_fd(report_end)?).lines();
-        Ok(Self { child, reports, error: None, end: None, _lifeline: lifeline })
+    /// What the system says; of making the runner too.
+    pub fn start(standby: io::Result<Standby>, order: &RunnerOrder, flags: &Flags) -> io::Result<Self> {
+        // Before the runner can end.
+        let ends_of_children = signal(SignalKind::child())?;
+        let started = standby?.begin(arguments(order, flags), &order.working_dir)?;
+        let reports = BufReader::new(pipe::Receiver::from_owned_fd(started.reports)?).lines();
+        let pid = Pid::from_raw(started.pid);
+        Ok(Self { pid, ends_of_children, reports, error: None, end: None, _lifeline: started.lifeline })
     }
 
     /// Waits until the runner is in control of the task, or has failed to be.
@@ -105,12 +93,17 @@ impl Runner {
         if let Some(end) = self.end {
             return end;
         }
-        let end = match self.child.wait().await {
-            Ok(status) => end_of(status),
-            Err(error) => {
-                self.error = Some(format!("the runner cannot be waited for: {error}"));
-                RunnerEnd::Code(1)
+        let end = loop {
+            match waitpid(self.pid, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(_, code)) => break RunnerEnd::Code(code),
+                Ok(WaitStatus::Signaled(_, signal, _)) => break RunnerEnd::Signal(signal as i32),
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => {
+                    self.error = Some(format!("the runner cannot be waited for: {error}"));
+                    break RunnerEnd::Code(1);
+                }
             }
+            self.ends_of_children.recv().await;
         };
         self.end = Some(end);
         while let Ok(Some(line)) = self.reports.next_line().await {
@@ -131,18 +124,18 @@ impl Runner {
 
     /// Asks for the orderly end of the task.
     pub fn request_kill(&self) {
-        self.signal(Signal::SIGUSR1);
+        self.signal(nix::sys::signal::Signal::SIGUSR1);
     }
 
     /// Ends the runner, and the runner alone.
     pub fn kill(&self) {
-        self.signal(Signal::SIGKILL);
+        self.signal(nix::sys::signal::Signal::SIGKILL);
     }
 
-    fn signal(&self, signal: Signal) {
-        // The number is the runner's until `wait` has returned, after which there is none.
-        if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
-            let _ = kill(Pid::from_raw(pid), signal);
+    fn signal(&self, signal: nix::sys::signal::Signal) {
+        // The number is the runner's until it was waited for.
+        if self.end.is_none() {
+            let _ = kill(self.pid, signal);
         }
     }
 
@@ -150,13 +143,6 @@ impl Runner {
         if let Some(text) = line.strip_prefix("error ") {
             self.error = Some(text.to_owned());
         }
-    }
-}
-
-fn end_of(status: ExitStatus) -> RunnerEnd {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => RunnerEnd::Code(code),
-        (None, signal) => RunnerEnd::Signal(signal.unwrap_or(0)),
     }
 }
 

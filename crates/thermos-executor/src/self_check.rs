@@ -4,7 +4,9 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
+use aurora_api::amounts::Timestamp;
 use nix::sys::statfs::statfs;
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
@@ -13,6 +15,9 @@ use thermos::os::users::{User, UserDatabase};
 
 /// Space that must be free for checkpoints.
 const LEAST_FREE_BYTES: u64 = 16 << 20;
+
+/// How far behind the scheduler's a clock may be.
+const MOST_BEHIND: Duration = Duration::from_secs(3600);
 
 /// Names of file systems by their magic numbers, for messages.
 const FILE_SYSTEMS: &[(i64, &str)] = &[
@@ -220,7 +225,67 @@ fn check_path() -> Option<Finding> {
         .then(|| finding(Severity::Warning, format!("PATH '{path}' names no folder that exists here")))
 }
 
-/// Creates, locks and removes a file. It is not synchronised to the disk, as checkpoints are not.
+/// Whether data reach the disk below the checkpoint root (row 2). Disks that are busy take their time for it, so this is found out
+/// beside everything else, in a thread of its own.
+pub fn check_sync(root: &Path) -> Option<Finding> {
+    let path = root.join(format!(".thermos-sync-{}", std::process::id()));
+    let error = fs::File::create(&path).and_then(|file| file.sync_all()).err();
+    let _ = fs::remove_file(&path);
+    error.map(|error| {
+        let text = format!(
+            "fsync does not work below the checkpoint root {}: {error} (on {}); look at the disk and the kernel log of this host",
+            root.display(),
+            file_system(root)
+        );
+        finding(Severity::Host, text)
+    })
+}
+
+/// What the kernel lets this process do and see (row 11). Tasks run without it; the texts say what is lost.
+pub fn check_kernel(subreaper: Result<(), nix::errno::Errno>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Err(error) = subreaper {
+        let text = format!(
+            "PR_SET_CHILD_SUBREAPER is refused: {}; daemons of the task may outlive it",
+            error.desc()
+        );
+        findings.push(finding(Severity::Warning, text));
+    }
+    let own = std::process::id().to_string();
+    let shown = fs::read_link("/proc/self").unwrap_or_default();
+    if shown.as_os_str() != own.as_str() {
+        let text = "/proc shows another pid namespace than this one: processes that leave their session are not found \
+                    when the task ends, and its use of resources is not seen; mount /proc of the container";
+        findings.push(finding(Severity::Warning, text));
+    }
+    if let Err(error) = fs::read("/proc/self/cgroup") {
+        let text = format!(
+            "/proc/self/cgroup is not readable: {error}; a task that the kernel ends for want of memory will not be told from others"
+        );
+        findings.push(finding(Severity::Warning, text));
+    }
+    findings
+}
+
+/// Whether this host's clock can be right (row 12), given when the scheduler assigned the task.
+pub fn check_clock(now: SystemTime, assigned: SystemTime) -> Option<Finding> {
+    let behind = assigned.duration_since(now).ok().filter(|behind| *behind > MOST_BEHIND)?;
+    let text = format!(
+        "the clock of this host is {} s behind the scheduler's: it is {} here, and the task was assigned at {}; correct it, \
+         or times in logs, checkpoints and health checks will not fit together",
+        behind.as_secs(),
+        utc(now),
+        utc(assigned),
+    );
+    Some(finding(Severity::Warning, text))
+}
+
+fn utc(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)).utc()
+}
+
+/// Creates, locks and removes a file. Whether it would reach the disk is another question: see [`check_sync`].
 pub fn probe(folder: &Path) -> io::Result<()> {
     let path = folder.join(format!(".thermos-check-{}", std::process::id()));
     let file = fs::File::create(&path)?;
@@ -270,6 +335,26 @@ mod tests {
         let finding = check_checkpoint_root(&file).unwrap();
         assert_eq!(finding.severity, Severity::Host);
         assert!(finding.text.contains(&format!("(on {})", file_system(folder.path()))), "{finding:?}");
+    }
+
+    #[test]
+    fn only_a_clock_that_is_an_hour_behind_is_told_of() {
+        let at = |secs| SystemTime::UNIX_EPOCH + Duration::from_secs(secs);
+        assert_eq!(check_clock(at(1_000_000), at(1_003_600)), None);
+        assert_eq!(check_clock(at(1_000_000), at(900)), None);
+        let found = check_clock(at(1_000_000), at(1_003_601)).unwrap();
+        assert_eq!(found.severity, Severity::Warning);
+        for part in ["3601 s behind", "1970-01-12 13:46:40 UTC", "1970-01-12 14:46:41 UTC"] {
+            assert!(found.text.contains(part), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_kernel_as_usual_has_no_findings() {
+        assert_eq!(check_kernel(Ok(())), []);
+        let refused = check_kernel(Err(nix::errno::Errno::EPERM));
+        assert!(refused[0].text.contains("PR_SET_CHILD_SUBREAPER is refused: Operation not permitted"));
+        assert_eq!(check_sync(Path::new("/proc")).unwrap().severity, Severity::Host);
     }
 
     #[test]

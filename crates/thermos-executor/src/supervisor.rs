@@ -2,8 +2,8 @@
 
 mod prepare;
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use mesos_v1::messages::TaskState;
 use mesos_v1::{ExecutorEnvironment, ExecutorHandle, StatusUpdate};
@@ -11,7 +11,8 @@ use thermos::checkpoint::{TaskPaths, load};
 use thermos::os::users::UserDatabase;
 use thermos::plan::record::TaskState as Checkpointed;
 use thermos::plan::replay::RunnerState;
-use tokio::sync::watch;
+use thermos::run::Standby;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::announcer::Presence;
@@ -23,6 +24,7 @@ use crate::http_lifecycle::LifecycleConfig;
 use crate::oom::OomWatch;
 use crate::progress::Progress;
 use crate::runner::{FirstNews, Runner, RunnerOrder};
+use crate::self_check::{Finding, check_sync};
 use crate::status::{RunnerEnd, Verdict, of_runner, one_line};
 
 /// Limit for the runner to be in control.
@@ -33,6 +35,9 @@ const RUNNER_STOP_LIMIT: Duration = Duration::from_secs(65);
 
 /// Kept free at the end of the agent's grace period for ending by force and for the last update (D30).
 const GRACE_RESERVE: Duration = Duration::from_secs(2);
+
+/// Of the thread that tries the disk, which does little else.
+const SYNC_STACK_BYTES: usize = 64 << 10;
 
 /// Who wants the task to end, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +70,14 @@ pub struct Supervisor {
     pub users: UserDatabase,
     /// What Mesos mounted for the task, by the paths it has here.
     pub volumes: Vec<PathBuf>,
+    /// The runner that waits for the task; none once it has it.
+    pub standby: Option<std::io::Result<Standby>>,
+    /// Whether orphans come to this process.
+    pub subreaper: nix::Result<()>,
+    /// When the scheduler assigned the task, if it says so.
+    pub assigned_at: Option<SystemTime>,
+    /// What the self-check found that does not keep the task from running.
+    pub warnings: Vec<String>,
 }
 
 /// Why the supervision of a running task ended.
@@ -73,6 +86,8 @@ enum Turn {
     Stopped(Stop),
     /// Unhealthy, or over its disk: the reason as it is reported.
     Condemned(String),
+    /// This host turned out to be unfit.
+    Unfit(Verdict),
 }
 
 impl Supervisor {
@@ -99,19 +114,21 @@ impl Supervisor {
         self.report(TaskState::TaskStarting, None);
         let checkpoint_root = self.checkpoint_root();
         self.check_host(&checkpoint_root)?;
+        let synced = sync_in_background(&checkpoint_root);
         let sandbox = self.make_sandbox().await?;
         self.unless_killed()?;
         self.check_user(&sandbox)?;
         let process_user = self.process_user();
         let user_name = process_user.clone().unwrap_or_else(|| self.own_user());
-        let assignment = self
+        let mut assignment = self
             .assigned
             .unpack(&user_name, &self.flags)
             .map_err(|error| Verdict::new(TaskState::TaskFailed, error.to_string()))?;
         for warning in &assignment.warnings {
             tracing::warn!("{warning}");
         }
-        self.compare_waits(&assignment);
+        assignment.warnings.append(&mut self.warnings);
+        assignment.warnings.extend(self.compare_waits(&assignment));
         let announcer = self.prepare_announcer(assignment.announcement.clone())?;
         let health = self.prepare_health(&assignment.health, sandbox.clone())?;
         let task_file = self.write_task(&assignment)?;
@@ -130,7 +147,7 @@ impl Supervisor {
         let mut runner = self.start_runner(&order, &paths).await?;
         let is_running = watch::Sender::new(false);
         let mut presence = announcer.map(|announcer| announcer.start(is_running.subscribe()));
-        let turn = self.watch(&mut runner, health, &assignment, presence.as_mut(), &is_running).await;
+        let turn = self.watch(&mut runner, health, &assignment, presence.as_mut(), &is_running, synced).await;
         // Nobody is to be sent to a task that ends.
         if let Some(presence) = presence {
             presence.leave().await;
@@ -148,7 +165,9 @@ impl Supervisor {
 
     async fn start_runner(&mut self, order: &RunnerOrder, paths: &TaskPaths) -> Result<Runner, Verdict> {
         self.unless_killed()?;
-        let mut runner = Runner::start(order, &self.flags).map_err(|error| cannot_start(&error))?;
+        let standby =
+            self.standby.take().unwrap_or_else(|| Err(std::io::Error::other("it was started before")));
+        let mut runner = Runner::start(standby, order, &self.flags).map_err(|error| cannot_start(&error))?;
         match timeout(RUNNER_START_LIMIT, runner.first_news()).await {
             Ok(FirstNews::Active) => Ok(runner),
             Ok(FirstNews::Ended(RunnerEnd::Code(0))) => Ok(runner),
@@ -180,6 +199,7 @@ impl Supervisor {
         assignment: &Assignment,
         presence: Option<&mut Presence>,
         is_running: &watch::Sender<bool>,
+        synced: oneshot::Receiver<Finding>,
     ) -> Turn {
         let handle = self.handle.clone();
         let task_id = self.assigned.task_id.clone();
@@ -197,12 +217,20 @@ impl Supervisor {
                 None => std::future::pending().await,
             }
         };
+        let unsynced = async {
+            match synced.await {
+                Ok(finding) => self.unfit(&[finding.text.as_str()]),
+                // Nothing was found.
+                Err(_) => std::future::pending().await,
+            }
+        };
         let mut stop = self.stop.clone();
         // What has happened goes before what is asked for, and both before an opinion.
         tokio::select! {
             biased;
             end = runner.ended() => Turn::RunnerEnded(end),
             stop = stopped(&mut stop) => Turn::Stopped(stop),
+            verdict = unsynced => Turn::Unfit(verdict),
             reason = health => Turn::Condemned(format!("Failed health check! {reason}")),
             reason = disk => Turn::Condemned(reason),
             reason = unannounced => Turn::Condemned(reason),
@@ -231,6 +259,10 @@ impl Supervisor {
             Turn::Condemned(reason) => {
                 self.stop_runner(&mut runner, paths, lifecycle).await;
                 Verdict::new(TaskState::TaskFailed, reason)
+            }
+            Turn::Unfit(verdict) => {
+                self.stop_runner(&mut runner, paths, lifecycle).await;
+                verdict
             }
         }
     }
@@ -315,6 +347,22 @@ impl Supervisor {
             },
         );
     }
+}
+
+/// Tries the disk beside everything else. Says something only if it found something.
+fn sync_in_background(root: &Path) -> oneshot::Receiver<Finding> {
+    let (tell, told) = oneshot::channel();
+    let root = root.to_owned();
+    let started = std::thread::Builder::new().stack_size(SYNC_STACK_BYTES).spawn(move || {
+        if let Some(finding) = check_sync(&root) {
+            // The task may be over.
+            let _ = tell.send(finding);
+        }
+    });
+    if let Err(error) = started {
+        tracing::warn!(%error, "cannot find out whether fsync works");
+    }
+    told
 }
 
 /// The verdict on a task that could not even be read.
@@ -443,10 +491,11 @@ mod tests {
             container_sandbox: None,
         };
         let flags = Flags::try_read(std::iter::once("thermos_executor".into())).unwrap();
-        let verdict = cannot_start(&Runner::start(&order, &flags).unwrap_err());
+        // A process with several threads, as the harness of this test is, cannot be copied.
+        let verdict = cannot_start(&Runner::start(Standby::new(), &order, &flags).unwrap_err());
         assert_eq!(verdict.state, TaskState::TaskFailed);
         assert!(
-            verdict.message.starts_with("Unknown exception starting runner: No such file"),
+            verdict.message.starts_with("Unknown exception starting runner: a process with several threads"),
             "{verdict:?}"
         );
     }

@@ -1,31 +1,30 @@
 //! The parent of one process: starts its shell, waits for it, and records both (`spec/thermos.md` §1.7).
 //!
-//! The runner starts it as its own program under the name `__coordinator` and hands it four open files: the locked
-//! checkpoint stream, an [`Assignment`] to read, a doorbell to ring after each record, and the *lifeline*, whose other end only the
-//! executor holds. It survives its runner, so that a new runner can go on; it does not survive runner and executor both.
+//! It is a copy of the runner and keeps four open files: the locked checkpoint stream, a gate that opens once the runner has
+//! recorded it, a doorbell to ring after each record, and the *lifeline*, whose other end only the executor holds. It survives
+//! its runner, so that a new runner can go on; it does not survive runner and executor both.
 
 mod image;
 mod orphan;
 mod output;
 mod shell;
 
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, ExitCode, ExitStatus};
+use std::process::{Child, ExitStatus};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::setsid;
-use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Appender;
-use crate::os::fd;
 use crate::os::kernel::{Kernel, Linux};
+use crate::os::memory::release_program;
+use crate::os::{fd, fork};
 use crate::plan::record::{ProcessState, ProcessStatus, Record};
 use crate::run::reap;
 use crate::task::Logger;
@@ -34,8 +33,14 @@ use orphan::Orphanhood;
 use output::Output;
 pub use shell::{SHELL, SpawnError, check_shell_below};
 
+/// How long nothing happens before memory is given back, once, in milliseconds.
+const REST_AFTER_MS: u16 = 1000;
+
+/// Exit status of a coordinator that could not do its work.
+const FAILED: u8 = 1;
+
 /// Who a process runs as.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// User.
     pub uid: u32,
@@ -46,7 +51,7 @@ pub struct Credentials {
 }
 
 /// All that a coordinator needs to know.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Assignment {
     /// The process.
     pub process: String,
@@ -74,49 +79,46 @@ pub struct Assignment {
     pub runner_pid: i32,
 }
 
+/// What a coordinator keeps of its runner's files.
+#[derive(Debug)]
+pub struct Handed<'a> {
+    /// The stream of its process.
+    pub stream: &'a mut Appender,
+    /// Gives a byte once FORKED is recorded, and none when the runner is gone before.
+    pub gate: BorrowedFd<'a>,
+    /// To ring after each record.
+    pub doorbell: BorrowedFd<'a>,
+    /// Ends with the executor.
+    pub lifeline: Option<BorrowedFd<'a>>,
+}
+
 /// A coordinator at work.
-struct Coordinator {
-    assignment: Assignment,
-    stream: Appender,
-    doorbell: File,
+struct Coordinator<'a> {
+    assignment: &'a Assignment,
+    handed: Handed<'a>,
     seq: i64,
 }
 
-/// Runs a coordinator. The arguments are the numbers of its open files: checkpoint, assignment, doorbell, and lifeline or `-`; what
-/// follows is for people who look at the process table.
-pub fn main(arguments: &[String]) -> ExitCode {
-    match start(arguments) {
-        Ok((coordinator, lifeline)) => coordinator.run(lifeline),
-        Err(error) => {
-            eprintln!("thermos coordinator: Lost control of the checkpoint stream! {error}");
-            ExitCode::FAILURE
-        }
+/// Is the coordinator of a process. To be called in a copy of the runner. Answers with the exit status.
+pub fn serve(assignment: &Assignment, task_id: &str, handed: Handed<'_>) -> u8 {
+    let mut kept = vec![handed.stream.file().as_fd(), handed.gate, handed.doorbell];
+    kept.extend(handed.lifeline);
+    fd::close_others(&kept);
+    fork::set_title("thermos_coordinator", &format!("{task_id} {}", assignment.process));
+    match nix::unistd::read(handed.gate, &mut [0]) {
+        Ok(1) => Coordinator { seq: assignment.forked_seq, assignment, handed }.run(),
+        Ok(_) => give_up("its runner is gone"),
+        Err(error) => give_up(error.desc()),
     }
 }
 
-fn start(arguments: &[String]) -> io::Result<(Coordinator, Option<OwnedFd>)> {
-    let mut given = arguments.iter().map(|argument| match argument.as_str() {
-        "-" => Ok(None),
-        number => number.parse().map_err(io::Error::other).and_then(|number| fd::adopt(number).map(Some)),
-    });
-    let mut next = || given.next().unwrap_or_else(|| Err(io::Error::other("an argument is missing")));
-    let absent = || io::Error::other("an open file is missing");
-    let stream = File::from(next()?.ok_or_else(absent)?);
-    let mut assignment = File::from(next()?.ok_or_else(absent)?);
-    let doorbell = File::from(next()?.ok_or_else(absent)?);
-    let lifeline = next()?;
-    fd::make_all_private();
-
-    // The runner writes the assignment after the FORKED record: whoever reads it whole may go on.
-    let mut text = Vec::new();
-    assignment.read_to_end(&mut text)?;
-    let assignment: Assignment = serde_json::from_slice(&text)?;
-    let stream = Appender::inherited(assignment.checkpoint.clone(), stream);
-    Ok((Coordinator { seq: assignment.forked_seq, assignment, stream, doorbell }, lifeline))
+fn give_up(cause: &str) -> u8 {
+    eprintln!("thermos coordinator: Lost control of the checkpoint stream! {cause}");
+    FAILED
 }
 
-impl Coordinator {
-    fn run(mut self, lifeline: Option<OwnedFd>) -> ExitCode {
+impl Coordinator<'_> {
+    fn run(mut self) -> u8 {
         // The shell inherits the signal mask, and the runner's is not for it. SIGCHLD is blocked only once the shell is
         // there; one that ended before is noticed by the first look in the loop.
         let started = setsid()
@@ -124,7 +126,7 @@ impl Coordinator {
             .and_then(|_| set_child_subreaper(true))
             .and_then(|_| sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None))
             .map_err(|error| format!("cannot begin a session: {error}"))
-            .and_then(|()| shell::spawn(&self.assignment).map_err(|error| error.to_string()))
+            .and_then(|()| shell::spawn(self.assignment).map_err(|error| error.to_string()))
             .and_then(|(child, output)| {
                 let signals = child_signals()
                     .map_err(|error| format!("cannot watch for the end of children: {error}"))?;
@@ -132,13 +134,13 @@ impl Coordinator {
             });
         let recorded = match started {
             Err(reason) => self.record_refusal(reason),
-            Ok((signals, child, output)) => self.accompany(&signals, child, output, lifeline),
+            Ok((signals, child, output)) => self.accompany(&signals, child, output),
         };
         match recorded {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(()) => 0,
             Err(error) => {
                 eprintln!("thermos coordinator of '{}': {error}", self.assignment.process);
-                ExitCode::FAILURE
+                FAILED
             }
         }
     }
@@ -158,20 +160,15 @@ impl Coordinator {
         })
     }
 
-    fn accompany(
-        &mut self,
-        signals: &SignalFd,
-        mut child: Child,
-        mut output: Output,
-        lifeline: Option<OwnedFd>,
-    ) -> io::Result<()> {
+    fn accompany(&mut self, signals: &SignalFd, mut child: Child, mut output: Output) -> io::Result<()> {
         let shell_pid = i32::try_from(child.id()).unwrap_or(0);
         self.record(ProcessState::Running, |status, now| {
             status.start_time = Some(now);
             status.pid = Some(shell_pid);
         })?;
-        let mut orphanhood = Orphanhood::new(lifeline, self.assignment.runner_pid, shell_pid);
+        let mut orphanhood = Orphanhood::new(self.handed.lifeline, self.assignment.runner_pid, shell_pid);
         let mut ended: Option<ExitStatus> = None;
+        let mut is_resting = false;
         loop {
             if ended.is_none() {
                 ended = child.try_wait()?;
@@ -195,7 +192,12 @@ impl Coordinator {
                 return recorded;
             }
             reap::strangers(&[shell_pid]);
-            wait(signals, &mut output, &mut orphanhood)?;
+            let limit = if is_resting { None } else { Some(REST_AFTER_MS) };
+            let is_quiet = !wait(signals, &mut output, &mut orphanhood, limit)?;
+            if is_quiet && !is_resting {
+                release_program();
+            }
+            is_resting |= is_quiet;
         }
     }
 
@@ -215,9 +217,9 @@ impl Coordinator {
         self.seq += 1;
         let mut status = ProcessStatus::new(&self.assignment.process, self.seq, state);
         fill(&mut status, Linux.now().as_secs_f64());
-        self.stream.append(&Record::Process(status)).map_err(io::Error::other)?;
+        self.handed.stream.append(&Record::Process(status)).map_err(io::Error::other)?;
         // Nobody may listen any more.
-        let _ = self.doorbell.write(b".");
+        let _ = nix::unistd::write(self.handed.doorbell, b".");
         Ok(())
     }
 }
@@ -230,8 +232,14 @@ fn child_signals() -> nix::Result<SignalFd> {
     SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 
-fn wait(signals: &SignalFd, output: &mut Output, orphanhood: &mut Orphanhood) -> io::Result<()> {
-    let timeout = orphanhood.timeout().map_or(PollTimeout::NONE, PollTimeout::from);
+/// Waits until something happens, or for so many milliseconds. Whether something did.
+fn wait(
+    signals: &SignalFd,
+    output: &mut Output,
+    orphanhood: &mut Orphanhood<'_>,
+    limit: Option<u16>,
+) -> io::Result<bool> {
+    let timeout = orphanhood.timeout().or(limit).map_or(PollTimeout::NONE, PollTimeout::from);
     let (rang, hung_up, readable) = {
         let mut files = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
         let lifeline = orphanhood.lifeline();
@@ -255,5 +263,5 @@ fn wait(signals: &SignalFd, output: &mut Output, orphanhood: &mut Orphanhood) ->
         orphanhood.on_lifeline_end();
     }
     output.copy(&readable);
-    Ok(())
+    Ok(rang || hung_up || readable.contains(&true))
 }

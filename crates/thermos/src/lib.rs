@@ -1,8 +1,8 @@
 //! One machine's task runner: plan, processes, checkpoints, logs.
 //!
 //! A *runner* carries out one task; each running process has a *coordinator* between itself and the runner. Both are
-//! this program (whichever it is part of) started again under a hidden name: see [`hidden`]. Everything that happens is
-//! recorded in checkpoint streams, from which a new runner goes on, and which the observer reads.
+//! copies of the program that they are part of: see [`os::fork`] and, for a runner that is started by itself, [`hidden`]. Everything
+//! that happens is recorded in checkpoint streams, from which a new runner goes on, and which the observer reads.
 //!
 //! Start reading at `run.rs` (the runner's loop), then `plan.rs` (what it decides).
 

@@ -2,7 +2,9 @@
 
 pub mod beneath;
 pub mod fd;
+pub mod fork;
 pub mod identity;
 pub mod kernel;
+pub mod memory;
 pub mod signals;
 pub mod users;

@@ -11,6 +11,7 @@ mod flags;
 mod kill;
 mod launch;
 pub(crate) mod reap;
+mod standby;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use crate::checkpoint::{Appender, Tail, TaskPaths};
 use crate::os::kernel::{Kernel, Linux};
+use crate::os::memory::release_program;
 use crate::os::signals::{Sender, carry_out};
 use crate::os::users::{User, UserDatabase};
 use crate::plan::escalation::{self, SignalOrder};
@@ -31,6 +33,10 @@ pub use exit::{RunError, RunnerExit};
 pub use flags::{RunnerConfig, UsageError, check_task_id};
 pub use kill::{KillError, Killed, ask_runner, kill_task, kill_with_runner};
 pub use reap::kill_orphans;
+pub use standby::{Standby, Started};
+
+/// How long nothing happens before memory is given back.
+const REST_AFTER: Duration = Duration::from_secs(1);
 
 /// The longest sleep without a look around.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -62,15 +68,21 @@ struct Runner {
     live: BTreeMap<String, Live>,
     events: Events,
     kernel: Linux,
+    /// Whether nothing has happened for a while, and memory was given back.
+    is_resting: bool,
 }
 
 /// Runs a runner with the arguments that follow its name.
 pub fn main(arguments: &[String]) -> ExitCode {
+    obey(arguments).code()
+}
+
+fn obey(arguments: &[String]) -> RunnerExit {
     let config = match RunnerConfig::parse(arguments) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("thermos runner: {error}");
-            return RunnerExit::Usage.code();
+            return RunnerExit::Usage;
         }
     };
     if config.is_detached {
@@ -78,12 +90,11 @@ pub fn main(arguments: &[String]) -> ExitCode {
         let _ = nix::unistd::setsid();
     }
     let mut report = Report::open(config.status_fd);
-    let exit = supervise(config, &mut report).unwrap_or_else(|error| {
+    supervise(config, &mut report).unwrap_or_else(|error| {
         eprintln!("{error}");
         report.tell(&format!("error {error}"));
         error.exit()
-    });
-    exit.code()
+    })
 }
 
 /// Carries out a task in this process, which must have no other thread and no child of its own.
@@ -329,7 +340,16 @@ impl Runner {
         if self.live.values().any(|live| live.is_adopted) {
             longest = longest.min(ADOPTED_POLL);
         }
-        if !self.events.wait(longest) {
+        if !self.is_resting && longest > REST_AFTER {
+            self.is_resting = !self.events.wait(REST_AFTER);
+            if self.is_resting {
+                release_program();
+            }
+            return;
+        }
+        if self.events.wait(longest) {
+            self.is_resting = false;
+        } else {
             // Garbage collection leaves tasks alone whose stream is touched now and then.
             let _ = self.stream.touch();
         }

@@ -27,6 +27,10 @@ pub struct ExecutorFlags {
     /// The executor program, as a path on the agents or a URI they can fetch.
     #[arg(long = "thermos_executor_path", value_name = "URI")]
     pub thermos_executor_path: Option<String>,
+    /// Start the executor where -thermos_executor_path is on the agents, instead of having it copied into each sandbox: its tasks
+    /// then share its memory, and start faster. Not for Docker containers, which do not see the agent's files. Ours, not upstream's.
+    #[arg(long = "thermos_executor_in_place", num_args = 0..=1, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    pub thermos_executor_in_place: bool,
     /// More files for the executor's sandbox, separated by commas.
     #[arg(long = "thermos_executor_resources", value_name = "URI", value_delimiter = ',')]
     pub thermos_executor_resources: Vec<String>,
@@ -105,6 +109,8 @@ impl Mount {
 pub struct ExecutorSettings {
     /// Its program; without one, no task of the built-in executor can be launched.
     pub path: Option<String>,
+    /// Whether the agents start it where it is.
+    pub is_in_place: bool,
     /// Files beside the program.
     pub resources: Vec<String>,
     /// Its flags.
@@ -138,6 +144,7 @@ impl ExecutorFlags {
     pub fn settings(&self) -> Result<ExecutorSettings, CustomExecutorError> {
         Ok(ExecutorSettings {
             path: self.thermos_executor_path.clone(),
+            is_in_place: self.thermos_executor_in_place,
             resources: self
                 .thermos_executor_resources
                 .iter()
@@ -168,19 +175,44 @@ impl ExecutorSettings {
     }
 
     /// How an agent starts the executor, with the files of the task.
-    pub fn command(&self, path: &str, task_files: impl Iterator<Item = Uri>) -> CommandInfo {
-        let program = path.trim_end_matches('/').rsplit('/').next().unwrap_or(path);
-        let home = if self.home_in_sandbox { "HOME=${MESOS_SANDBOX=.} " } else { "" };
-        let value = format!("{home}${{MESOS_SANDBOX=.}}/{program} {}", self.flags).trim().to_owned();
+    pub fn command(&self, path: &str, is_docker: bool, task_files: impl Iterator<Item = Uri>) -> CommandInfo {
         let executable = |uri: &str| Uri { value: uri.to_owned(), executable: Some(true), ..Uri::default() };
-        let own_files =
-            std::iter::once(path).chain(self.resources.iter().map(String::as_str)).map(executable);
+        let resources = self.resources.iter().map(|uri| executable(uri));
+        if self.is_in_place && path.starts_with('/') && !is_docker {
+            return CommandInfo {
+                uris: resources.chain(task_files).collect(),
+                ..self.command_in_place(path)
+            };
+        }
+        let program = path.trim_end_matches('/').rsplit('/').next().unwrap_or(path);
+        let value = format!("{}${{MESOS_SANDBOX=.}}/{program} {}", self.home(), self.flags).trim().to_owned();
         CommandInfo {
-            uris: own_files.chain(task_files).collect(),
+            uris: std::iter::once(executable(path)).chain(resources).chain(task_files).collect(),
             value: Some(value),
             shell: Some(true),
             ..CommandInfo::default()
         }
+    }
+
+    /// Without a shell, unless something in it needs one.
+    fn command_in_place(&self, path: &str) -> CommandInfo {
+        let is_plain =
+            |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || " -_./=:,@%+".contains(c));
+        if is_plain(path) && !path.contains(' ') && is_plain(&self.flags) && !self.home_in_sandbox {
+            let words = std::iter::once(path).chain(self.flags.split_ascii_whitespace());
+            return CommandInfo {
+                value: Some(path.to_owned()),
+                arguments: words.map(str::to_owned).collect(),
+                shell: Some(false),
+                ..CommandInfo::default()
+            };
+        }
+        let value = format!("{}'{}' {}", self.home(), path.replace('\'', "'\\''"), self.flags);
+        CommandInfo { value: Some(value.trim().to_owned()), shell: Some(true), ..CommandInfo::default() }
+    }
+
+    const fn home(&self) -> &'static str {
+        if self.home_in_sandbox { "HOME=${MESOS_SANDBOX=.} " } else { "" }
     }
 }
 
@@ -195,7 +227,7 @@ mod tests {
             resources: vec!["http://host/extra".to_owned()],
             ..ExecutorSettings::default()
         };
-        let command = settings.command("/usr/share/aurora/bin/thermos_executor", std::iter::empty());
+        let command = settings.command("/usr/share/aurora/bin/thermos_executor", false, std::iter::empty());
         assert_eq!(command.value.as_deref(), Some("${MESOS_SANDBOX=.}/thermos_executor --nosetuid"));
         let uris: Vec<_> = command.uris.iter().map(|uri| (uri.value.as_str(), uri.executable)).collect();
         assert_eq!(
@@ -203,8 +235,34 @@ mod tests {
             [("/usr/share/aurora/bin/thermos_executor", Some(true)), ("http://host/extra", Some(true))]
         );
         let at_home = ExecutorSettings { home_in_sandbox: true, ..ExecutorSettings::default() };
-        let command = at_home.command("thermos", std::iter::empty());
+        let command = at_home.command("thermos", false, std::iter::empty());
         assert_eq!(command.value.as_deref(), Some("HOME=${MESOS_SANDBOX=.} ${MESOS_SANDBOX=.}/thermos"));
+    }
+
+    #[test]
+    fn an_executor_in_place_is_started_where_it_is() {
+        let settings = ExecutorSettings {
+            is_in_place: true,
+            flags: "--nosetuid --announcer-ensemble=zk:2181".to_owned(),
+            ..ExecutorSettings::default()
+        };
+        let path = "/usr/bin/thermos_executor";
+        let command = settings.command(path, false, std::iter::empty());
+        assert_eq!(
+            (command.shell, command.value.as_deref(), command.uris.len()),
+            (Some(false), Some(path), 0)
+        );
+        assert_eq!(command.arguments, [path, "--nosetuid", "--announcer-ensemble=zk:2181"]);
+        // A container has no files of the agent, and an address is none of its paths.
+        for (path, is_docker) in [(path, true), ("http://host/thermos_executor", false)] {
+            let command = settings.command(path, is_docker, std::iter::empty());
+            assert_eq!(command.uris[0].value, path);
+            assert!(command.value.unwrap().starts_with("${MESOS_SANDBOX=.}/thermos_executor"));
+        }
+        let quoted = ExecutorSettings { flags: "--log_dir='a b'".to_owned(), ..settings };
+        let command = quoted.command("/opt/it's/x", false, std::iter::empty());
+        assert_eq!(command.value.as_deref(), Some("'/opt/it'\\''s/x' --log_dir='a b'"));
+        assert_eq!(command.shell, Some(true));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A task as Mesos is asked to run it (`spec/mesos.md` §5.5, §5.6, §5.8).
 
 use aurora_api::amounts::Resources;
-use aurora_api::task::{self, Task, TaskConfig};
+use aurora_api::task::{self, Task, TaskConfig, TaskStatus};
 use aurora_api::thrift;
 use mesos_v1::messages::command_info::Uri;
 use mesos_v1::messages::container_info::{DockerInfo, MesosInfo, Type as ContainerType};
@@ -22,6 +22,9 @@ use super::split::{Shares, TooLittle, split};
 
 /// Where an image is mounted in the sandbox (`TASK_FILESYSTEM_MOUNT_POINT` of `spec/api.md` §1.2).
 const TASK_FILESYSTEM: &str = "taskfs";
+
+/// The label with the time of the assignment, in milliseconds since the epoch. Ours, not upstream's.
+const ASSIGNED_LABEL: &str = "org.apache.aurora.assigned.ms";
 
 /// What descriptions of tasks depend on besides the task.
 #[derive(Clone, Debug)]
@@ -77,7 +80,7 @@ pub fn task_info(task: &Task, offer: &Offer, settings: &LaunchSettings) -> Resul
         task_id: task.id.as_str().into(),
         agent_id: offer.agent_id.clone(),
         resources: task_share,
-        labels: Some(labels(config)),
+        labels: Some(labels(task)),
         discovery: settings.executor.discovery.then(|| discovery(task, &settings.cluster)),
         ..TaskInfo::default()
     };
@@ -106,12 +109,16 @@ pub fn task_info(task: &Task, offer: &Offer, settings: &LaunchSettings) -> Resul
     Ok(info)
 }
 
-fn labels(config: &TaskConfig) -> Labels {
+/// Upstream's labels, and when the task was assigned: executors compare their host's clock with it.
+fn labels(task: &Task) -> Labels {
+    let config = &task.config;
     let label = |key: String, value: &str| Label { key, value: Some(value.to_owned()) };
     let tier = std::iter::once(label("org.apache.aurora.tier".to_owned(), &config.tier));
     let metadata =
         config.metadata.iter().map(|(key, value)| label(format!("org.apache.aurora.metadata.{key}"), value));
-    Labels { labels: tier.chain(metadata).collect() }
+    let assignment = task.events.iter().rev().find(|event| event.status == TaskStatus::Assigned);
+    let assigned = assignment.map(|event| label(ASSIGNED_LABEL.to_owned(), &event.at.0.to_string()));
+    Labels { labels: tier.chain(metadata).chain(assigned).collect() }
 }
 
 fn discovery(task: &Task, cluster: &str) -> DiscoveryInfo {
@@ -137,10 +144,12 @@ fn discovery(task: &Task, cluster: &str) -> DiscoveryInfo {
 }
 
 fn executor_info(task: &Task, path: &str, settings: &ExecutorSettings) -> ExecutorInfo {
+    let container = container(&task.config, mounts(settings));
+    let is_docker = container.as_ref().is_some_and(|container| container.r#type() == ContainerType::Docker);
     ExecutorInfo {
         executor_id: format!("{TASK_PREFIX}{}", task.id).into(),
-        command: Some(settings.command(path, task_files(task))),
-        container: container(&task.config, mounts(settings)),
+        command: Some(settings.command(path, is_docker, task_files(task))),
+        container,
         ..named(task, AURORA_EXECUTOR)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use mesos_v1::messages::TaskState;
 use thermos::os::users::User;
@@ -15,41 +15,57 @@ use super::Supervisor;
 use crate::announcer::{Announcement, Announcer};
 use crate::assignment::Assignment;
 use crate::health::{HealthCheck, HealthConfig, HealthContext, ShellUser};
-use crate::self_check::{Finding, Place, Severity, check_host, check_user, probe};
+use crate::self_check::{Finding, Place, Severity, check_clock, check_host, check_kernel, check_user, probe};
 use crate::status::Verdict;
+
+/// What tasks get that say nothing (`spec/config.md` §5.2).
+const DEFAULT_FINALIZATION_WAIT: Duration = Duration::from_secs(30);
 
 /// Limit for making the sandbox.
 const SANDBOX_LIMIT: Duration = Duration::from_secs(600);
 
 impl Supervisor {
-    pub(super) fn check_host(&self, checkpoint_root: &Path) -> Result<(), Verdict> {
-        self.judge(&check_host(Place {
+    pub(super) fn check_host(&mut self, checkpoint_root: &Path) -> Result<(), Verdict> {
+        let mut findings = check_host(Place {
             directory: &self.environment.directory,
             sandbox: &self.environment.sandbox,
             checkpoint_root,
             is_in_image: self.assigned.is_docker,
-        }))
+        });
+        findings.extend(check_kernel(self.subreaper));
+        findings.extend(self.assigned_at.and_then(|assigned| check_clock(SystemTime::now(), assigned)));
+        self.judge(findings)
     }
 
     /// Whether processes will be able to use the sandbox, which is known only once it is there.
-    pub(super) fn check_user(&self, sandbox: &Path) -> Result<(), Verdict> {
+    pub(super) fn check_user(&mut self, sandbox: &Path) -> Result<(), Verdict> {
         let Some(name) = self.process_user() else { return Ok(()) };
         // Who does not exist has no sandbox either.
         let Ok(user) = self.users.by_name(&name) else { return Ok(()) };
-        self.judge(check_user(sandbox, &user, &self.users).as_slice())
+        let findings = check_user(sandbox, &user, &self.users).into_iter().collect();
+        self.judge(findings)
     }
 
-    fn judge(&self, findings: &[Finding]) -> Result<(), Verdict> {
-        for finding in findings {
+    /// Warnings are kept, for the message of the running task; the rest is the end of it.
+    fn judge(&mut self, findings: Vec<Finding>) -> Result<(), Verdict> {
+        for finding in &findings {
             eprintln!("thermos_executor: self-check: {}", finding.text);
         }
-        let state = match findings.iter().map(|finding| finding.severity).max() {
-            Some(Severity::Host) => TaskState::TaskLost,
-            Some(Severity::Job) => TaskState::TaskFailed,
-            Some(Severity::Warning) | None => return Ok(()),
-        };
         let texts: Vec<&str> = findings.iter().map(|finding| finding.text.as_str()).collect();
-        Err(Verdict::new(state, format!("Task cannot run on {}: {}", self.assigned.host, texts.join(" | "))))
+        match findings.iter().map(|finding| finding.severity).max() {
+            Some(Severity::Host) => Err(self.unfit(&texts)),
+            Some(Severity::Job) => Err(Verdict { state: TaskState::TaskFailed, ..self.unfit(&texts) }),
+            Some(Severity::Warning) | None => {
+                self.warnings.extend(findings.into_iter().map(|finding| finding.text));
+                Ok(())
+            }
+        }
+    }
+
+    /// The verdict on a task that would run on another host.
+    pub(super) fn unfit(&self, texts: &[&str]) -> Verdict {
+        let text = format!("Task cannot run on {}: {}", self.assigned.host, texts.join(" | "));
+        Verdict::new(TaskState::TaskLost, text)
     }
 
     pub(super) async fn make_sandbox(&mut self) -> Result<PathBuf, Verdict> {
@@ -128,20 +144,24 @@ impl Supervisor {
             .map_err(|error| Verdict::new(TaskState::TaskFailed, error.to_string()))
     }
 
-    /// An agent that shuts down gives less time than some tasks want: the last steps of their end are then skipped.
-    pub(super) fn compare_waits(&self, assignment: &Assignment) {
+    /// An agent that shuts down gives less time than some tasks want: the last steps of their end are then skipped. A warning for
+    /// jobs that ask for more than everybody gets; the defaults alone exceed the agents' default.
+    pub(super) fn compare_waits(&self, assignment: &Assignment) -> Option<String> {
         let grace = self.environment.shutdown_grace_period;
         let appeals = assignment.lifecycle.iter().flat_map(|lifecycle| &lifecycle.appeals);
         let asked: Duration = appeals.map(|appeal| appeal.wait).sum();
         let finalization = assignment.task.as_ref().map_or(Duration::ZERO, |task| task.finalization_wait);
         let wanted = asked.saturating_add(finalization);
-        if wanted > grace {
-            tracing::info!(
-                wanted_secs = wanted.as_secs(),
-                grace_secs = grace.as_secs(),
-                "the task may take longer to end than the agent's --executor_shutdown_grace_period allows when it shuts down"
+        let is_own_wish = !asked.is_zero() || finalization > DEFAULT_FINALIZATION_WAIT;
+        (wanted > grace && is_own_wish).then(|| {
+            let text = format!(
+                "the task may take {} s to end, and the agent gives it {} s when it shuts down (--executor_shutdown_grace_period); what takes longer is skipped then",
+                wanted.as_secs(),
+                grace.as_secs()
             );
-        }
+            tracing::warn!("{text}");
+            text
+        })
     }
 
     pub(super) fn prepare_health(

@@ -6,6 +6,7 @@ mod agent;
 mod announce;
 mod bare_root;
 mod image;
+mod self_check;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

@@ -1,13 +1,12 @@
 //! Runners that die and runners that take over (§9.2, second half), and the end of the executor.
 
 use std::os::fd::AsRawFd;
-use std::process::Command;
 
 use serde_json::json;
 use thermos::os::fd::make_inheritable;
 use thermos::plan::record::{ProcessState, TaskState};
 
-use crate::rig::{PROGRAM, Rig, is_alive, is_inhabited, process, process_with, signal_process, wait_for};
+use crate::rig::{Rig, is_alive, is_inhabited, process, process_with, signal_process, wait_for};
 
 use ProcessState::{Lost, Running, Success};
 
@@ -191,13 +190,6 @@ fn the_task_ends_even_when_executor_and_runner_are_killed_together() {
     runner.wait().unwrap();
     drop(writer);
     wait_for("the processes to be gone", || (!is_inhabited(rig.folder.path())).then_some(()));
-}
-
-#[test]
-fn a_coordinator_without_an_assignment_gives_up() {
-    let output = Command::new(PROGRAM).args(["__coordinator", "200", "201", "202", "-"]).output().unwrap();
-    assert!(!output.status.success());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("Lost control of the checkpoint stream!"));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! coordinator only watches it; without one the coordinator ends its process itself: SIGTERM, a while, SIGKILL.
 
 use std::collections::BTreeSet;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -29,21 +29,21 @@ enum Stage {
 }
 
 /// Where this coordinator stands.
-pub struct Orphanhood {
-    lifeline: Option<OwnedFd>,
+pub struct Orphanhood<'a> {
+    lifeline: Option<BorrowedFd<'a>>,
     runner_pid: i32,
     shell_pid: i32,
     stage: Stage,
 }
 
-impl Orphanhood {
-    pub const fn new(lifeline: Option<OwnedFd>, runner_pid: i32, shell_pid: i32) -> Self {
+impl<'a> Orphanhood<'a> {
+    pub const fn new(lifeline: Option<BorrowedFd<'a>>, runner_pid: i32, shell_pid: i32) -> Self {
         Self { lifeline, runner_pid, shell_pid, stage: Stage::Guarded }
     }
 
     /// The file to watch, as long as it says nothing.
-    pub fn lifeline(&self) -> Option<BorrowedFd<'_>> {
-        self.lifeline.as_ref().map(AsFd::as_fd)
+    pub const fn lifeline(&self) -> Option<BorrowedFd<'a>> {
+        self.lifeline
     }
 
     /// The executor is gone.
@@ -81,7 +81,7 @@ impl Orphanhood {
         match (&self.stage, &self.lifeline) {
             (Stage::RunnerAlone | Stage::Abandoned { .. }, _) => true,
             (Stage::Guarded, Some(lifeline)) => {
-                let mut files = [PollFd::new(lifeline.as_fd(), PollFlags::POLLIN)];
+                let mut files = [PollFd::new(*lifeline, PollFlags::POLLIN)];
                 poll(&mut files, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
             }
             // Nobody promised an executor: the next runner will clear up.

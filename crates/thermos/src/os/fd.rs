@@ -1,9 +1,12 @@
 //! Open files that one of our processes hands to the next.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+
+/// Where open files cannot be listed, numbers below this are taken for open.
+const UNLISTED_FILES: RawFd = 256;
 
 /// Lets the next started program have this file. The caller must be the only thread that starts programs.
 ///
@@ -42,16 +45,23 @@ pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// Keeps every file but the standard streams from the programs this one starts (`spec/thermos.md` §1.7).
-#[expect(unsafe_code, reason = "flags of files that this program does not otherwise know")]
-pub fn make_all_private() {
-    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
-    let numbers: Vec<RawFd> = entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|number| *number > 2)
-        .collect();
-    for number in numbers {
-        // SAFETY: the borrow ends with the call. A number that was closed meanwhile makes it fail, which is harmless.
-        let _ = fcntl(unsafe { BorrowedFd::borrow_raw(number) }, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+/// Closes every file but the standard streams and these. For a copy of a process, which has all files of the original
+/// (`spec/thermos.md` §1.7: none of them reaches a task).
+#[expect(
+    unsafe_code,
+    reason = "files whose owners are in the memory of the original, which the copy does not use"
+)]
+pub fn close_others(kept: &[BorrowedFd<'_>]) {
+    let numbers: Vec<RawFd> = match std::fs::read_dir("/proc/self/fd") {
+        Ok(entries) => entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect(),
+        // The /proc of another pid namespace.
+        Err(_) => (0..UNLISTED_FILES).collect(),
+    };
+    let is_kept = |number: &RawFd| *number <= 2 || kept.iter().any(|file| file.as_raw_fd() == *number);
+    for number in numbers.into_iter().filter(|number| !is_kept(number)) {
+        // SAFETY: the caller is a copy that uses none of the values that own these files, and ends without dropping them.
+        // The number of the folder that was just read is closed already: closing it once more fails harmlessly, since nothing is
+        // opened meanwhile.
+        unsafe { nix::libc::close(number) };
     }
 }

@@ -66,6 +66,7 @@ pub fn take(mut config: RunnerConfig) -> Result<Control, RunError> {
         live: std::collections::BTreeMap::new(),
         events,
         kernel,
+        is_resting: false,
     });
     let was_terminal = runner.machine.task_state().is_terminal();
     if !was_terminal {

@@ -1,22 +1,18 @@
 //! Starts a run of a process: its record, its folder, its coordinator (`spec/thermos.md` §1.7).
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::chown;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
 use super::{Live, RunError, Runner, own_pid};
 use crate::checkpoint::{AppendError, Appender, LoadError, Tail, TaskPaths};
-use crate::coordinator::{Assignment, Credentials, ImageLaunch};
-use crate::hidden;
+use crate::coordinator::{self, Assignment, Credentials, Handed, ImageLaunch};
 use crate::os::beneath::Directory;
-use crate::os::fd;
+use crate::os::fork::fork_into;
 use crate::os::kernel::Kernel;
 use crate::plan::record::{ProcessState, ProcessStatus, Record};
 use crate::sandbox::image::TASK_FILE_SYSTEM;
@@ -24,6 +20,9 @@ use crate::task::{LoggerError, Process};
 
 /// The profile that bash reads before each command, if the sandbox holds one.
 const PROFILE: &str = ".thermos_profile";
+
+/// Given by the agent, meant for the executor alone.
+const SECRET_VARIABLE: &str = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN";
 
 /// Why a run could not be started. The run is then a failed one (D12).
 #[derive(Debug, thiserror::Error)]
@@ -48,12 +47,13 @@ enum LaunchError {
     Spawn(#[from] io::Error),
 }
 
-/// A coordinator that waits for its assignment.
+/// A coordinator that waits at its gate.
 struct Spawned {
     pid: i32,
     stream: Appender,
-    assignment_pipe: File,
-    assignment: Assignment,
+    /// Opens the gate.
+    key: OwnedFd,
+    forked_seq: i64,
     head: u64,
 }
 
@@ -84,14 +84,13 @@ impl Runner {
         let forked = Record::Process(ProcessStatus {
             fork_time: Some(now),
             coordinator_pid: Some(spawned.pid),
-            ..ProcessStatus::new(process, spawned.assignment.forked_seq, ProcessState::Forked)
+            ..ProcessStatus::new(process, spawned.forked_seq, ProcessState::Forked)
         });
         spawned.stream.append(&forked)?;
         let tail = Tail::open_at(&self.paths.coordinator(process), spawned.head)?;
         self.live.insert(process.to_owned(), Live { coordinator: spawned.pid, tail, is_adopted: false });
         // A coordinator that is gone already is found out by the next look at it.
-        let text = serde_json::to_vec(&spawned.assignment).unwrap_or_default();
-        let _ = spawned.assignment_pipe.write_all(&text);
+        let _ = nix::unistd::write(&spawned.key, b".");
         drop(spawned);
         self.read_coordinator(process)
     }
@@ -102,7 +101,7 @@ impl Runner {
         };
         let credentials = self.credentials()?;
         let environment = self.environment()?;
-        let stream = open_stream(&self.paths.coordinator(process_name))?;
+        let mut stream = open_stream(&self.paths.coordinator(process_name))?;
         let run =
             self.machine.state().processes.get(process_name).map_or(0, |runs| runs.len().saturating_sub(1));
         let log_dir = self.make_log_dir(process_name, run, credentials.as_ref())?;
@@ -110,8 +109,9 @@ impl Runner {
         logger.check()?;
         let head = stream.size()?;
         let assignment = self.assignment(process, credentials, environment, log_dir)?;
-        let (pid, assignment_pipe) = self.start_coordinator(process_name, &stream)?;
-        Ok(Spawned { pid, stream, assignment_pipe, assignment: Assignment { logger, ..assignment }, head })
+        let assignment = Assignment { logger, ..assignment };
+        let (pid, key) = self.start_coordinator(&assignment, &mut stream)?;
+        Ok(Spawned { pid, stream, key, forked_seq: assignment.forked_seq, head })
     }
 
     fn assignment(
@@ -180,6 +180,7 @@ impl Runner {
         };
         let mut environment: Vec<(String, String)> = if self.config.preserve_env {
             std::env::vars_os()
+                .filter(|(name, _)| name != SECRET_VARIABLE)
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .collect()
         } else {
@@ -231,54 +232,23 @@ impl Runner {
         self.config.sandbox.join(".logs")
     }
 
-    fn start_coordinator(&self, process: &str, stream: &Appender) -> Result<(i32, File), LaunchError> {
-        let (assignment_end, assignment_pipe) = pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from)?;
-        let bell_rope = self.events.bell_rope();
-        let lifeline = self.events.lifeline();
-        let lent = Lent::new([
-            Some(stream.file().as_fd()),
-            Some(assignment_end.as_fd()),
-            Some(bell_rope.as_fd()),
-            lifeline.map(OwnedFd::as_fd),
-        ])?;
-        let number = |file: &dyn AsRawFd| file.as_raw_fd().to_string();
-        let child = Command::new(hidden::OWN_PROGRAM)
-            .arg0("thermos_coordinator")
-            .arg(hidden::COORDINATOR)
-            .arg(number(stream.file()))
-            .arg(number(&assignment_end))
-            .arg(number(bell_rope))
-            .arg(lifeline.map_or_else(|| "-".to_owned(), |lifeline| number(lifeline)))
-            .arg(self.paths.task_id())
-            .arg(process)
-            .stdin(Stdio::inherit())
-            .spawn();
-        drop(lent);
-        let pid = i32::try_from(child?.id()).unwrap_or(0);
-        Ok((pid, File::from(assignment_pipe)))
-    }
-}
-
-/// Files that the next started program gets. This program has one thread, so nothing else is started meanwhile.
-struct Lent<'a> {
-    files: Vec<std::os::fd::BorrowedFd<'a>>,
-}
-
-impl<'a> Lent<'a> {
-    fn new(files: [Option<std::os::fd::BorrowedFd<'a>>; 4]) -> io::Result<Self> {
-        let files: Vec<_> = files.into_iter().flatten().collect();
-        for file in &files {
-            fd::make_inheritable(file)?;
-        }
-        Ok(Self { files })
-    }
-}
-
-impl Drop for Lent<'_> {
-    fn drop(&mut self) {
-        for file in &self.files {
-            let _ = fd::make_private(file);
-        }
+    /// Starts a copy of this process as the coordinator, which waits at the gate.
+    fn start_coordinator(
+        &self,
+        assignment: &Assignment,
+        stream: &mut Appender,
+    ) -> Result<(i32, OwnedFd), LaunchError> {
+        let (gate, key) = pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from)?;
+        let pid = fork_into(|| {
+            let handed = Handed {
+                stream,
+                gate: gate.as_fd(),
+                doorbell: self.events.bell_rope().as_fd(),
+                lifeline: self.events.lifeline().map(OwnedFd::as_fd),
+            };
+            coordinator::serve(assignment, self.paths.task_id(), handed)
+        })?;
+        Ok((pid, key))
     }
 }
 

@@ -18,6 +18,10 @@ use crate::local_state::{CLUSTER, ProcessIdentity};
 pub const START_LIMIT: Duration = Duration::from_secs(60);
 /// How much of a log is shown when its program has failed.
 const SHOWN_LINES: usize = 15;
+/// Attempts in a second that no machine makes.
+const UNLIMITED: u32 = 1_000_000;
+/// Tasks that are placed together, and so launched by one call.
+const TASKS_PER_ATTEMPT: u32 = 50;
 const MESOS: &str = "mesos-local";
 const SCHEDULER: &str = "aurora-scheduler";
 
@@ -36,6 +40,10 @@ pub struct Plan {
     pub accept_agent_changes: bool,
     /// Whether services are spread over hosts and racks by default, as upstream does.
     pub legacy_constraints: bool,
+    /// What each agent advertises, if not the default.
+    pub resources: Option<String>,
+    /// Whether launches have no limit in time.
+    pub no_launch_limit: bool,
 }
 
 /// A program that was started.
@@ -99,6 +107,7 @@ pub fn spawn_mesos(programs: &Programs, plan: &Plan) -> Result<Running, Failure>
     if plan.accept_agent_changes {
         command.arg("--accept-agent-changes");
     }
+    command.args(plan.resources.iter().map(|resources| format!("--resources={resources}")));
     spawn(MESOS, &mut command, &plan.dir)
 }
 
@@ -162,10 +171,15 @@ pub fn spawn_scheduler(programs: &Programs, plan: &Plan, master: &str) -> Result
         .arg(format!("-native_log_file_path={}", plan.dir.join("journal").display()))
         .arg(format!("-backup_dir={}", plan.dir.join("backups").display()))
         .arg(format!("-thermos_executor_path={}", programs.executor.display()))
+        .arg("-thermos_executor_in_place")
         .arg("-thermos_executor_flags=--nosetuid --nosetuid-health-checks");
     // By default Mesos holds what a launch leaves of an offer back for 5 s: on one agent, the next job would wait so long.
     command.arg("-offer_filter_duration=100ms");
     command.arg("-allowed_container_types=MESOS,DOCKER");
+    if plan.no_launch_limit {
+        command.arg(format!("-max_schedule_attempts_per_sec={UNLIMITED}"));
+        command.arg(format!("-max_tasks_per_schedule_attempt={TASKS_PER_ATTEMPT}"));
+    }
     if !plan.legacy_constraints {
         command.arg("-enable_legacy_constraints=false");
     }

@@ -66,6 +66,15 @@ pub struct Up {
     #[arg(long)]
     legacy_constraints: bool,
 
+    /// What each agent advertises, as in `cpus:64;mem:65536;disk:100000;ports:[31000-32000]`; more than the machine has, if you
+    /// like: nothing is reserved. By default 4 CPUs, 4 GB of memory, 20 GB of disk.
+    #[arg(long, value_name = "RESOURCES")]
+    resources: Option<String>,
+
+    /// Launch tasks as fast as the machine can; by default, as on a cluster, 200 a second.
+    #[arg(long)]
+    no_launch_limit: bool,
+
     #[command(flatten)]
     config: ConfigOptions,
 
@@ -113,6 +122,8 @@ impl Up {
                 || former_port.is_none_or(|port| port != mesos_port),
             agents: self.agents,
             legacy_constraints: self.legacy_constraints,
+            resources: self.resources,
+            no_launch_limit: self.no_launch_limit,
             dir,
         };
         supervise(&programs, &plan, jobs, &screen).await

@@ -1,0 +1,144 @@
+//! What tasks cost on one machine, and how fast many of them start.
+//!
+//! `cargo build --release --workspace --bins && cargo bench -p e2e --bench tasks`, as root on Debian. The programs measured are
+//! those beside this one. With a word after `--`, only the parts whose names contain it: `cost`, `idle`, `start`.
+//!
+//! The baselines are Debian's `supervisord` and `slurm-wlm`, which are installed if they are missing, and run with settings and
+//! files of their own in a temporary directory.
+#![allow(clippy::unwrap_used, reason = "a benchmark")]
+
+mod baselines;
+mod local;
+mod parts;
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use local::Local;
+use parts::{Parts, Usage};
+
+/// Instances of the job that is started.
+const INSTANCES: usize = 300;
+
+/// Tasks whose idle cost is measured together, and for how long: longer than the executor's longest interval, a minute.
+const IDLE_TASKS: usize = 100;
+const IDLE_TIME: Duration = Duration::from_secs(70);
+
+/// How often the cost of one task is measured; the median is told.
+const RUNS: usize = 9;
+
+/// After RUNNING, until memory is looked at.
+const SETTLING: Duration = Duration::from_secs(3);
+
+/// What the parts of one task may take.
+const PSS_AIM_KIB: u64 = 6 * 1024;
+const CPU_AIM_MS: f64 = 5.0;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        return;
+    }
+    // An Err means that a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let wanted = |part: &str| {
+        arguments.iter().all(|argument| argument.starts_with("--") || part.contains(argument.as_str()))
+    };
+    if wanted("cost") {
+        cost();
+    }
+    if wanted("idle") {
+        idle();
+    }
+    if wanted("start") {
+        start();
+    }
+}
+
+/// Executor, runner and coordinator of one task, alone on the machine.
+fn cost() {
+    let local = Local::start();
+    let mut usages: Vec<Usage> = (0..RUNS)
+        .map(|run| {
+            let job = format!("cost{run}");
+            local.create(&job, 1);
+            local.wait_for_running(&job, 1);
+            let mut usage = Parts::below(local.directory()).usage();
+            std::thread::sleep(SETTLING);
+            usage.set_memory(&Parts::below(local.directory()).usage());
+            local.kill(&job);
+            usage
+        })
+        .collect();
+    usages.sort_by_key(Usage::pss_kib);
+    let memory = &usages[RUNS / 2];
+    println!("one task, median of {RUNS}:");
+    for (name, part) in memory.parts() {
+        println!("  {name:<18} {:>6} KiB Pss", part.pss_kib);
+    }
+    println!(
+        "  together           {:>6} KiB Pss   {:.2} of the aim of {PSS_AIM_KIB} KiB",
+        memory.pss_kib(),
+        memory.pss_kib() as f64 / PSS_AIM_KIB as f64
+    );
+    usages.sort_by_key(Usage::cpu);
+    let cpu = &usages[RUNS / 2];
+    for (name, part) in cpu.parts() {
+        println!("  {name:<18} {:>6.2} ms CPU until RUNNING", part.cpu.as_secs_f64() * 1e3);
+    }
+    let ms = cpu.cpu().as_secs_f64() * 1e3;
+    println!(
+        "  together           {ms:>6.2} ms CPU        {:.2} of the aim of {CPU_AIM_MS} ms",
+        ms / CPU_AIM_MS
+    );
+}
+
+/// Many tasks that do nothing.
+fn idle() {
+    let local = Local::start();
+    local.create("idle", IDLE_TASKS);
+    local.wait_for_running("idle", IDLE_TASKS);
+    std::thread::sleep(Duration::from_secs(5));
+    let parts = Parts::below(local.directory());
+    let (before, begin) = (parts.usage().cpu(), Instant::now());
+    std::thread::sleep(IDLE_TIME);
+    let usage = parts.usage();
+    let share = (usage.cpu() - before).as_secs_f64() / begin.elapsed().as_secs_f64() * 100.0;
+    println!(
+        "{IDLE_TASKS} idle tasks for {} s: {share:.4} % of one core, {:.2} of the aim of 0.1 %; {} KiB Pss a task",
+        IDLE_TIME.as_secs(),
+        share / 0.1,
+        usage.pss_kib() / IDLE_TASKS as u64
+    );
+}
+
+/// From the call that creates a job to the last instance that runs, and the same with others.
+fn start() {
+    let supervisord = baselines::supervisord(INSTANCES);
+    let slurm = baselines::slurm(INSTANCES);
+    let local = Local::start();
+    let begin = now();
+    local.create("start", INSTANCES);
+    let own = local.wait_for_running("start", INSTANCES).saturating_sub(begin);
+    let parts = Parts::below(local.directory()).usage();
+    let rate = |took: Duration| INSTANCES as f64 / took.as_secs_f64();
+    println!("{INSTANCES} times `sleep`, from the call to the last one running:");
+    println!("  aurora local       {:>6.2} s   {:>5.0} a second", own.as_secs_f64(), rate(own));
+    for (name, took) in [("supervisord", supervisord), ("Slurm", slurm)] {
+        println!(
+            "  {name:<18} {:>6.2} s   {:>5.0} a second   aurora is {:.2} times as fast",
+            took.as_secs_f64(),
+            rate(took),
+            rate(own) / rate(took)
+        );
+    }
+    println!(
+        "  executors, runners, coordinators: {:.2} ms CPU and {} KiB Pss a task",
+        parts.cpu().as_secs_f64() * 1e3 / INSTANCES as f64,
+        parts.pss_kib() / INSTANCES as u64
+    );
+}
+
+/// Since the epoch.
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
+}

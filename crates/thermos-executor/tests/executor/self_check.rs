@@ -1,0 +1,131 @@
+//! What the self-check finds besides broken folders (`spec/thermos.md` §7.4), each thing provoked, and how soon it is told.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use mesos_v1::messages::TaskState::{self, TaskFailed, TaskLost, TaskRunning, TaskStarting};
+use serde_json::json;
+
+use crate::agent::{PROGRAM, Rig, assigned, job_of, task_of};
+use crate::{FOREVER, OWN_USER};
+
+/// From STARTING until a task that cannot run has failed, by the executor's own clock.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// Lets one call of the kernel fail, `fsync` or `prctl` with a first argument, for a program and all it starts. The rules are
+/// Linux's for seccomp filters: load a word, jump if equal, return.
+const DENY: &str = r#"
+import ctypes, os, platform, struct, sys
+numbers = {'x86_64': {'fsync': 74, 'prctl': 157}, 'aarch64': {'fsync': 82, 'prctl': 167}}[platform.machine()]
+call, argument, error = sys.argv[1:4]
+def rule(code, yes, no, value):
+    return struct.pack('HBBI', code, yes, no, value)
+rules = [rule(0x20, 0, 0, 0), rule(0x15, 0, 3, numbers[call]), rule(0x20, 0, 0, 16)]
+rules += [rule(0x15, 0, 1, int(argument)) if argument != '-' else rule(0x05, 0, 0, 0)]
+rules += [rule(0x06, 0, 0, 0x00050000 | int(error)), rule(0x06, 0, 0, 0x7fff0000)]
+code = ctypes.create_string_buffer(b''.join(rules))
+program = struct.pack('HxxxxxxP', len(rules), ctypes.addressof(code))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
+    sys.exit(os.strerror(ctypes.get_errno()))
+os.execv(sys.argv[4], sys.argv[4:])
+"#;
+
+/// An executor that cannot make this call.
+fn start_without(call: [&str; 3]) -> Rig {
+    let mut command = Command::new("python3");
+    command.args(["-c", DENY]).args(call).arg(PROGRAM).args(OWN_USER);
+    start(command)
+}
+
+fn start(mut command: Command) -> Rig {
+    let folder = tempfile::tempdir().unwrap();
+    command.current_dir(folder.path());
+    let path = folder.path().to_owned();
+    Rig::start_command(folder, path.clone(), path, command)
+}
+
+/// Waits for the end of a task that could not run, which says why, and soon.
+fn ends_soon(rig: &mut Rig, state: TaskState, part: &str) {
+    let message = rig.wait_state(state);
+    assert!(message.contains(part), "{message}");
+    assert_eq!(rig.end(), Some(0));
+    assert!(!rig.is_inhabited(), "something was left behind");
+    let took = rig.told_at(state) - rig.told_at(TaskStarting);
+    assert!(took <= LIMIT.as_secs_f64(), "it took {took} s");
+}
+
+#[test]
+fn a_checkpoint_root_that_is_a_file_is_told_soon() {
+    let mut rig = Rig::start(OWN_USER);
+    fs::write(rig.folder.path().join("checkpoints"), "").unwrap();
+    rig.launch(task_of(FOREVER));
+    ends_soon(&mut rig, TaskLost, "the checkpoint root ");
+}
+
+#[test]
+fn an_unknown_role_is_told_soon() {
+    let mut rig = Rig::start(&[]);
+    rig.launch(task_of(FOREVER));
+    ends_soon(&mut rig, TaskFailed, "user does not exist");
+}
+
+#[test]
+fn a_disk_that_does_not_sync_is_told_soon() {
+    let mut rig = start_without(["fsync", "-", "5"]);
+    rig.launch(task_of(FOREVER));
+    ends_soon(&mut rig, TaskLost, "fsync does not work below the checkpoint root ");
+    let (_, message) = rig.updates().pop().unwrap();
+    assert!(message.contains("Input/output error") && message.contains("(on "), "{message}");
+}
+
+/// What is odd is said once the task runs, which it does all the same.
+fn runs_and_warns(mut rig: Rig, parts: &[&str]) {
+    rig.launch(task_of("true"));
+    let message = rig.wait_state(TaskRunning);
+    for part in parts {
+        assert!(message.contains(part), "{part:?} in {message}");
+    }
+    assert_eq!(rig.end(), Some(0));
+}
+
+#[test]
+fn a_kernel_that_gives_no_orphans_is_warned_of() {
+    const PR_SET_CHILD_SUBREAPER: &str = "36";
+    let rig = start_without(["prctl", PR_SET_CHILD_SUBREAPER, "1"]);
+    runs_and_warns(
+        rig,
+        &["warning: PR_SET_CHILD_SUBREAPER is refused", "daemons of the task may outlive it"],
+    );
+}
+
+#[test]
+fn the_proc_of_another_namespace_is_warned_of() {
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--pid", "--fork", "--kill-child", PROGRAM]).args(OWN_USER);
+    let parts = ["/proc shows another pid namespace", "/proc/self/cgroup is not readable"];
+    runs_and_warns(start(command), &parts);
+}
+
+#[test]
+fn a_clock_that_is_behind_is_warned_of() {
+    let mut rig = Rig::start(OWN_USER);
+    let later = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_secs(7200);
+    rig.launch_with(task_of("true"), &[("org.apache.aurora.assigned.ms", &later.as_millis().to_string())]);
+    let message = rig.wait_state(TaskRunning);
+    assert!(message.contains("the clock of this host is 7") && message.contains(" s behind"), "{message}");
+    assert_eq!(rig.end(), Some(0));
+}
+
+#[test]
+fn a_wait_that_is_longer_than_the_agents_is_warned_of() {
+    let mut rig = Rig::start(OWN_USER);
+    let mut job = job_of(&[json!({"name": "p", "cmdline": "true"})]);
+    job["task"]["finalization_wait"] = json!(60);
+    rig.launch(assigned(&job));
+    let message = rig.wait_state(TaskRunning);
+    let part = "the task may take 60 s to end, and the agent gives it 5 s";
+    assert!(message.contains(part) && message.contains("--executor_shutdown_grace_period"), "{message}");
+    assert_eq!(rig.end(), Some(0));
+}

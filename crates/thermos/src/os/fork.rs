@@ -1,0 +1,84 @@
+//! Copies of this process that go on as another part of the program. A copy shares all memory that neither changes, and needs no
+//! start of its own: as a runner or a coordinator it costs a fraction of what a program costs that is executed.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use nix::sys::prctl;
+use nix::unistd::{ForkResult, fork};
+
+/// Links of `/proc/self/task` when this process has one thread: from its parent, from itself, and from that thread.
+const LINKS_OF_ONE_THREAD: u64 = 3;
+
+/// Exit status of a copy that panicked, as Rust's own is.
+const PANICKED: u8 = 101;
+
+/// The longest name of a process that the kernel keeps.
+const NAME_BYTES: usize = 15;
+
+/// Where the fields `arg_start` and `arg_end` of `/proc/self/stat` are (`proc(5)`), counted from the first after the name.
+const ARGUMENTS_BEGIN: usize = 45;
+const ARGUMENTS_END: usize = 46;
+
+/// Starts a copy of this process, which carries out `work` and ends with the status that it returns. Answers with the copy's
+/// number. Open files are the copy's as well, and so are locks on them: see [`super::fd::close_others`].
+///
+/// # Errors
+/// What the system says; and when this process has other threads, whose locks a copy would have, but not the threads.
+#[expect(
+    unsafe_code,
+    reason = "a copy of a process with one thread, which never returns to what the original did"
+)]
+pub fn fork_into(work: impl FnOnce() -> u8) -> io::Result<i32> {
+    // Where /proc is not that of this process's namespace, nothing is known; callers are asked for one thread all the same.
+    if fs::metadata("/proc/self/task").is_ok_and(|tasks| tasks.nlink() != LINKS_OF_ONE_THREAD) {
+        return Err(io::Error::other("a process with several threads cannot be copied"));
+    }
+    // SAFETY: there is one thread, so nobody holds a lock or is in the middle of a change.
+    match unsafe { fork() }? {
+        ForkResult::Parent { child } => Ok(child.as_raw()),
+        ForkResult::Child => {
+            let status = catch_unwind(AssertUnwindSafe(work)).unwrap_or(PANICKED);
+            std::process::exit(i32::from(status))
+        }
+    }
+}
+
+/// Names this process for people who look at the process table: its own name, and the text in place of its command line, as
+/// far as there is room. To be called when nothing looks at the command line any more.
+pub fn set_title(name: &str, text: &str) {
+    let short: Vec<u8> = name.bytes().filter(|byte| *byte != 0).take(NAME_BYTES).collect();
+    if let Ok(short) = std::ffi::CString::new(short) {
+        // It is for people only.
+        let _ = prctl::set_name(&short);
+    }
+    let _ = overwrite_arguments(&format!("{name} {text}"));
+}
+
+fn overwrite_arguments(title: &str) -> Option<()> {
+    let mut stat = String::new();
+    File::open("/proc/self/stat").ok()?.read_to_string(&mut stat).ok()?;
+    // The name is in parentheses and may hold any character.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+    let begin: u64 = fields.get(ARGUMENTS_BEGIN)?.parse().ok()?;
+    let end: u64 = fields.get(ARGUMENTS_END)?.parse().ok()?;
+    let room = usize::try_from(end.checked_sub(begin)?).ok()?;
+    // A zero at the end tells the kernel that the environment is not meant.
+    let mut bytes: Vec<u8> = title.bytes().take(room.checked_sub(1)?).collect();
+    bytes.resize(room, 0);
+    File::options().write(true).open("/proc/self/mem").ok()?.write_all_at(&bytes, begin).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_with_other_threads_is_not_copied() {
+        // The test harness runs this in a thread of its own.
+        let error = fork_into(|| 0).unwrap_err();
+        assert!(error.to_string().contains("several threads"), "{error}");
+    }
+}
