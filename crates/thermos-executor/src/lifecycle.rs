@@ -24,7 +24,7 @@ const LAUNCH_LIMIT: Duration = Duration::from_secs(10);
 const PERSISTENCE_WAIT: Duration = Duration::from_secs(5);
 
 /// Says when the scheduler assigned the task, in milliseconds since the epoch.
-const ASSIGNED_LABEL: &str = "org.apache.aurora.assigned.ms";
+const ASSIGNED_VARIABLE: &str = "AURORA_ASSIGNED_MS";
 
 /// How long nothing is reported before memory is given back.
 const REST_AFTER: Duration = Duration::from_secs(1);
@@ -249,7 +249,7 @@ impl Executor {
             volumes: self.volumes.clone(),
             standby: self.standby.take(),
             subreaper: self.subreaper,
-            assigned_at: assigned_at(info),
+            assigned_at: assigned_at(),
             warnings: Vec::new(),
         };
         self.stage = Stage::Working { work: Box::pin(supervisor.run()), rests: None };
@@ -274,11 +274,9 @@ impl Executor {
     }
 }
 
-/// When the scheduler assigned a task, as one of its labels says.
-fn assigned_at(info: &TaskInfo) -> Option<SystemTime> {
-    let labels = &info.labels.as_ref()?.labels;
-    let label = labels.iter().find(|label| label.key == ASSIGNED_LABEL)?;
-    let millis = label.value.as_ref()?.parse().ok()?;
+/// When the scheduler assigned the task, if it says so.
+fn assigned_at() -> Option<SystemTime> {
+    let millis = std::env::var(ASSIGNED_VARIABLE).ok()?.parse().ok()?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis))
 }
 

@@ -6,11 +6,12 @@ use aurora_api::thrift;
 use mesos_v1::messages::command_info::Uri;
 use mesos_v1::messages::container_info::{DockerInfo, MesosInfo, Type as ContainerType};
 use mesos_v1::messages::discovery_info::Visibility;
+use mesos_v1::messages::environment::Variable;
 use mesos_v1::messages::image::{Appc, Docker, Type as ImageType};
 use mesos_v1::messages::volume::Mode;
 use mesos_v1::messages::{
-    CommandInfo, ContainerInfo, DiscoveryInfo, ExecutorInfo, Image, Label, Labels, Offer, Parameter, Port,
-    Ports, TaskInfo, Volume,
+    CommandInfo, ContainerInfo, DiscoveryInfo, Environment, ExecutorInfo, Image, Label, Labels, Offer,
+    Parameter, Port, Ports, TaskInfo, Volume,
 };
 use scheduler_core::config::Tiers;
 
@@ -23,8 +24,9 @@ use super::split::{Shares, TooLittle, split};
 /// Where an image is mounted in the sandbox (`TASK_FILESYSTEM_MOUNT_POINT` of `spec/api.md` §1.2).
 const TASK_FILESYSTEM: &str = "taskfs";
 
-/// The label with the time of the assignment, in milliseconds since the epoch. Ours, not upstream's.
-const ASSIGNED_LABEL: &str = "org.apache.aurora.assigned.ms";
+/// The variable that tells the executor when its task was assigned, in milliseconds since the epoch: it compares its host's clock
+/// with it. Ours, not upstream's.
+const ASSIGNED_VARIABLE: &str = "AURORA_ASSIGNED_MS";
 
 /// What descriptions of tasks depend on besides the task.
 #[derive(Clone, Debug)]
@@ -80,7 +82,7 @@ pub fn task_info(task: &Task, offer: &Offer, settings: &LaunchSettings) -> Resul
         task_id: task.id.as_str().into(),
         agent_id: offer.agent_id.clone(),
         resources: task_share,
-        labels: Some(labels(task)),
+        labels: Some(labels(config)),
         discovery: settings.executor.discovery.then(|| discovery(task, &settings.cluster)),
         ..TaskInfo::default()
     };
@@ -109,16 +111,12 @@ pub fn task_info(task: &Task, offer: &Offer, settings: &LaunchSettings) -> Resul
     Ok(info)
 }
 
-/// Upstream's labels, and when the task was assigned: executors compare their host's clock with it.
-fn labels(task: &Task) -> Labels {
-    let config = &task.config;
+fn labels(config: &TaskConfig) -> Labels {
     let label = |key: String, value: &str| Label { key, value: Some(value.to_owned()) };
     let tier = std::iter::once(label("org.apache.aurora.tier".to_owned(), &config.tier));
     let metadata =
         config.metadata.iter().map(|(key, value)| label(format!("org.apache.aurora.metadata.{key}"), value));
-    let assignment = task.events.iter().rev().find(|event| event.status == TaskStatus::Assigned);
-    let assigned = assignment.map(|event| label(ASSIGNED_LABEL.to_owned(), &event.at.0.to_string()));
-    Labels { labels: tier.chain(metadata).chain(assigned).collect() }
+    Labels { labels: tier.chain(metadata).collect() }
 }
 
 fn discovery(task: &Task, cluster: &str) -> DiscoveryInfo {
@@ -146,9 +144,18 @@ fn discovery(task: &Task, cluster: &str) -> DiscoveryInfo {
 fn executor_info(task: &Task, path: &str, settings: &ExecutorSettings) -> ExecutorInfo {
     let container = container(&task.config, mounts(settings));
     let is_docker = container.as_ref().is_some_and(|container| container.r#type() == ContainerType::Docker);
+    let assignment = task.events.iter().rev().find(|event| event.status == TaskStatus::Assigned);
+    let variables = assignment.map(|event| Variable {
+        name: ASSIGNED_VARIABLE.to_owned(),
+        value: Some(event.at.0.to_string()),
+        ..Variable::default()
+    });
     ExecutorInfo {
         executor_id: format!("{TASK_PREFIX}{}", task.id).into(),
-        command: Some(settings.command(path, is_docker, task_files(task))),
+        command: Some(CommandInfo {
+            environment: Some(Environment { variables: variables.into_iter().collect() }),
+            ..settings.command(path, is_docker, task_files(task))
+        }),
         container,
         ..named(task, AURORA_EXECUTOR)
     }

@@ -18,8 +18,8 @@ use crate::health::{HealthCheck, HealthConfig, HealthContext, ShellUser};
 use crate::self_check::{Finding, Place, Severity, check_clock, check_host, check_kernel, check_user, probe};
 use crate::status::Verdict;
 
-/// What tasks get that say nothing (`spec/config.md` §5.2).
-const DEFAULT_FINALIZATION_WAIT: Duration = Duration::from_secs(30);
+/// What tasks may take that say nothing: twice 5 s over HTTP, and 30 s (`spec/config.md` §§5.2, 5.8).
+const DEFAULT_WAITS: Duration = Duration::from_secs(40);
 
 /// Limit for making the sandbox.
 const SANDBOX_LIMIT: Duration = Duration::from_secs(600);
@@ -152,8 +152,7 @@ impl Supervisor {
         let asked: Duration = appeals.map(|appeal| appeal.wait).sum();
         let finalization = assignment.task.as_ref().map_or(Duration::ZERO, |task| task.finalization_wait);
         let wanted = asked.saturating_add(finalization);
-        let is_own_wish = !asked.is_zero() || finalization > DEFAULT_FINALIZATION_WAIT;
-        (wanted > grace && is_own_wish).then(|| {
+        (wanted > grace && wanted > DEFAULT_WAITS).then(|| {
             let text = format!(
                 "the task may take {} s to end, and the agent gives it {} s when it shuts down (--executor_shutdown_grace_period); what takes longer is skipped then",
                 wanted.as_secs(),

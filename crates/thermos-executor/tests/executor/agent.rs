@@ -14,7 +14,7 @@ use aurora_api::thrift::{
     encode_binary,
 };
 use mesos_v1::messages::executor::{Call, Event, call, event};
-use mesos_v1::messages::{Label, Labels, TaskInfo, TaskState, TaskStatus};
+use mesos_v1::messages::{TaskInfo, TaskState, TaskStatus};
 use mesos_v1::recordio;
 use prost::Message;
 use serde_json::{Value, json};
@@ -139,22 +139,11 @@ impl Rig {
     }
 
     pub fn launch_as(&self, id: &str, data: Vec<u8>) {
-        self.launch_labelled(id, data, &[]);
-    }
-
-    pub fn launch_with(&self, data: Vec<u8>, labels: &[(&str, &str)]) {
-        self.launch_labelled("t", data, labels);
-    }
-
-    fn launch_labelled(&self, id: &str, data: Vec<u8>, labels: &[(&str, &str)]) {
-        let label =
-            |(key, value): &(&str, &str)| Label { key: (*key).to_owned(), value: Some((*value).to_owned()) };
         let task = TaskInfo {
             name: "x".into(),
             task_id: id.into(),
             agent_id: "a".into(),
             data: Some(data),
-            labels: Some(Labels { labels: labels.iter().map(label).collect() }),
             ..TaskInfo::default()
         };
         self.send(&Event { launch: Some(event::Launch { task }), ..event_of(event::Type::Launch) });

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use mesos_v1::messages::TaskState::{self, TaskFailed, TaskLost, TaskRunning, TaskStarting};
 use serde_json::json;
 
-use crate::agent::{PROGRAM, Rig, assigned, job_of, task_of};
+use crate::agent::{PROGRAM, Rig, assigned, assigned_text, job_of, task_of};
 use crate::{FOREVER, OWN_USER};
 
 /// From STARTING until a task that cannot run has failed, by the executor's own clock.
@@ -67,7 +67,8 @@ fn a_checkpoint_root_that_is_a_file_is_told_soon() {
 #[test]
 fn an_unknown_role_is_told_soon() {
     let mut rig = Rig::start(&[]);
-    rig.launch(task_of(FOREVER));
+    let job = job_of(&[json!({"name": "p", "cmdline": "true"})]);
+    rig.launch(assigned_text(&job.to_string(), "nosuch-role", &[]));
     ends_soon(&mut rig, TaskFailed, "user does not exist");
 }
 
@@ -104,15 +105,22 @@ fn a_kernel_that_gives_no_orphans_is_warned_of() {
 fn the_proc_of_another_namespace_is_warned_of() {
     let mut command = Command::new("unshare");
     command.args(["--map-root-user", "--pid", "--fork", "--kill-child", PROGRAM]).args(OWN_USER);
-    let parts = ["/proc shows another pid namespace", "/proc/self/cgroup is not readable"];
-    runs_and_warns(start(command), &parts);
+    runs_and_warns(start(command), &["/proc shows another pid namespace"]);
+}
+
+#[test]
+fn a_cgroup_that_cannot_be_read_is_warned_of() {
+    const WITHOUT_PROC: &str = "mount -t tmpfs none /proc && exec \"$0\" \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", WITHOUT_PROC, PROGRAM]).args(OWN_USER);
+    runs_and_warns(start(command), &["/proc/self/cgroup is not readable", "for want of memory"]);
 }
 
 #[test]
 fn a_clock_that_is_behind_is_warned_of() {
-    let mut rig = Rig::start(OWN_USER);
     let later = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_secs(7200);
-    rig.launch_with(task_of("true"), &[("org.apache.aurora.assigned.ms", &later.as_millis().to_string())]);
+    let mut rig = Rig::start_with(OWN_USER, &[("AURORA_ASSIGNED_MS", &later.as_millis().to_string())]);
+    rig.launch(task_of("true"));
     let message = rig.wait_state(TaskRunning);
     assert!(message.contains("the clock of this host is 7") && message.contains(" s behind"), "{message}");
     assert_eq!(rig.end(), Some(0));
