@@ -1,7 +1,7 @@
 //! Agents that Mesos has given up, and those that come back under another id.
 //!
 //! Mesos tells the loss of an agent twice: by the statuses of its tasks, and by itself. What ran there is known only before
-//! the first of those statuses is taken. All of it is for the operator, and begins anew with each start.
+//! the first of those statuses is taken, and stored with the host, so that a restart of the scheduler does not forget it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,6 +14,7 @@ use imbl::OrdMap;
 use crate::effect::{Effect, Notice};
 use crate::handle::{Core, Step};
 use crate::input::{Offer, StatusUpdate};
+use crate::operation::{Gone, HostAttributes, Operation};
 
 /// Mesos says that a task's agent is gone.
 const AGENT_REMOVED: &str = "REASON_AGENT_REMOVED";
@@ -110,6 +111,16 @@ impl fmt::Display for MissingHost {
 }
 
 impl Core {
+    /// Remembers what was stored of hosts that are gone.
+    pub(crate) fn recall_missing(&mut self) {
+        let missing = |stored: &Arc<HostAttributes>| {
+            let gone = stored.gone.clone()?;
+            let (host, agent) = (stored.host.clone(), stored.agent.clone());
+            Some((host.clone(), Arc::new(MissingHost { host, agent, since: gone.since, ran: gone.ran })))
+        };
+        self.away.missing = self.state.tables().hosts().filter_map(missing).collect();
+    }
+
     /// Looks at a status before it is taken: it may be the first word of a loss, or of a return.
     pub(crate) fn note_agent_of(&mut self, update: &StatusUpdate, step: &mut Step<'_>) {
         let Some(task) = self.state.task(&update.task) else { return };
@@ -182,6 +193,11 @@ impl Core {
             since: step.now,
             ran: ran.collect(),
         });
+        if let Some(stored) = tables.host(host) {
+            let gone = Some(Gone { since: missing.since, ran: missing.ran.clone() });
+            let changed = HostAttributes { gone, ..HostAttributes::clone(stored) };
+            self.commit(Operation::SaveHost(Arc::new(changed)), step);
+        }
         step.count("agents_gone", 1);
         step.batch.effects.push(Effect::Notice(Notice::AgentGone(Arc::clone(&missing))));
         self.away.missing.insert(host.clone(), missing);
@@ -189,6 +205,10 @@ impl Core {
 
     fn note_return(&mut self, host: &HostName, agent: &AgentId, step: &mut Step<'_>) {
         if let Some(missing) = self.away.missing.remove(host) {
+            if let Some(stored) = self.state.tables().host(host) {
+                let changed = HostAttributes { gone: None, ..HostAttributes::clone(stored) };
+                self.commit(Operation::SaveHost(Arc::new(changed)), step);
+            }
             step.count("agents_returned", 1);
             let notice = Notice::AgentBack { missing, agent: agent.clone(), at: step.now };
             step.batch.effects.push(Effect::Notice(notice));

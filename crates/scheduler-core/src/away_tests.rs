@@ -1,7 +1,9 @@
+use aurora_api::ids::FrameworkId;
 use aurora_api::task::TaskStatus::{Assigned, Lost, Pending, Running};
 
 use super::*;
 use crate::bench::*;
+use crate::effect::Batch;
 use crate::input::MesosEvent;
 
 fn notices(effects: &[Effect]) -> Vec<String> {
@@ -56,6 +58,31 @@ fn a_pending_task_says_which_host_is_gone_since_when_and_what_ran_there() {
     let effects = bench.offer(again(offer("a", resources(4.0, 4096, 4096), &[]), "o-2"));
     assert_eq!(notices(&effects), ["host a is back after 60 s, as agent a"]);
     assert_eq!(bench.core.view().missing_hosts().count(), 0);
+}
+
+#[test]
+fn a_restart_of_the_scheduler_does_not_forget_which_host_is_gone() {
+    let (mut bench, id) = running();
+    bench.mesos(removed(&id));
+    bench.tick(Millis(60_000));
+    let told = |core: &Core| core.view().missing_hosts().map(ToString::to_string).collect::<Vec<_>>();
+    let before = told(&bench.core);
+    assert!(before[0].contains("(r/prod/j/0 ran there)"), "{before:?}");
+    let snapshot = bench.core.snapshot();
+    let none: [Vec<u8>; 0] = [];
+    let (mut batch, config) = (Batch::default(), bench.config.clone());
+    let from_snapshot =
+        Core::recover(config, identity(), 9, Some(&snapshot), none, bench.now, &mut batch).unwrap();
+    assert_eq!(told(&from_snapshot), before);
+    bench.restart();
+    assert_eq!(told(&bench.core), before);
+
+    // It is back, and stays so.
+    bench.mesos(MesosEvent::Subscribed { framework: FrameworkId::new("framework") });
+    let effects = bench.offer(again(offer("a", resources(4.0, 4096, 4096), &[]), "o-2"));
+    assert_eq!(notices(&effects), ["host a is back after 60 s, as agent a"]);
+    bench.restart();
+    assert!(told(&bench.core).is_empty());
 }
 
 #[test]

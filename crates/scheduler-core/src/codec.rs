@@ -38,6 +38,9 @@ pub enum CodecError {
         /// What it holds.
         value: i64,
     },
+    /// An instance of a job is named in no way that this version knows.
+    #[error("{0:?} is no instance of a job: expected role/environment/name/instance")]
+    Instance(String),
     /// A task configuration cannot be read.
     #[error("the configuration {} cannot be read", id.0)]
     Config {

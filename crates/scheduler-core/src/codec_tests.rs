@@ -1,13 +1,13 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aurora_api::amounts::{Megabytes, MilliCpus, Resources, Timestamp};
-use aurora_api::ids::{AgentId, HostName};
+use aurora_api::ids::{AgentId, HostName, JobKey};
 use aurora_api::task::TaskStatus::Running;
 use aurora_api::task::{Assignment, TaskEvent};
 
 use super::*;
 use crate::bench::*;
-use crate::operation::{Capacity, HostAttributes, MaintenanceMode};
+use crate::operation::{Capacity, Gone, HostAttributes, MaintenanceMode};
 use crate::quota::Quota;
 
 fn task() -> Arc<Task> {
@@ -40,6 +40,7 @@ fn operations() -> Vec<Operation> {
         attributes: BTreeMap::from([(Arc::from("rack"), [Arc::from("r1"), Arc::from("r2")].into())]),
         mode: MaintenanceMode::Draining,
         capacity: None,
+        gone: None,
     };
     let amounts = |cpus, gpus| Resources {
         cpus: MilliCpus(cpus),
@@ -52,6 +53,8 @@ fn operations() -> Vec<Operation> {
     let measured = HostAttributes { capacity: Some(capacity), ..host.clone() };
     let same = Capacity { regular: amounts(4000, 0), revocable: amounts(4000, 0) };
     let all_alike = HostAttributes { capacity: Some(same), ..host.clone() };
+    let ran = BTreeSet::from(["r/prod/j".parse::<JobKey>().unwrap().instance(3)]);
+    let gone = HostAttributes { gone: Some(Gone { since: Timestamp(7), ran }), ..host.clone() };
     vec![
         Operation::SaveFramework(FrameworkId::new("f")),
         Operation::SaveConfig { id: ConfigId(7), config: Arc::new(service("r/prod/j")) },
@@ -65,6 +68,7 @@ fn operations() -> Vec<Operation> {
         },
         Operation::SaveHost(Arc::new(measured)),
         Operation::SaveHost(Arc::new(all_alike)),
+        Operation::SaveHost(Arc::new(gone)),
     ]
 }
 

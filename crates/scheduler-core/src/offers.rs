@@ -137,6 +137,7 @@ impl Core {
             attributes: offer.attributes.clone(),
             mode,
             capacity,
+            gone: None,
         };
         self.commit(Operation::SaveHost(Arc::new(host)), step);
         if !is_known {

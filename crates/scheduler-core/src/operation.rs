@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aurora_api::amounts::Resources;
-use aurora_api::ids::{AgentId, FrameworkId, HostName, TaskId};
+use aurora_api::amounts::{Resources, Timestamp};
+use aurora_api::ids::{AgentId, FrameworkId, HostName, InstanceKey, TaskId};
 use aurora_api::task::{Task, TaskConfig};
 
 use crate::quota::Quota;
@@ -62,6 +62,17 @@ pub struct HostAttributes {
     /// What there was for us when it last offered something: the offer, and what our tasks there take. Hosts that an older
     /// version stored do not say.
     pub capacity: Option<Capacity>,
+    /// Since when its agent is gone, if it is.
+    pub gone: Option<Gone>,
+}
+
+/// What is known of a host whose agent Mesos has given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// When Mesos told so.
+    pub since: Timestamp,
+    /// What ran there.
+    pub ran: BTreeSet<InstanceKey>,
 }
 
 /// What an agent has for us in all. What Mesos cannot revoke is in both.

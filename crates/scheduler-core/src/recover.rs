@@ -70,6 +70,7 @@ impl Core {
             core.state.apply(&operation).map_err(|source| RecoverError::Contradiction { index, source })?;
         }
         core.state.tables().hosts().for_each(|host| core.seats.save(host));
+        core.recall_missing();
         core.resume(&mut Step { now, batch });
         Ok(core)
     }

@@ -139,6 +139,7 @@ impl Question {
                 attributes: agent.attributes,
                 mode: known.map_or(MaintenanceMode::None, |known| known.mode),
                 capacity: Some(agent.capacity),
+                gone: None,
             };
             self.backup.hosts.insert(agent.host, host);
         }

@@ -32,7 +32,10 @@ fn host(name: &str, capacity: Option<Capacity>) -> (HostName, HostAttributes) {
     let attributes = BTreeMap::from([(Arc::from("host"), value(name)), (Arc::from("rack"), value("r"))]);
     let host = HostName::new(name);
     let agent = AgentId::new(format!("agent-{name}"));
-    (host.clone(), HostAttributes { host, agent, attributes, mode: MaintenanceMode::None, capacity })
+    (
+        host.clone(),
+        HostAttributes { host, agent, attributes, mode: MaintenanceMode::None, capacity, gone: None },
+    )
 }
 
 fn config(key: &str, cores: i64, ram: i64) -> TaskConfig {

@@ -27,6 +27,7 @@ fn host(name: &str, capacity: Option<Capacity>) -> (HostName, HostAttributes) {
         attributes: BTreeMap::from([(Arc::from("host"), values)]),
         mode: MaintenanceMode::None,
         capacity,
+        gone: None,
     };
     (host, stored)
 }

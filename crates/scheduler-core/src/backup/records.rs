@@ -141,6 +141,7 @@ impl Host {
             attributes,
             mode: self.mode.map(read_mode).unwrap_or_default(),
             capacity,
+            gone: None,
         };
         Ok(Some((host, stored)))
     }

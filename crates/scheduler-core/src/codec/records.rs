@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aurora_api::amounts::{Megabytes, MilliCpus, Resources};
-use aurora_api::ids::{AgentId, FrameworkId, HostName, TaskId};
+use aurora_api::amounts::{Megabytes, MilliCpus, Resources, Timestamp};
+use aurora_api::ids::{AgentId, FrameworkId, HostName, InstanceKey, JobKey, TaskId};
 use aurora_api::task::{Assignment, Task, TaskConfig, TaskEvent};
 use aurora_api::thrift::{self, List, Map, Set};
 use aurora_api::{thrift_struct, thrift_union};
 
 use super::{CodecError, FindConfig, TaskRecord};
-use crate::operation::{Capacity, ConfigId, HostAttributes, MaintenanceMode, Operation};
+use crate::operation::{Capacity, ConfigId, Gone, HostAttributes, MaintenanceMode, Operation};
 use crate::quota::Quota;
 use crate::state::Inconsistent;
 
@@ -87,6 +87,10 @@ thrift_struct! {
         5 "regular" => regular: StoredResources,
         /// What it has for tasks of a revocable tier; absent if that is the same.
         6 "revocable" => revocable: StoredResources,
+        /// When Mesos gave its agent up, in milliseconds since 1970; absent while it is there.
+        7 "goneSince" => gone_since: i64,
+        /// What ran there then, as `role/environment/name/instance`.
+        8 "ran" => ran: List<String>,
     }
 }
 
@@ -282,6 +286,8 @@ impl From<&HostAttributes> for StoredHost {
             mode: Some(stored_mode(host.mode)),
             regular,
             revocable,
+            gone_since: host.gone.as_ref().map(|gone| gone.since.0),
+            ran: host.gone.as_ref().map(|gone| gone.ran.iter().map(ToString::to_string).collect()),
         }
     }
 }
@@ -322,8 +328,23 @@ impl StoredHost {
                 .map(|(name, values)| (Arc::from(name), values.into_iter().map(Arc::from).collect()))
                 .collect(),
             mode: read_mode(needed(self.mode, "mode")?),
+            gone: match self.gone_since {
+                Some(since) => {
+                    let ran = self.ran.into_iter().flatten().map(read_instance);
+                    Some(Gone { since: Timestamp(since), ran: ran.collect::<Result<_, _>>()? })
+                }
+                None => None,
+            },
         })
     }
+}
+
+fn read_instance(text: String) -> Result<InstanceKey, CodecError> {
+    let parts = text.rsplit_once('/').and_then(|(job, instance)| {
+        let job: JobKey = job.parse().ok()?;
+        Some(job.instance(instance.parse().ok()?))
+    });
+    parts.ok_or(CodecError::Instance(text))
 }
 
 /// A maintenance mode as it is stored.

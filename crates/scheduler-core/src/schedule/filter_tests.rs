@@ -269,6 +269,7 @@ fn save_host(state: &mut State, name: &str, attributes: &[(&str, &[&str])]) {
         agent: aurora_api::ids::AgentId::new(name),
         attributes: host(attributes).offer.attributes.clone(),
         mode: MaintenanceMode::None,
+        gone: None,
     };
     state.apply(&Operation::SaveHost(Arc::new(host))).unwrap();
 }

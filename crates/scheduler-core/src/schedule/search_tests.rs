@@ -117,6 +117,7 @@ fn state_with(machines: &[Machine], config: &Arc<TaskConfig>) -> State {
             attributes: offer.attributes.clone(),
             mode: machine.mode,
             capacity: None,
+            gone: None,
         };
         state.apply(&Operation::SaveHost(Arc::new(host))).unwrap();
         for _ in 0..machine.siblings {

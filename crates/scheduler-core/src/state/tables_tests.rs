@@ -89,6 +89,7 @@ fn play(tables: &mut Tables, configs: &[Arc<TaskConfig>], step: &Step) {
                     .collect(),
                 mode: MaintenanceMode::None,
                 capacity: None,
+                gone: None,
             };
             tables.save_host(&Arc::new(host));
         }

@@ -27,6 +27,7 @@ fn host() -> impl Strategy<Value = Arc<HostAttributes>> {
                     .collect(),
                 mode: if is_drained { MaintenanceMode::Drained } else { MaintenanceMode::None },
                 capacity: None,
+                gone: None,
             })
         },
     )

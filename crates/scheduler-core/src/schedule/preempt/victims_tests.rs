@@ -45,6 +45,7 @@ fn host() -> HostAttributes {
         agent: AgentId::new("h"),
         attributes: std::collections::BTreeMap::new(),
         mode: MaintenanceMode::None,
+        gone: None,
     }
 }
 
