@@ -2,7 +2,7 @@
 
 mod usage;
 
-use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgAction, Command, CommandFactory, FromArgMatches, Parser};
 use tracing::{debug, error, info};
 
 use crate::commands::Noun;
@@ -42,25 +42,52 @@ pub fn run(arguments: &[String]) -> ExitCode {
         output::print(&Cli::command().render_long_help().to_string());
         return ExitCode::Ok;
     }
-    let arguments = usage::with_double_dashes(&Cli::command(), arguments);
-    let parsed =
-        Cli::command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
-        Ok(cli) => cli,
-        Err(error) => return usage::explain(Cli::command(), &arguments, &error),
+    let noun = match quickly_parsed(arguments) {
+        Some(noun) => noun,
+        None => {
+            let mut command = Cli::command();
+            let arguments = usage::with_double_dashes(&command, arguments);
+            let parsed = command
+                .try_get_matches_from_mut(&arguments)
+                .and_then(|matches| Cli::from_arg_matches(&matches));
+            match parsed {
+                Ok(cli) => cli.noun,
+                Err(error) => return usage::explain(command, &arguments, &error),
+            }
+        }
     };
-    let verbose = arguments.iter().any(|argument| matches!(argument.as_str(), "-v" | "--verbose"));
+    let verbose =
+        arguments.iter().any(|argument| matches!(argument.as_str(), "-v" | "-verbose" | "--verbose"));
     output::start_log(verbose);
     debug!("Command=({arguments:?})");
-    let handles_interrupts = cli.noun.handles_interrupts();
-    let verb = cli.noun.run(Context::default());
-    let code = if handles_interrupts { run_to_end(verb) } else { run_to_end(interruptible(verb)) };
+    let handles_interrupts = noun.handles_interrupts();
+    let code = match noun {
+        // It waits for nothing, so that it needs no runtime.
+        Noun::Config(verb) => code_of(verb.run()),
+        noun => {
+            let verb = noun.run(Context::default());
+            if handles_interrupts { run_to_end(verb) } else { run_to_end(interruptible(verb)) }
+        }
+    };
     match code {
         ExitCode::Ok => debug!("Command terminated successfully"),
         ExitCode::Interrupted => {}
         _ => info!("Command terminated with error code {}", code.number()),
     }
     code
+}
+
+/// What well-formed arguments ask for, found out without the commands of the other nouns.
+fn quickly_parsed(arguments: &[String]) -> Option<Noun> {
+    let mut command = Command::new("aurora")
+        .disable_help_subcommand(true)
+        .infer_long_args(true)
+        .args_override_self(true)
+        .subcommand_required(true)
+        .subcommand(Noun::alone(arguments.get(1)?)?);
+    let arguments = usage::with_double_dashes(&command, arguments);
+    let matches = command.try_get_matches_from_mut(&arguments).ok()?;
+    Noun::from_arg_matches(&matches).ok()
 }
 
 /// Runs a command and prints why it failed, if it did.
@@ -77,6 +104,11 @@ pub fn run_to_end(command: impl Future<Output = Result<(), Failure>>) -> ExitCod
     let result = runtime.block_on(command);
     // A name look-up or a file read that is still going on must not hold the exit up.
     runtime.shutdown_background();
+    code_of(result)
+}
+
+/// Prints why a command failed, if it did.
+fn code_of(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::Ok,
         Err(failure) => {

@@ -5,7 +5,7 @@ mod job;
 mod local;
 mod quota;
 
-use clap::Subcommand;
+use clap::{Command, Subcommand};
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -31,6 +31,19 @@ impl Noun {
     /// Whether the verb deals with Ctrl-C by itself.
     pub fn handles_interrupts(&self) -> bool {
         matches!(self, Self::Local(_))
+    }
+
+    /// The command of that noun alone: making those of all nouns takes longer than what many verbs do.
+    pub fn alone(name: &str) -> Option<Command> {
+        let command = Command::new(name.to_owned());
+        let command = match name {
+            "job" => job::Verb::augment_subcommands(command),
+            "config" => config::Verb::augment_subcommands(command),
+            "local" => local::Verb::augment_subcommands(command),
+            "quota" => quota::Verb::augment_subcommands(command),
+            _ => return None,
+        };
+        Some(command.subcommand_required(true).arg_required_else_help(true))
     }
 
     /// Runs the verb.

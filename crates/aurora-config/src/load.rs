@@ -8,6 +8,7 @@ mod lint;
 mod run;
 mod tasks;
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use aurora_api::thrift::JobUpdateSettings;
@@ -25,6 +26,9 @@ pub(crate) use key::is_identifier;
 pub use key::{JobSelector, SelectorError};
 pub use lint::{Correction, corrections};
 pub use tasks::{ListedTask, LoadedTasks, load_tasks};
+
+/// Largest file, in bytes: jobs as JSON are longer than a configuration.
+const FILE_SIZE_MAX: u64 = 16 << 20;
 
 /// How a configuration is loaded.
 #[derive(Debug, Clone, Default)]
@@ -92,8 +96,22 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<LoadedFile, Diagnostic
 }
 
 fn read_text(path: &Path) -> Result<String, Diagnostics> {
-    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    read_at_most(path, FILE_SIZE_MAX).map_err(|error| unreadable(path, &error))
+}
+
+/// A whole file, if it is not larger than `most` bytes; it need not be a regular one, as `<(command)` of a shell is none.
+pub(crate) fn read_at_most(path: &Path, most: u64) -> std::io::Result<String> {
+    let file = std::fs::File::open(path)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len().min(most)).unwrap_or(0));
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        let message = format!("it is larger than {} MiB", most >> 20);
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    })
 }
 
 /// Evaluates text as if it stood in the file `path`.

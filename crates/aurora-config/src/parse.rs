@@ -9,6 +9,8 @@ use ruff_python_ast::PythonVersion;
 use ruff_python_parser::{Mode, ParseOptions};
 use ruff_text_size::{Ranged as _, TextRange};
 
+pub(crate) use limits::FILE_SIZE_MAX;
+
 use crate::diagnostic::{Diagnostic, Span};
 use crate::syntax::Stmt;
 

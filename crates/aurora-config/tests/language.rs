@@ -29,6 +29,14 @@ fn numbers_texts_and_operators() {
             "'path/to'.partition('/'), 'abc'[::-1], 'abc'[1:], 'abc'[-1]",
             "(('path', '/', 'to'), 'cba', 'bc', 'c')",
         ),
+        (
+            "'a\\tbc\\t\\n\\t12345\\tz'.expandtabs(4), 'a\\tb'.expandtabs(), 'a\\tb'.expandtabs(0)",
+            "('a   bc  \\n    12345   z', 'a       b', 'ab')",
+        ),
+        (
+            "' a  b c '.split(None, 1), ' a  b c '.rsplit(None, 1), 'a,b,c'.split(',', 1), 'a\\nb\\r\\n'.splitlines()",
+            "(['a', 'b c '], [' a  b', 'c'], ['a', 'b,c'], ['a', 'b'])",
+        ),
         ("1 < 2 < 3, 1 == 1.0, None is None, not []", "(True, True, True, True)"),
         ("u'x', r'\\n', b'ab'.decode('utf-8')", "('x', '\\\\n', 'ab')"),
         ("0o17, 0x1f, 0b11, 1e3, 1_000", "(15, 31, 3, 1000.0, 1000)"),

@@ -45,17 +45,21 @@ pub fn quoted(text: &str) -> String {
 fn write_quoted(out: &mut impl Write, text: &str) -> fmt::Result {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     out.write_char(quote)?;
-    for letter in text.chars() {
-        match letter {
-            '\\' => out.write_str("\\\\")?,
+    let is_special = |letter: char| letter == '\\' || letter == quote || letter.is_control();
+    let mut rest = text;
+    while let Some(at) = rest.find(is_special) {
+        out.write_str(&rest[..at])?;
+        let mut letters = rest[at..].chars();
+        match letters.next().unwrap_or(quote) {
             '\n' => out.write_str("\\n")?,
             '\r' => out.write_str("\\r")?,
             '\t' => out.write_str("\\t")?,
-            _ if letter == quote => write!(out, "\\{letter}")?,
-            _ if letter.is_control() => write!(out, "\\x{:02x}", u32::from(letter))?,
-            _ => out.write_char(letter)?,
+            letter if letter.is_control() => write!(out, "\\x{:02x}", u32::from(letter))?,
+            letter => write!(out, "\\{letter}")?,
         }
+        rest = letters.as_str();
     }
+    out.write_str(rest)?;
     out.write_char(quote)
 }
 

@@ -156,6 +156,12 @@ impl Value {
         }
     }
 
+    /// How many leaves and containers it is made of.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        self.node.extent.nodes
+    }
+
     /// Whether a field is set.
     ///
     /// # Errors

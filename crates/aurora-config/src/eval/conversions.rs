@@ -65,6 +65,8 @@ impl Interp {
     }
 
     fn parse_int(&mut self, text: &str, base: Option<u32>) -> Eval<Value> {
+        self.budget.bytes(3 * text.len())?;
+        self.budget.steps(text.len() / 8)?;
         let trimmed = text.trim().replace('_', "");
         let base = base.unwrap_or(10);
         let (negative, digits) = match trimmed.strip_prefix('-') {
@@ -82,7 +84,10 @@ impl Interp {
         let parsed = (2..=36).contains(&base) && digits.chars().all(|digit| digit.is_digit(base));
         match i128::from_str_radix(digits, base.clamp(2, 36)).ok().filter(|_| parsed) {
             Some(number) => Ok(Value::Int(if negative { -number } else { number })),
-            None => self.value_error(format!("invalid literal for int() with base {base}: '{text}'")),
+            None => {
+                let shown = self.repr_short(&Value::str(text));
+                self.value_error(format!("invalid literal for int() with base {base}: {shown}"))
+            }
         }
     }
 

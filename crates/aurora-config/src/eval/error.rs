@@ -55,6 +55,13 @@ impl Stop {
         self
     }
 
+    pub fn at_maybe(self, span: Option<Span>) -> Self {
+        match span {
+            Some(span) => self.at(span),
+            None => self,
+        }
+    }
+
     pub fn help(mut self, help: impl Into<String>) -> Self {
         match &mut self {
             Self::Raised(raised) => raised.help = Some(help.into()),

@@ -425,6 +425,9 @@ impl Interp {
         match value {
             Value::List(_) | Value::Dict(_) => self
                 .type_error(format!("a {} cannot be a key: it can change (use a tuple)", value.type_name())),
+            Value::Str(text) => self.budget.steps(text.len() / 64),
+            Value::Bytes(bytes) => self.budget.steps(bytes.len() / 64),
+            Value::Object(object) => self.walk(object),
             Value::Set(set) if !set.frozen => self.type_error("a set cannot be a key: use frozenset"),
             Value::Tuple(items) => {
                 if depth > 50 {

@@ -14,6 +14,7 @@ use super::recover::Mistakes;
 use super::regex::Pattern;
 use super::value::{Class, Scope, ScopeKind, Value};
 use crate::diagnostic::{Diagnostic, Related, SourceMap, Span, nearest};
+use crate::load::read_at_most;
 use crate::syntax::{Name, Stmt};
 
 /// What the file may see of the machine.
@@ -99,6 +100,11 @@ const MODEL_BYTES: u64 = 96 << 20;
 const WARNINGS_MAX: usize = 200;
 /// Includes inside one another.
 const INCLUDES_MAX: usize = 40;
+/// Bytes that the syntax tree takes for one byte of text, about.
+const TREE_BYTES: usize = 24;
+/// What any file takes, and what reading it costs.
+const FILE_BYTES: usize = 8 << 10;
+const FILE_STEPS: usize = 500;
 /// Bytes a file may print.
 const PRINTED_MAX: usize = 1 << 20;
 
@@ -215,8 +221,8 @@ impl Interp {
         if let Some(problem) = self.include_problem(path, name, called_at) {
             return Err(vec![problem]);
         }
-        let text = match std::fs::read(path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        let text = match read_at_most(path, crate::parse::FILE_SIZE_MAX as u64) {
+            Ok(text) => text,
             Err(error) => return Err(vec![self.unreadable(path, name, called_at, &error)]),
         };
         self.run_text(path, name, text, called_at)
@@ -230,8 +236,12 @@ impl Interp {
         text: String,
         called_at: Option<Span>,
     ) -> Result<(), Vec<Diagnostic>> {
-        if let Err(stop) = self.budget.bytes(text.len() * 4) {
-            return Err(stop.into_diagnostics());
+        let paid = self
+            .budget
+            .bytes(FILE_BYTES + text.len() * TREE_BYTES)
+            .and_then(|()| self.budget.steps(FILE_STEPS + text.len()));
+        if let Err(stop) = paid {
+            return Err(stop.at_maybe(called_at).into_diagnostics());
         }
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);

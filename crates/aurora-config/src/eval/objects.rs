@@ -199,7 +199,13 @@ impl Interp {
         }
     }
 
+    /// Pays for a walk over all parts of an object.
+    pub fn walk(&mut self, object: &model::Value) -> Eval<()> {
+        self.budget.steps(object.parts())
+    }
+
     pub fn object_text(&mut self, object: &model::Value) -> Eval<String> {
+        self.walk(object)?;
         let text = object.text();
         let text = self.model(text)?;
         self.budget.bytes(text.len())?;
@@ -207,6 +213,7 @@ impl Interp {
     }
 
     pub fn object_repr(&mut self, object: &model::Value) -> Eval<String> {
+        self.walk(object)?;
         let text = object.repr();
         let text = self.model(text)?;
         self.budget.bytes(text.len())?;
@@ -214,6 +221,7 @@ impl Interp {
     }
 
     pub fn object_items(&mut self, object: &model::Value) -> Eval<Vec<Value>> {
+        self.walk(object)?;
         let items: Vec<Value> = match object.ty() {
             Type::List(_) => {
                 let elements = object.elements();
@@ -232,6 +240,7 @@ impl Interp {
     pub fn object_item(&mut self, object: &model::Value, index: &Value) -> Eval<Value> {
         if matches!(object.ty(), Type::Map(_)) {
             let key = self.raw(index, self.here)?;
+            self.walk(object)?;
             let found = object.lookup(&key);
             return match self.model(found)? {
                 Some(value) => Ok(Value::Object(value)),
@@ -247,6 +256,7 @@ impl Interp {
 
     pub fn object_contains(&mut self, object: &model::Value, item: &Value) -> Eval<bool> {
         let raw = self.raw(item, self.here)?;
+        self.walk(object)?;
         let result = object.contains(&raw);
         self.model(result)
     }
@@ -254,6 +264,7 @@ impl Interp {
     /// `object % names`
     pub fn object_percent(&mut self, object: &model::Value, names: &Value) -> Eval<Value> {
         let raw = self.raw(names, self.here)?;
+        self.walk(object)?;
         let bound = object.bind(&[raw], &[]).and_then(|bound| bound.interpolate());
         self.model(bound).map(|result| Value::Object(result.value))
     }
@@ -297,6 +308,7 @@ impl Interp {
                 self.model(bound).map(Value::Object)
             }
             "interpolate" => {
+                self.walk(object)?;
                 let result = object.interpolate();
                 let result = self.model(result)?;
                 let references: Vec<Value> = result
@@ -308,6 +320,7 @@ impl Interp {
                 self.tuple(vec![Value::Object(result.value), references])
             }
             "check" => {
+                self.walk(object)?;
                 let check = object.check();
                 if let Some(problem) = check.problems.first()
                     && let model::Cause::Broken(error @ model::Error::InvalidReference { .. }) =
@@ -319,6 +332,7 @@ impl Interp {
                 Ok(Value::TypeCheck(check.message().into()))
             }
             "get" => {
+                self.walk(object)?;
                 let raw = object.get();
                 let raw = self.model(raw)?;
                 self.value_of_raw(&raw)
@@ -326,11 +340,13 @@ impl Interp {
             "copy" => Ok(Value::Object(object.clone())),
             "scopes" => self.tuple(Vec::new()),
             "unwrap" => {
+                self.walk(object)?;
                 let unwrapped = object.unwrapped();
                 self.model(unwrapped).map(Value::Object)
             }
             "find" => self.object_find(object, &mut args),
             "json_dumps" => {
+                self.walk(object)?;
                 let json = object.to_json();
                 let json = self.model(json)?;
                 self.text(model::python_json(&json))

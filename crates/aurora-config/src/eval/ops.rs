@@ -279,7 +279,9 @@ impl Interp {
                 Ok(a == b)
             }
             (Value::Str(_) | Value::Bytes(_), Value::Str(_) | Value::Bytes(_)) => {
-                Ok(left.as_text() == right.as_text())
+                let (left, right) = (left.as_text(), right.as_text());
+                self.budget.steps(left.iter().chain(&right).map(|text| text.len() / 32).sum())?;
+                Ok(left == right)
             }
             (Value::List(_), Value::List(_)) | (Value::Tuple(_), Value::Tuple(_)) => {
                 if left.is_same(right) {
@@ -319,6 +321,8 @@ impl Interp {
                 Ok(a.len() == b.len() && a.keys().all(|key| b.contains_key(key)))
             }
             (Value::Object(a), Value::Object(b)) => {
+                self.walk(a)?;
+                self.walk(b)?;
                 let result = a.equals(b);
                 self.model(result)
             }
@@ -359,8 +363,14 @@ impl Interp {
             return self.too_deep();
         }
         match (left, right) {
-            (Value::Str(a), Value::Str(b)) => Ok(Some(a.cmp(b))),
-            (Value::Bytes(a), Value::Bytes(b)) => Ok(Some(a.cmp(b))),
+            (Value::Str(a), Value::Str(b)) => {
+                self.budget.steps(a.len().min(b.len()) / 64)?;
+                Ok(Some(a.cmp(b)))
+            }
+            (Value::Bytes(a), Value::Bytes(b)) => {
+                self.budget.steps(a.len().min(b.len()) / 64)?;
+                Ok(Some(a.cmp(b)))
+            }
             (Value::List(_), Value::List(_)) | (Value::Tuple(_), Value::Tuple(_)) => {
                 let (a, b) = (self.collect(left)?, self.collect(right)?);
                 for (a, b) in a.iter().zip(&b) {
@@ -383,6 +393,8 @@ impl Interp {
                 })
             }
             (Value::Object(a), Value::Object(b)) => {
+                self.walk(a)?;
+                self.walk(b)?;
                 let result = a.order(b);
                 self.model(result).map(Some)
             }

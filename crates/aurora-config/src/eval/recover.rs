@@ -17,6 +17,8 @@ pub(super) use names::{NOT_DEFINED, undefined};
 
 /// More problems than this are not collected: they have a common cause.
 const PROBLEMS_MAX: usize = 100;
+/// What may fail, or follow from something that did: a long loop is not gone through to its end.
+const FAILED_MAX: usize = 500;
 /// Different problems collected of one place, as of a line in a loop.
 const SAME_PLACE_MAX: usize = 5;
 
@@ -27,6 +29,8 @@ pub(crate) struct Mistakes {
     pub problems: Vec<Diagnostic>,
     /// Fields that were given, but left out for what was wrong with them: that they are missing is no news.
     pub dropped: Vec<Arc<str>>,
+    /// How many statements failed.
+    pub failed: usize,
 }
 
 impl Interp {
@@ -39,8 +43,12 @@ impl Interp {
         error: &model::Error,
     ) -> bool {
         let Some(ty) = ty else { return false };
+        self.mistakes.failed += 1;
         // A file that handles the exception must see it.
-        if self.guards > 0 || self.mistakes.problems.len() >= PROBLEMS_MAX {
+        if self.guards > 0
+            || self.mistakes.failed > FAILED_MAX
+            || self.mistakes.problems.len() >= PROBLEMS_MAX
+        {
             return false;
         }
         match error {

@@ -10,6 +10,9 @@ use super::interp::Interp;
 use super::value::{Class, Instance, Scope, ScopeKind, Value};
 use crate::syntax::{BinaryOp, ClassDef, Expr, ExprKind, Handler, Name, Stmt, StmtKind};
 
+/// Classes that one may derive from, directly or not.
+const ANCESTORS_MAX: usize = 100;
+
 /// How a statement ended.
 pub(crate) enum Signal {
     Next,
@@ -392,6 +395,12 @@ impl Interp {
             match base {
                 Value::Class(base) => {
                     fields = fields.or_else(|| base.fields.clone());
+                    let count = ancestors.len() + base.ancestors.borrow().len();
+                    if count > ANCESTORS_MAX {
+                        let message = format!("{} derives from more than {ANCESTORS_MAX} classes", def.name);
+                        return Err(self.raise("TypeError", message).at(span));
+                    }
+                    self.budget.steps(count * count / 8)?;
                     for class in std::iter::once(base.clone()).chain(base.ancestors.borrow().iter().cloned())
                     {
                         // A shared ancestor comes after all that derive from it.

@@ -187,7 +187,7 @@ impl LoadedFile {
     pub(super) fn with_mistakes(&self, mistakes: Mistakes) -> Diagnostics {
         // Without the fields that were left out, what concerns several fields together proves nothing.
         const TOGETHER: [&str; 4] = ["order", "portmap", "update", "number"];
-        let Mistakes { mut problems, dropped } = mistakes;
+        let Mistakes { mut problems, dropped, .. } = mistakes;
         let is_news = |problem: &Diagnostic| {
             let field =
                 problem.field.as_deref().and_then(|path| path.rsplit(" > ").next()).unwrap_or_default();

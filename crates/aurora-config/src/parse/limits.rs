@@ -3,7 +3,7 @@
 use crate::diagnostic::{Diagnostic, Span};
 
 /// Largest file, in bytes. Real configurations are below 200 kB.
-const FILE_SIZE_MAX: usize = 4 << 20;
+pub(crate) const FILE_SIZE_MAX: usize = 2 << 20;
 /// Deepest nesting of brackets. CPython allows 200.
 const BRACKETS_MAX: usize = 200;
 /// Most operators of one logical line that each nest the rest of it (`not`, `-`, `**`, `lambda`, `else`).

@@ -45,13 +45,17 @@ pub(super) fn call(interp: &mut Interp, list: &Rc<List>, name: &str, mut args: A
         }
         "remove" => {
             let item = interp.required(&mut args, "remove", 0, "item")?;
+            interp.budget.steps(list.items.borrow().len() / 16)?;
             let at = position(interp, &list.items.borrow().to_vec(), &item)?;
             match at {
                 Some(at) => interp.delete_item_at(list, &Value::int(at)).map(|()| Value::None),
                 None => interp.value_error("the list does not hold it"),
             }
         }
-        "index" | "count" => call_tuple(interp, &Items(list.items.borrow().to_vec()), name, &args),
+        "index" | "count" => {
+            interp.budget.steps(list.items.borrow().len() / 16)?;
+            call_tuple(interp, &Items(list.items.borrow().to_vec()), name, &args)
+        }
         "sort" => {
             let items = std::mem::take(&mut list.items.borrow_mut().0);
             let (key, reverse) = (args.take_keyword("key"), args.take_keyword("reverse"));
@@ -60,6 +64,7 @@ pub(super) fn call(interp: &mut Interp, list: &Rc<List>, name: &str, mut args: A
             Ok(Value::None)
         }
         "reverse" => {
+            interp.budget.steps(list.items.borrow().len() / 16)?;
             list.items.borrow_mut().0.reverse();
             Ok(Value::None)
         }

@@ -90,14 +90,12 @@ pub(super) fn call(interp: &mut Interp, text: &Rc<str>, name: &str, mut args: Ar
         "split" | "rsplit" => split(interp, text, name == "rsplit", &mut args),
         "splitlines" => {
             let keep = args.get(0, "keepends").is_some_and(|keep| !matches!(keep, Value::Bool(false)));
-            let lines: Vec<Value> = text
-                .split_inclusive('\n')
-                .map(|line| {
-                    Value::str(if keep { line } else { line.trim_end_matches('\n').trim_end_matches('\r') })
-                })
-                .collect();
-            interp.budget.bytes(text.len())?;
-            interp.list(lines)
+            let lines = text.split_inclusive('\n');
+            texts(
+                interp,
+                lines
+                    .map(|line| if keep { line } else { line.trim_end_matches('\n').trim_end_matches('\r') }),
+            )
         }
         "strip" | "lstrip" | "rstrip" => {
             let letters = args.get(0, "chars").and_then(|chars| chars.as_text());
@@ -165,8 +163,8 @@ pub(super) fn call(interp: &mut Interp, text: &Rc<str>, name: &str, mut args: Ar
         // Python 2's texts were bytes: decoding one gives the same text.
         "decode" => Ok(Value::Str(text.clone())),
         "expandtabs" => {
-            interp.budget.bytes(text.len().saturating_mul(8))?;
-            interp.text(text.replace('\t', "        "))
+            let width = args.get(0, "tabsize").and_then(|width| width.as_int()).unwrap_or(8);
+            expand_tabs(interp, text, usize::try_from(width).unwrap_or(0))
         }
         "removeprefix" | "removesuffix" => {
             let part = interp.required_text(&mut args, name, 0, "part")?;
@@ -239,51 +237,61 @@ fn replace(interp: &mut Interp, text: &Rc<str>, args: &mut Args) -> Eval<Value> 
 fn split(interp: &mut Interp, text: &str, from_end: bool, args: &mut Args) -> Eval<Value> {
     let separator = args.get(0, "sep").filter(|separator| !matches!(separator, Value::None));
     let most = args.get(1, "maxsplit").and_then(|most| usize::try_from(most.as_int()?).ok());
-    let parts: Vec<Value> = match separator {
-        Some(separator) => {
-            let Some(separator) = separator.as_text().filter(|separator| !separator.is_empty()) else {
-                return interp.value_error("the separator must be a text that is not empty");
-            };
-            match (most, from_end) {
-                (None, _) => text.split(&*separator).map(Value::str).collect(),
-                (Some(most), false) => text.splitn(most + 1, &*separator).map(Value::str).collect(),
-                (Some(most), true) => {
-                    let mut parts: Vec<Value> = text.rsplitn(most + 1, &*separator).map(Value::str).collect();
-                    parts.reverse();
-                    parts
-                }
-            }
-        }
-        None => match most {
-            None => text.split_whitespace().map(Value::str).collect(),
-            Some(most) => split_words(text, most, from_end),
-        },
+    let Some(separator) = separator else {
+        return match most {
+            None => texts(interp, text.split_whitespace()),
+            Some(most) => split_words(interp, text, most, from_end),
+        };
     };
-    interp.budget.bytes(text.len())?;
-    interp.list(parts)
-}
-
-fn split_words(text: &str, most: usize, from_end: bool) -> Vec<Value> {
-    let mut rest = text.trim();
-    let mut parts = Vec::new();
-    while parts.len() < most && !rest.is_empty() {
-        let at = if from_end { rest.rfind(char::is_whitespace) } else { rest.find(char::is_whitespace) };
-        let Some(at) = at else { break };
-        if from_end {
-            parts.push(Value::str(rest[at..].trim_start()));
-            rest = rest[..at].trim_end();
-        } else {
-            parts.push(Value::str(&rest[..at]));
-            rest = rest[at..].trim_start();
+    let Some(separator) = separator.as_text().filter(|separator| !separator.is_empty()) else {
+        return interp.value_error("the separator must be a text that is not empty");
+    };
+    match (most.map(|most| most.saturating_add(1)), from_end) {
+        (None, _) => texts(interp, text.split(&*separator)),
+        (Some(most), false) => texts(interp, text.splitn(most, &*separator)),
+        (Some(most), true) => {
+            let parts = texts(interp, text.rsplitn(most, &*separator))?;
+            if let Value::List(list) = &parts {
+                list.items.borrow_mut().0.reverse();
+            }
+            Ok(parts)
         }
     }
-    if !rest.is_empty() {
-        parts.push(Value::str(rest));
+}
+
+/// What a short text takes beside its letters.
+const TEXT_BYTES: usize = 24;
+
+/// A list of texts, each paid for before the next is made.
+fn texts<'t>(interp: &mut Interp, parts: impl Iterator<Item = &'t str>) -> Eval<Value> {
+    let mut made = Vec::new();
+    for part in parts {
+        interp.budget.step()?;
+        interp.budget.bytes(TEXT_BYTES)?;
+        made.push(interp.text(part)?);
+    }
+    interp.list(made)
+}
+
+/// Words, and after `most` of them the rest as it is.
+fn split_words(interp: &mut Interp, text: &str, most: usize, from_end: bool) -> Eval<Value> {
+    let mut parts = Vec::new();
+    let mut rest = if from_end { text.trim_end() } else { text.trim_start() };
+    while !rest.is_empty() {
+        interp.budget.step()?;
+        let at = if from_end { rest.rfind(char::is_whitespace) } else { rest.find(char::is_whitespace) };
+        let (word, left) = match at {
+            Some(at) if parts.len() < most && from_end => (rest[at..].trim_start(), rest[..at].trim_end()),
+            Some(at) if parts.len() < most => (&rest[..at], rest[at..].trim_start()),
+            _ => (rest, ""),
+        };
+        parts.push(interp.text(word)?);
+        rest = left;
     }
     if from_end {
         parts.reverse();
     }
-    parts
+    interp.list(parts)
 }
 
 fn affix(interp: &mut Interp, text: &str, name: &str, args: &mut Args) -> Eval<Value> {
@@ -337,6 +345,28 @@ fn justify(interp: &mut Interp, text: &str, name: &str, args: &mut Args) -> Eval
     interp.text(out)
 }
 
+/// Each tab becomes spaces up to the next column that is a multiple of `width`.
+fn expand_tabs(interp: &mut Interp, text: &str, width: usize) -> Eval<Value> {
+    let tabs = text.bytes().filter(|byte| *byte == b'\t').count();
+    interp.budget.bytes(text.len().saturating_add(tabs.saturating_mul(width)))?;
+    let (mut out, mut column) = (String::new(), 0);
+    for character in text.chars() {
+        match character {
+            '\t' if width > 0 => {
+                let spaces = width - column % width;
+                out.extend(std::iter::repeat_n(' ', spaces));
+                column += spaces;
+            }
+            '\t' => {}
+            _ => {
+                column = if matches!(character, '\n' | '\r') { 0 } else { column + 1 };
+                out.push(character);
+            }
+        }
+    }
+    interp.text(out)
+}
+
 /// With a table from letters (or their numbers) to texts, as `str.maketrans` makes.
 fn translate(interp: &mut Interp, text: &str, args: &mut Args) -> Eval<Value> {
     let table = interp.required(args, "translate", 0, "table")?;
@@ -349,7 +379,11 @@ fn translate(interp: &mut Interp, text: &str, args: &mut Args) -> Eval<Value> {
         };
         match replacement {
             Some(Value::None) => {}
-            Some(other) => out.push_str(&other.as_text().unwrap_or_default()),
+            Some(other) => {
+                let other = other.as_text().unwrap_or_default();
+                interp.budget.bytes(other.len())?;
+                out.push_str(&other);
+            }
             None => out.push(letter),
         }
     }

@@ -11,6 +11,8 @@ use crate::eval::value::{File, Value};
 
 /// Largest file `open` reads, in bytes.
 const FILE_SIZE_MAX: u64 = 32 << 20;
+/// What asking the machine for a file costs.
+const STEPS_OF_A_FILE: usize = 200;
 
 pub(in crate::eval) fn open(interp: &mut Interp, mut args: Args) -> Eval<Value> {
     let wanted = interp.required_text(&mut args, "open", 0, "file")?;
@@ -37,6 +39,7 @@ pub(in crate::eval) fn open(interp: &mut Interp, mut args: Args) -> Eval<Value> 
     if size > FILE_SIZE_MAX {
         return Err(cannot(interp, format!("it is larger than {} MiB", FILE_SIZE_MAX >> 20)));
     }
+    interp.budget.steps(STEPS_OF_A_FILE)?;
     interp.budget.bytes(usize::try_from(size).unwrap_or(usize::MAX))?;
     match std::fs::read(&path) {
         Ok(content) => Ok(Value::File(Rc::new(File {

@@ -9,6 +9,9 @@ use crate::eval::error::Eval;
 use crate::eval::interp::Interp;
 use crate::eval::value::{Key, Native, Value};
 
+/// Widest indent of a level.
+const INDENT_MAX: usize = 16;
+
 pub(super) fn members(interp: &Interp) -> Vec<(&'static str, Value)> {
     let mut members = natives(NATIVES);
     members.push(("JSONDecodeError", Value::Class(interp.exceptions.get("ValueError"))));
@@ -72,9 +75,23 @@ fn dumps(interp: &mut Interp, mut args: Args) -> Eval<Value> {
     let json = to_json(interp, &value, 0)?;
     let text = match indent {
         None => aurora_model::json_text(&json, sorted),
-        Some(indent) => indented(&json, indent, sorted),
+        Some(indent) => {
+            let indent = indent.min(INDENT_MAX);
+            interp.budget.bytes(bytes_of_indents(&json, indent, indent))?;
+            indented(&json, indent, sorted)
+        }
     };
     interp.text(text)
+}
+
+/// Spaces and newlines that setting each element on a line of its own takes.
+fn bytes_of_indents(json: &Json, indent: usize, column: usize) -> usize {
+    let each = |element: &Json| column + 1 + bytes_of_indents(element, indent, column + indent);
+    match json {
+        Json::Array(elements) => elements.iter().map(each).sum(),
+        Json::Object(members) => members.values().map(each).sum(),
+        _ => 0,
+    }
 }
 
 fn indented(json: &Json, indent: usize, sorted: bool) -> String {
@@ -82,7 +99,7 @@ fn indented(json: &Json, indent: usize, sorted: bool) -> String {
     if sorted {
         json.sort_all_objects();
     }
-    let spaces = " ".repeat(indent.min(16));
+    let spaces = " ".repeat(indent);
     let mut out = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(spaces.as_bytes());
     let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
@@ -127,6 +144,7 @@ fn to_json(interp: &mut Interp, value: &Value, depth: usize) -> Eval<Json> {
             Json::Object(map)
         }
         Value::Object(object) => {
+            interp.walk(object)?;
             let json = object.to_json();
             interp.model(json)?
         }

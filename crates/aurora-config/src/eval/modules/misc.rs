@@ -221,12 +221,12 @@ fn copied(interp: &mut Interp, value: &Value, levels: usize) -> Eval<Value> {
         Value::List(_) => {
             let items = interp.collect(value)?;
             let items = items.iter().map(|item| inner(interp, item)).collect::<Eval<_>>()?;
-            Ok(Value::list(items))
+            interp.list(items)
         }
         Value::Tuple(_) => {
             let items = interp.collect(value)?;
             let items = items.iter().map(|item| inner(interp, item)).collect::<Eval<_>>()?;
-            Ok(Value::tuple(items))
+            interp.tuple(items)
         }
         Value::Dict(dict) => {
             let mut map = IndexMap::new();

@@ -8,6 +8,8 @@ use crate::syntax::Name;
 pub(in crate::eval) const NOT_DEFINED: &str = "not defined";
 /// Places shown of one name.
 const PLACES_MAX: usize = 6;
+/// Names that one is compared with to find the nearest.
+const COMPARED_MAX: usize = 2_000;
 
 pub(in crate::eval) fn undefined(name: &str) -> String {
     format!("name '{name}' is not defined")
@@ -33,7 +35,7 @@ impl Interp {
             }
             problem
         };
-        found.iter().map(problem).collect()
+        found.iter().take(super::PROBLEMS_MAX).map(problem).collect()
     }
 
     /// What a person who wrote an undefined name probably meant.
@@ -59,7 +61,7 @@ impl Interp {
             "null" | "none" => Some("write None".to_owned()),
             _ => {
                 let all = known.iter().map(|known| &**known).chain(self.builtins.keys().copied());
-                nearest(name, all).map(|close| format!("did you mean '{close}'?"))
+                nearest(name, all.take(COMPARED_MAX)).map(|close| format!("did you mean '{close}'?"))
             }
         }
     }

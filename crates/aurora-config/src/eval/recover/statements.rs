@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use super::PROBLEMS_MAX;
+use super::{FAILED_MAX, PROBLEMS_MAX};
 use crate::eval::error::{Eval, Raised, Stop};
 use crate::eval::interp::Interp;
 use crate::eval::value::{Scope, Value};
@@ -38,7 +38,8 @@ const CHANGING: &[&str] = &[
 impl Interp {
     /// Notes why a statement of a file failed, and what has no value because of it.
     pub fn go_on_after(&mut self, stmt: &Stmt, stop: Stop, scope: &Rc<Scope>) -> Eval<()> {
-        if self.guards > 0 {
+        self.mistakes.failed += 1;
+        if self.guards > 0 || self.mistakes.failed > FAILED_MAX {
             return Err(stop);
         }
         match stop {

@@ -8,7 +8,7 @@ use super::{DOT_ALL, Extent, IGNORE_CASE, MULTI_LINE, VERBOSE};
 const DEPTH_MAX: usize = 100;
 /// Atoms of the pattern with its repetitions written out.
 const SIZE_MAX: usize = 20_000;
-/// What a class such as `\w` counts as: it is many ranges.
+/// What a class such as `\w` counts as, and one of any other kind at least: it is many ranges.
 const CLASS_SIZE: usize = 10;
 /// Stands for `$` until it is known what is searched; patterns cannot hold it, since it is written as an escape there.
 const END: char = '\0';
@@ -340,7 +340,9 @@ impl<'t> Translator<'t> {
             self.out.push('^');
         }
         let mut is_first = true;
+        let mut items = 0;
         loop {
+            items += 1;
             let letter = self.letters.next().ok_or(UNTERMINATED)?;
             if letter == ']' && !is_first {
                 break;
@@ -364,7 +366,7 @@ impl<'t> Translator<'t> {
             push_literal(&mut self.out, high);
         }
         self.out.push(']');
-        self.atom(CLASS_SIZE);
+        self.atom(items.max(CLASS_SIZE));
         Ok(())
     }
 
