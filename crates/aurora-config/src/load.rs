@@ -121,12 +121,22 @@ pub(crate) fn read_at_most(path: &Path, most: u64) -> std::io::Result<String> {
 pub fn load_text(path: &Path, text: String, options: &LoadOptions) -> Result<LoadedFile, Diagnostics> {
     let surroundings = run::surroundings(path, options);
     let user = surroundings.user.clone();
-    let evaluated = if options.read_json {
-        json::evaluated(path, &text)?
-    } else {
-        run::on_big_stack(path, text, surroundings)?
-    };
-    load_evaluated(evaluated, user, options)
+    if options.read_json {
+        return load_evaluated(json::evaluated(path, &text)?, user, options);
+    }
+    run::on_big_stack(path, text, surroundings)
+        .and_then(|evaluated| load_evaluated(evaluated, user, options))
+        .map_err(|problems| told_of_json(path, problems))
+}
+
+/// JSON that is read as a configuration has one cause for all that is wrong with it.
+fn told_of_json(path: &Path, problems: Diagnostics) -> Diagnostics {
+    let text = problems.sources().file(0).map(|file| file.text.trim()).unwrap_or_default();
+    if !text.starts_with('{') || serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
+        return problems;
+    }
+    let problem = Diagnostic::error("json", format!("{} is JSON, not a configuration", path.display()));
+    Diagnostics::new(vec![problem.help("read it with --read-json")], SourceMap::default())
 }
 
 /// Binds what the command line binds in the jobs of an evaluated file.

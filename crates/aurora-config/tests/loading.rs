@@ -332,3 +332,13 @@ fn hooks_without_effect_are_told() {
     let unused = lint(&job("class H(object):\n  pass\nhooks = [H()]", ""));
     assert!(unused.contains("`hooks` has no effect: no job has enable_hooks=True"), "{unused}");
 }
+
+#[test]
+fn json_without_its_flag_says_so() {
+    let problems = evaluate("{\n  \"jobs\": [{\"name\": \"a\", \"service\": true}]\n}\n").err().unwrap();
+    assert_eq!(
+        problems.lines(),
+        ["error: test.aurora is JSON, not a configuration (read it with --read-json)"]
+    );
+    assert!(!evaluate("{'a': zzz}\n").err().unwrap().to_string().contains("--read-json"));
+}

@@ -38,6 +38,8 @@ fn pain_2_an_escape_reaches_the_task_once() {
         "task=t",
     );
     assert_says(&errors(&foreign), &["{{#if}}", "{{&#if}}"]);
+    let go = foreign.replace("{{#if}}", "{{.Name}}");
+    assert_says(&errors(&go), &["unresolved {{.Name}}", "write {{&.Name}}"]);
 }
 
 #[test]
@@ -409,6 +411,7 @@ fn pain_33_members_of_enumerations() {
         &problem.lines()[0],
         &["'rw' is not one of RO, RW", "did you mean 'RW'?", "test.aurora:1:54"],
     );
+    assert_eq!(problem.items[0].field.as_deref(), Some("Volume > mode"));
 }
 
 #[test]

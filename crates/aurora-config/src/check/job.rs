@@ -369,6 +369,13 @@ impl Checker<'_> {
             if !requested.contains(port) && !portmap.contains_key(port) {
                 let path = reference.path.to_string();
                 let root = path.split(" > ").next().unwrap_or_default();
+                let known = requested.iter().chain(portmap.keys()).map(String::as_str);
+                let help = match nearest(port, known) {
+                    Some(close) => format!("did you mean {{{{thermos.ports[{close}]}}}}?"),
+                    None => format!(
+                        "a process gets it by naming it: {{{{thermos.ports[{port}]}}}} in its cmdline"
+                    ),
+                };
                 self.found.push(
                     Diagnostic::warning(
                         "port",
@@ -377,7 +384,8 @@ impl Checker<'_> {
                         ),
                     )
                     .at_maybe(reference.origin.map(crate::origin::unpack))
-                    .field(format!("{} > {path}", self.context.root())),
+                    .field(format!("{} > {path}", self.context.root()))
+                    .help(help),
                 );
             }
         }

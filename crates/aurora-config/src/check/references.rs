@@ -76,7 +76,8 @@ fn dotted_ports(
 
 fn unresolved(unbound: &UnboundRef, job: &Value, context: &Context<'_>) -> Diagnostic {
     let address = unbound.reference.to_string();
-    let written = format!("{{{{{address}}}}}");
+    let dotted = format!("{{{{.{address}}}}}");
+    let written = if unbound.text.contains(&dotted) { dotted } else { format!("{{{{{address}}}}}") };
     let path = unbound.path.to_string();
     let place = |part: &str| unbound.origin.map(|origin| narrow(unpack(origin), part, context.sources));
     let mut problem = Diagnostic::error("unbound", format!("unresolved {written}"))

@@ -92,7 +92,12 @@ impl Interp {
             let made = ty.field(&name).map(|signature| signature.ty().accept(&raw));
             match made {
                 Some(Err(error)) => {
-                    self.note(explain::error(&error.or_at(raw.origin), &self.sources));
+                    let mut problems = explain::error(&error.or_at(raw.origin), &self.sources);
+                    for problem in &mut problems {
+                        let field = || format!("{} > {name}", explain::shown_struct(ty.name()));
+                        problem.field.get_or_insert_with(field);
+                    }
+                    self.note(problems);
                     self.mistakes.dropped.push(name);
                 }
                 _ => kept.push((name, raw)),

@@ -196,6 +196,7 @@ impl LoadedFile {
                 && !(problem.code == "missing-field" && dropped.iter().any(|name| **name == *field))
         };
         problems.extend(self.lint().items.into_iter().filter(is_news));
+        problems.extend(self.warnings.iter().cloned());
         Diagnostics::new(problems, self.sources.clone())
     }
 }

@@ -48,7 +48,7 @@ impl Inspect {
     pub async fn run(self, mut context: Context) -> Result<(), Failure> {
         let mut configuration = Configuration::load(&self.file, &self.config).map_err(invalid)?;
         if !self.local {
-            let client = context.client(&self.key.cluster)?;
+            let client = context.client(&self.key.cluster).map_err(or_local)?;
             configuration.look_up_images(&client, &self.key).await.map_err(invalid)?;
         }
         let mut job = configuration.translated(&self.key).map_err(invalid)?;
@@ -75,6 +75,11 @@ impl Inspect {
         }
         Ok(())
     }
+}
+
+fn or_local(failure: Failure) -> Failure {
+    let text = format!("{}\n  no cluster is needed with --local", failure.text.trim_end());
+    Failure::new(failure.code, text)
 }
 
 fn render(job: &Value, configuration: &JobConfiguration) -> String {
