@@ -143,6 +143,7 @@ impl Daemon {
             inputs: inputs.clone(),
             held: held.clone(),
             last_words: LastWords::default(),
+            supervisor: supervisor.clone(),
             revocable,
             stats: stats.clone(),
             connection: Arc::clone(&connection),

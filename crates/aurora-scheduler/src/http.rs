@@ -5,6 +5,7 @@ mod endpoints;
 mod offers;
 mod pending;
 mod quotas;
+mod resources;
 mod slots;
 mod structdump;
 mod vars;

@@ -11,6 +11,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, warn};
 use tracing_subscriber::EnvFilter;
 
+/// The tables of a large cluster are millions of small pieces that come and go: with the C library's allocator they are strewn
+/// over twice the memory, and each placement pays for the way to them (`docs/dev/benchmarks.md`).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What the log shows unless `RUST_LOG` says otherwise.
 const DEFAULT_LOG: &str = "info";
 

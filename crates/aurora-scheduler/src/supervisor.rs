@@ -19,8 +19,9 @@ pub enum TaskKind {
     HttpServer,
     /// Turns what Mesos tells into inputs. Cancel: drops the session, tasks run on. Failure: the daemon stops.
     MesosEvents,
-    /// Ends the daemon if Mesos does not take it in time. Cancel: forgets it. Failure: the daemon stops, that is its use.
-    RegistrationDeadline,
+    /// Asks an agent what an executor that failed wrote last. Cancel: the update is dropped, and Mesos tells it to the next
+    /// scheduler. Failure: the daemon stops.
+    LastWords,
     /// Makes backups. Cancel: after the one at hand. Failure: none, it is told and tried again.
     Backups,
 }
@@ -31,7 +32,7 @@ impl TaskKind {
         match self {
             Self::HttpServer => "http server",
             Self::MesosEvents => "mesos events",
-            Self::RegistrationDeadline => "registration deadline",
+            Self::LastWords => "last words of executors",
             Self::Backups => "backups",
         }
     }

@@ -57,6 +57,8 @@ pub struct CoreConfig {
     pub offer_hold_jitter: Millis,
     /// `-offer_filter_duration`.
     pub offer_filter: Millis,
+    /// `-offer_static_ban_cache_max_size`: pairs of a class of equal offers and a group that are remembered not to fit.
+    pub static_bans_max: usize,
     /// `-offer_order`.
     pub offer_order: Vec<OfferOrder>,
     /// `-offer_reservation_duration`.
@@ -135,6 +137,7 @@ impl Default for CoreConfig {
             offer_hold_min: Millis::from_secs(5 * MINUTE),
             offer_hold_jitter: Millis::from_secs(MINUTE),
             offer_filter: Millis::from_secs(5),
+            static_bans_max: isize::MAX.unsigned_abs(),
             offer_order: vec![OfferOrder::Random],
             offer_reservation: Millis::from_secs(3 * MINUTE),
             unavailability_threshold: Millis::from_secs(6 * MINUTE),

@@ -130,6 +130,22 @@ impl Explanation {
         }
     }
 
+    /// The same with another nearest fit, if these vetoes are nearer (`spec/scheduler.md` §2.11).
+    pub(crate) fn with_nearer_fit(&self, vetoes: &[Veto], now: Timestamp) -> Option<Self> {
+        let score = vetoes.iter().map(Veto::score).sum();
+        if vetoes.is_empty() || self.nearest_fit(now).is_some_and(|before| before.score <= score) {
+            return None;
+        }
+        let nearest = Some(NearestFit { vetoes: Arc::from(vetoes), score, since: now });
+        Some(Self {
+            nearest,
+            latest: self.latest.clone(),
+            reasons: self.reasons.clone(),
+            missing: self.missing.clone(),
+            ..*self
+        })
+    }
+
     pub(crate) fn nearest_fit(&self, now: Timestamp) -> Option<&NearestFit> {
         self.nearest.as_ref().filter(|nearest| now.since(nearest.since) <= NEAREST_FIT_LIFETIME)
     }

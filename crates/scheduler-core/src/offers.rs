@@ -30,7 +30,7 @@ impl Core {
             if self.offers.is_seen(&offer.id) {
                 continue;
             }
-            let offer = Arc::new(without_empty_attributes(offer));
+            let offer = Arc::new(self.offers.with_shared_names(without_empty_attributes(offer)));
             step.count("scheduler_resource_offers", 1);
             self.note_offer(&offer, step);
             self.save_host(&offer, step);

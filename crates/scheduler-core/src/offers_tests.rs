@@ -200,6 +200,21 @@ fn sched_76_bans_end_with_the_offer() {
 }
 
 #[test]
+fn bans_beyond_their_number_are_looked_at_again() {
+    let mut bench = Bench::subscribed(CoreConfig { static_bans_max: 1, ..quiet_config() });
+    bench.create(service("r/prod/j"), 1);
+    bench.offer(offer("A", resources(0.5, 4096, 4096), &[]));
+    bench.offer(offer("B", resources(0.25, 4096, 4096), &[]));
+    for _ in 0..2 {
+        bench.tick(Millis(10_000));
+        assert_eq!(bench.core.groups.ban_count(), 1);
+        let task = bench.active(&job_key("r/prod/j"), 0).unwrap();
+        let reasons = bench.core.view().explanation(&task.id).unwrap().lines();
+        assert!(reasons[0].starts_with("2 of 2 agents: not enough CPU"), "{reasons:?}");
+    }
+}
+
+#[test]
 fn sched_77_the_end_of_maintenance_lifts_its_bans() {
     let mut bench = Bench::subscribed(quiet_config());
     bench.create(service("r/prod/j"), 1);

@@ -177,7 +177,7 @@ impl Core {
         }
         if placed < tasks.len() {
             step.count("schedule_attempts_no_match", count(tasks.len() - placed));
-            self.groups.give_bans(group, bans);
+            self.groups.give_bans(group, bans, self.config.static_bans_max);
             self.explain(group, findings, step);
             // Nobody makes room for an instance that waits for the room it left itself.
             let needs_room = |id: &&TaskId| {
@@ -229,6 +229,15 @@ impl Core {
         }
         let (offer, agent) = (offer.id.clone(), offer.agent.clone());
         step.batch.effects.push(Effect::Launch { offer, agent, tasks, refuse: self.refusal() });
+    }
+
+    /// A search for room found what an agent lacks for a group even without the tasks that may go: it may be nearest of all.
+    fn hear(&mut self, group: ConfigId, vetoes: &[Veto], step: &Step<'_>) {
+        if let Some(explanation) = self.explanations.get_mut(&group)
+            && let Some(nearer) = explanation.with_nearer_fit(vetoes, step.now)
+        {
+            *explanation = Arc::new(nearer);
+        }
     }
 
     /// Remembers why the rest of a group is pending.

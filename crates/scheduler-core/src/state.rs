@@ -6,6 +6,7 @@
 mod configs;
 mod jobs;
 mod key;
+mod layered;
 mod numbered;
 mod tables;
 

@@ -127,6 +127,11 @@ impl View {
         self.tables.quota(role)
     }
 
+    /// The roles that have active tasks.
+    pub fn roles(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.tables.roles()
+    }
+
     /// All quotas that were set, by role.
     pub fn quotas(&self) -> impl Iterator<Item = (&Arc<str>, Quota)> {
         self.tables.quotas()

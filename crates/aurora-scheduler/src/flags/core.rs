@@ -60,6 +60,9 @@ pub struct CoreFlags {
     /// How long Mesos keeps what we declined from us.
     #[arg(long = "offer_filter_duration", default_value = "5secs")]
     pub offer_filter_duration: TimeAmount,
+    /// How many offers that can never suit a group are remembered as such, over all groups; those beyond are looked at again.
+    #[arg(long = "offer_static_ban_cache_max_size", value_name = "COUNT", default_value_t = i64::MAX.unsigned_abs())]
+    pub offer_static_ban_cache_max_size: u64,
     /// In which order offers are tried: CPU, MEMORY, DISK, REVOCABLE_CPU, RANDOM, separated by commas.
     #[arg(long = "offer_order", value_delimiter = ',', default_value = "RANDOM")]
     pub offer_order: Vec<OrderName>,
@@ -441,6 +444,7 @@ impl CoreFlags {
             offer_hold_min: self.min_offer_hold_time.millis(),
             offer_hold_jitter: self.offer_hold_jitter_window.millis(),
             offer_filter: self.offer_filter_duration.millis(),
+            static_bans_max: usize::try_from(self.offer_static_ban_cache_max_size).unwrap_or(usize::MAX),
             offer_order: self.offer_order.iter().map(|order| order.0).collect(),
             unavailability_threshold: self.unavailability_threshold.millis(),
             offer_reservation: self.offer_reservation_duration.millis(),

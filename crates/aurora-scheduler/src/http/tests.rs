@@ -70,6 +70,7 @@ async fn vars_are_sorted_lines_and_an_object() {
     let (_, json) = daemon.get("/vars.json").await;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["task_store_PENDING"], 0);
+    assert_eq!(json["resources_total_consumed_cpu_cores"], 0);
 }
 
 #[tokio::test]

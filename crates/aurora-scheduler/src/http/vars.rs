@@ -66,6 +66,9 @@ fn all(app: &App) -> BTreeMap<String, StatValue> {
     let hits = app.stats.counter("statically_banned_offers_hits");
     let looked_up = hits + app.stats.counter("veto_evaluated_offers");
     all.insert("statically_banned_offers_hit_rate".to_owned(), StatValue::Fraction(rate(hits, looked_up)));
+    all.extend(
+        super::resources::gauges(&view).into_iter().map(|(name, value)| (name, StatValue::Integer(value))),
+    );
     if let Ok(load) = std::fs::read_to_string("/proc/loadavg")
         && let Some(load) = load.split(' ').next().and_then(|first| first.parse().ok())
     {

@@ -24,6 +24,7 @@ use super::{PRINCIPAL, SECRET, arrivals};
 use crate::clock::Clock;
 use crate::queue::{InputSender, QueueClosed};
 use crate::stats::Stats;
+use crate::supervisor::{Supervisor, TaskKind};
 
 /// How we stand with Mesos, for pages and health checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub struct EventPump<S> {
     pub held: HeldOffers,
     /// What agents say of executors that could not report.
     pub last_words: LastWords,
+    /// What they are asked by runs here.
+    pub supervisor: Supervisor,
     /// How amounts of offers are counted.
     pub revocable: Revocable,
     /// Counters and gauges.
@@ -148,12 +151,19 @@ impl<S: CallSender + Sync> EventPump<S> {
                 if LastWords::are_wanted(&status) {
                     arrivals::count(&self.stats, &status, self.clock.now());
                     let (last_words, inputs) = (self.last_words.clone(), self.inputs.clone());
+                    let stopping = self.supervisor.stopping().clone();
                     // Mesos tells no other news of the task until this one is acknowledged.
-                    tokio::spawn(async move {
-                        if let Some(update) = core_update(&last_words.complete(*status).await) {
+                    self.supervisor.spawn(TaskKind::LastWords, async move {
+                        let completed = tokio::select! {
+                            biased;
+                            () = stopping.cancelled() => return Ok(()),
+                            completed = last_words.complete(*status) => completed,
+                        };
+                        if let Some(update) = core_update(&completed) {
                             // A queue that is closed means that we end, and Mesos tells it again.
                             let _ = inputs.send(Input::Mesos(MesosEvent::Status(update))).await;
                         }
+                        Ok(())
                     });
                 } else {
                     if let Some(update) = core_update(&status) {
@@ -243,6 +253,7 @@ mod tests {
             stats: stats.clone(),
             connection: connection_cell(),
             last_words: LastWords::default(),
+            supervisor: Supervisor::new().0,
             clock: Box::new(crate::clock::SystemClock),
             credential_file: None,
         };

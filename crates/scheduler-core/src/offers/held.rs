@@ -22,6 +22,9 @@ const BANS_MAX: usize = 1000;
 /// Most offers remembered after they left, for the same cost.
 const GONE_MAX: usize = 1000;
 
+/// Most names of attributes that are put in one place.
+const NAMES_MAX: usize = 1000;
+
 /// An offer with what we know of it.
 #[derive(Clone, Debug)]
 pub(crate) struct HeldOffer {
@@ -81,6 +84,8 @@ pub(crate) struct Offers {
     gone_in_turn: VecDeque<(u64, OfferId)>,
     /// For views.
     shown: Shown,
+    /// Names of attributes, each in one place of memory for all agents, so that it is near when it is looked at.
+    names: BTreeSet<Arc<str>>,
 }
 
 impl Offers {
@@ -108,6 +113,22 @@ impl Offers {
         if !is_banned {
             self.put_to_use(id);
         }
+    }
+
+    /// The same offer; its attributes' names are those that other offers have.
+    pub(super) fn with_shared_names(&mut self, mut offer: Offer) -> Offer {
+        let names = &mut self.names;
+        let mut shared = |name: Arc<str>| match names.get(&name) {
+            Some(known) => Arc::clone(known),
+            None if names.len() < NAMES_MAX => {
+                names.insert(Arc::clone(&name));
+                name
+            }
+            None => name,
+        };
+        let attributes = std::mem::take(&mut offer.attributes);
+        offer.attributes = attributes.into_iter().map(|(name, values)| (shared(name), values)).collect();
+        offer
     }
 
     fn free_slot(&mut self, agent: &AgentId) -> SlotId {

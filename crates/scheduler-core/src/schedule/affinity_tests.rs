@@ -116,7 +116,7 @@ fn sched_78_the_kept_agent_is_asked_without_bans() {
     bench.offer(room("a"));
     let class = bench.core.offers.class_of(&OfferId::new("o-a")).unwrap();
     let bans = BTreeMap::from([(class, Arc::from([crate::schedule::filter::Veto::Dedicated]))]);
-    bench.core.groups.give_bans(group, bans);
+    bench.core.groups.give_bans(group, bans, usize::MAX);
     assert_eq!(places(&bench.tick(Millis(5000))), [("a".to_owned(), 1)]);
 }
 

@@ -108,7 +108,12 @@ impl Groups {
         bans
     }
 
-    pub(super) fn give_bans(&mut self, config: ConfigId, bans: StaticBans) {
+    /// Remembers bans, as many as there is room for among `max` of all groups: who forgets one looks again.
+    pub(super) fn give_bans(&mut self, config: ConfigId, mut bans: StaticBans, max: usize) {
+        let room = max.saturating_sub(self.ban_count);
+        while bans.len() > room {
+            bans.pop_last();
+        }
         if let Some(group) = self.by_config.get_mut(&config) {
             self.ban_count += bans.len();
             group.bans = bans;

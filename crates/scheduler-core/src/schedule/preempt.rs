@@ -13,7 +13,7 @@ use aurora_api::ids::{AgentId, TaskId};
 use aurora_api::task::{Task, TaskConfig, TaskStatus};
 
 use super::counts::AttributeCounts;
-use super::filter::Request;
+use super::filter::{Request, Veto};
 use crate::effect::TimerKey;
 use crate::handle::{Core, Step};
 use crate::offers::classes::SlotId;
@@ -77,19 +77,31 @@ impl Core {
             let candidates = left.entry(group).or_insert_with(|| self.seats.candidates(&wish, step.now));
             let mut failed = 0;
             let mut found = None;
+            let mut nearest: Option<Vec<Veto>> = None;
             while let Some(slot) = self.seats.next(candidates) {
                 let Some(host) = self.seats.host(slot).filter(|_| !taken.contains(&slot)) else { continue };
                 if self.state.tables().on_host(&host.host).next().is_none() {
                     continue;
                 }
-                if let Some(victims) = self.victims(group, &wish, host, None, step) {
-                    found = Some((slot, host.host.clone(), victims));
-                    break;
+                match self.victims(group, &wish, host, None, step) {
+                    Ok(victims) => {
+                        found = Some((slot, host.host.clone(), victims));
+                        break;
+                    }
+                    Err(vetoes) => {
+                        let score = |vetoes: &[Veto]| vetoes.iter().map(Veto::score).sum::<i64>();
+                        if !vetoes.is_empty()
+                            && nearest.as_ref().is_none_or(|nearest| score(&vetoes) < score(nearest))
+                        {
+                            nearest = Some(vetoes);
+                        }
+                    }
                 }
                 failed += 1;
             }
             step.count(format!("preemptor_slot_search_failed_for_{kind}"), failed);
             step.count(format!("preemptor_slot_search_failed_for_{}", config.job), failed);
+            self.hear(group, nearest.as_deref().unwrap_or_default(), step);
             let Some((slot, host, victims)) = found else {
                 step.count("preemptor_unmatched_tasks", 1);
                 hopeless.insert(group);
@@ -113,8 +125,9 @@ impl Core {
         let Ok(wish) = self.request(&config) else { return };
         while let Some(slot) = self.preemption.take_slot(group, step.now) {
             let stored = self.state.tables().host(&slot.host).cloned();
-            let victims =
-                stored.as_ref().and_then(|host| self.victims(group, &wish, host, Some(&slot.victims), step));
+            let victims = stored
+                .as_ref()
+                .and_then(|host| self.victims(group, &wish, host, Some(&slot.victims), step).ok());
             let (Some(host), Some(victims)) = (stored, victims) else {
                 step.count("preemptor_slot_validation_failed", 1);
                 step.count(format!("preemptor_slot_validation_failed_for_{}", config.job), 1);
@@ -143,7 +156,7 @@ impl Core {
         }
     }
 
-    /// The tasks that must leave this agent for one of the group; `None` if it would not fit, or others may not use it.
+    /// The tasks that must leave this agent for one of the group; or why it would not fit, if it is not kept for others.
     fn victims(
         &self,
         group: ConfigId,
@@ -151,9 +164,9 @@ impl Core {
         host: &HostAttributes,
         of: Option<&[TaskId]>,
         step: &Step<'_>,
-    ) -> Option<Vec<TaskId>> {
+    ) -> Result<Vec<TaskId>, Vec<Veto>> {
         if self.kept_for(&host.agent, group, step.now).is_some() {
-            return None;
+            return Err(Vec::new());
         }
         let tables = self.state.tables();
         let is_asked = |id: &&TaskId| of.is_none_or(|of| of.contains(id));

@@ -251,3 +251,18 @@ fn sched_109_tasks_are_found_by_host_from_their_assignment_to_their_end() {
     };
     assert_eq!((on("s1"), on("s2")), (vec!["t0".to_owned()], vec!["t1".to_owned()]));
 }
+
+#[test]
+fn what_a_search_for_room_finds_lacking_may_be_the_nearest_fit() {
+    let (mut bench, _) = full(quick(), &["a1"]);
+    bench.create(TaskConfig { resources: resources(1.5, 1024, 1024), ..important("r/prod/x") }, 1);
+    bench.tick(Millis(31_000));
+    let id = bench.active(&job_key("r/prod/x"), 0).unwrap().id.clone();
+    let nearest = |bench: &Bench| {
+        let view = bench.core.view();
+        view.explanation(&id).map(|explanation| explanation.nearest_fit_text(bench.now))
+    };
+    assert_eq!(nearest(&bench).unwrap(), "", "no agent offers anything");
+    search(&mut bench);
+    assert_eq!(nearest(&bench).unwrap(), "Insufficient: CPU", "even without the task that may go");
+}

@@ -137,7 +137,7 @@ impl Places {
 }
 
 /// One fewer of something that is counted.
-pub(super) fn decrease<K: Ord + Clone>(counts: &mut OrdMap<K, u32>, key: &K) {
+fn decrease<K: Ord + Clone>(counts: &mut OrdMap<K, u32>, key: &K) {
     match counts.get_mut(key) {
         Some(count) if *count > 1 => *count -= 1,
         _ => {

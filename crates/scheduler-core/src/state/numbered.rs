@@ -2,9 +2,8 @@
 
 use std::hash::{Hash, Hasher};
 
-use imbl::OrdMap;
-
 use super::key::TextHasher;
+use super::layered::Layered;
 
 /// A row that knows its own key.
 pub(super) trait Keyed {
@@ -18,11 +17,11 @@ pub(super) trait Keyed {
 /// Finding one looks at no text but its own, and a node that is copied while readers hold the table has no pointers to keys
 /// in it, each a look at a far place in memory. The order of the rows is that of the numbers: the same keys, the same order.
 #[derive(Clone, Debug)]
-pub(super) struct Numbered<R>(OrdMap<(u64, u32), R>);
+pub(super) struct Numbered<R>(Layered<(u64, u32), R>);
 
 impl<R> Default for Numbered<R> {
     fn default() -> Self {
-        Self(OrdMap::new())
+        Self(Layered::default())
     }
 }
 
@@ -53,12 +52,6 @@ impl<R: Keyed + Clone> Numbered<R> {
     pub(super) fn get_mut(&mut self, key: &R::Key) -> Option<&mut R> {
         let place = self.find(key).ok()?;
         self.0.get_mut(&place)
-    }
-
-    /// The row of a key; `new` makes it if there is none.
-    pub(super) fn entry(&mut self, key: &R::Key, new: impl FnOnce() -> R) -> &mut R {
-        let (Ok(place) | Err(place)) = self.find(key);
-        self.0.entry(place).or_insert_with(new)
     }
 
     /// Stores a row; gives back the one that had its key.
@@ -120,7 +113,10 @@ mod tests {
                     0 => prop_assert_eq!(numbered.remove(&key).map(|row| row.1), there.remove(&key)),
                     1 => {
                         *there.entry(key).or_insert(9) += 1;
-                        numbered.entry(&key, || (key, 9)).1 += 1;
+                        match numbered.get_mut(&key) {
+                            Some(row) => row.1 += 1,
+                            None => prop_assert_eq!(numbered.insert((key, 10)), None),
+                        }
                     }
                     _ => prop_assert_eq!(numbered.insert((key, value)).map(|row| row.1), there.insert(key, value)),
                 }

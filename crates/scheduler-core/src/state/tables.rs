@@ -7,8 +7,8 @@ use aurora_api::ids::{FrameworkId, HostName, JobKey, TaskId};
 use aurora_api::task::{ConstraintRule, Task, TaskConfig, TaskStatus};
 use imbl::OrdMap;
 
-use super::jobs::decrease;
 use super::key::{TaskKey, hash};
+use super::layered::Layered;
 use super::numbered::{Keyed, Numbered};
 use super::{Inconsistent, JobTasks, Places};
 use crate::operation::{ConfigId, HostAttributes};
@@ -27,16 +27,16 @@ struct Row {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
     pub(super) framework: Option<FrameworkId>,
-    tasks: OrdMap<TaskKey, Row>,
+    tasks: Layered<TaskKey, Row>,
     /// Jobs that have tasks. An instance's active task is in it, and every ended one.
     jobs: Numbered<Arc<JobTasks>>,
     /// Numbers of the keys of the tasks in a status, and how many tasks have the number. Plain numbers, as in `by_host`:
     /// what is changed while readers hold the table is copied, and numbers are copied without a look at what they name.
-    by_status: OrdMap<(TaskStatus, u64), u32>,
+    by_status: Layered<(TaskStatus, u64), u32>,
     /// How many tasks are in a status, by its number.
     counts: [usize; STATUS_NUMBERS],
     /// Numbers of the hosts with tasks on an agent (`TaskStatus::is_assigned`), and of the keys of these tasks.
-    by_host: OrdMap<(u64, u64), u32>,
+    by_host: Layered<(u64, u64), u32>,
     /// What the active tasks of a role take.
     by_role: OrdMap<Arc<str>, Totals>,
     hosts: Numbered<Arc<HostAttributes>>,
@@ -133,8 +133,12 @@ impl Tables {
         self.jobs.get_mut(key).map(Arc::make_mut)
     }
 
+    /// The job's tasks; none if it is new.
     fn job_entry(&mut self, key: &JobKey) -> &mut JobTasks {
-        Arc::make_mut(self.jobs.entry(key, || Arc::new(JobTasks::of(key))))
+        if self.jobs.get(key).is_none() {
+            self.jobs.insert(Arc::new(JobTasks::of(key)));
+        }
+        self.job_mut(key).expect("the job was stored just now")
     }
 
     pub(crate) fn count(&self, status: TaskStatus) -> usize {
@@ -156,7 +160,7 @@ impl Tables {
 
     /// Whether any task is on an agent.
     pub(crate) fn has_assigned(&self) -> bool {
-        !self.by_host.is_empty()
+        self.by_host.len() > 0
     }
 
     /// Every task that is on an agent.
@@ -190,6 +194,11 @@ impl Tables {
     /// What a role's active tasks take.
     pub(crate) fn totals(&self, role: &str) -> Option<&Totals> {
         self.by_role.get(role)
+    }
+
+    /// The roles that have active tasks.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.by_role.keys()
     }
 
     /// A role's quota: nothing if it has none.
@@ -264,11 +273,11 @@ impl Tables {
         let status = |task: Option<&Task>| task.map(|task| task.status);
         if status(old) != status(new) {
             if let Some(old) = status(old) {
-                decrease(&mut self.by_status, &(old, key.number()));
+                self.by_status.alter((old, key.number()), one_fewer);
                 self.counts[old as usize] -= 1;
             }
             if let Some(new) = status(new) {
-                *self.by_status.entry((new, key.number())).or_insert(0) += 1;
+                self.by_status.alter((new, key.number()), one_more);
                 self.counts[new as usize] += 1;
             }
         }
@@ -326,7 +335,7 @@ impl Tables {
     }
 
     fn enter(&mut self, host: &HostName, key: TaskKey, task: &Task) {
-        *self.by_host.entry((hash(host.as_str()), key.number())).or_insert(0) += 1;
+        self.by_host.alter((hash(host.as_str()), key.number()), one_more);
         // Nothing is copied for a job without limits.
         if self.jobs.get(&task.config.job).is_some_and(|job| job.limited > 0)
             && let Some(job) = self.jobs.get_mut(&task.config.job)
@@ -336,7 +345,7 @@ impl Tables {
     }
 
     fn leave(&mut self, host: &HostName, key: TaskKey, task: &Task) {
-        decrease(&mut self.by_host, &(hash(host.as_str()), key.number()));
+        self.by_host.alter((hash(host.as_str()), key.number()), one_fewer);
         // Nothing is copied for a job without limits.
         if self.jobs.get(&task.config.job).is_some_and(|job| job.limited > 0)
             && let Some(job) = self.jobs.get_mut(&task.config.job)
@@ -397,6 +406,14 @@ impl Tables {
             self.by_role.remove(old.job.role());
         }
     }
+}
+
+fn one_more(count: Option<&u32>) -> Option<u32> {
+    Some(count.map_or(1, |count| count + 1))
+}
+
+fn one_fewer(count: Option<&u32>) -> Option<u32> {
+    count.filter(|count| **count > 1).map(|count| count - 1)
 }
 
 fn has_limit(config: &TaskConfig) -> bool {

@@ -37,7 +37,7 @@ impl Watch {
         self.kept.insert(instance, (agent, until));
     }
 
-    /// Looks at an operation that is about to become durable.
+    /// Looks at an operation that is about to become durable; says whether a task goes back to the agent it keeps.
     ///
     /// # Errors
     /// A task goes where it must not.
@@ -46,30 +46,26 @@ impl Watch {
         operation: &Operation,
         mirror: &Mirror,
         now: Timestamp,
-    ) -> Result<(), Violation> {
+    ) -> Result<bool, Violation> {
         let (id, new) = match operation {
             Operation::SaveTask { task, .. } => (&task.id, Some(&**task)),
             Operation::RemoveTask(id) => (id, None),
-            _ => return Ok(()),
+            _ => return Ok(false),
         };
-        let Some(old) = mirror.task(id).filter(|old| old.status == TaskStatus::Pending) else {
-            return Ok(());
+        let old = mirror.task(id).filter(|old| old.status == TaskStatus::Pending);
+        let Some(old) = old.filter(|_| new.is_none_or(|new| new.status != TaskStatus::Pending)) else {
+            return Ok(false);
         };
-        if let Some(new) = new {
-            if new.status == TaskStatus::Pending {
-                return Ok(());
-            }
-            self.placed(new, now)?;
-        }
+        let is_back = new.map_or(Ok(false), |new| self.placed(new, now))?;
         // It waits no longer, whatever became of it.
         self.kept.remove(&old.instance_key());
-        Ok(())
+        Ok(is_back)
     }
 
-    fn placed(&mut self, task: &Task, now: Timestamp) -> Result<(), Violation> {
+    fn placed(&mut self, task: &Task, now: Timestamp) -> Result<bool, Violation> {
         let violation = |what: String| Err(Violation::new("updated instances keep their agents", what));
         let Some(place) = task.assignment.as_ref().filter(|_| task.status == TaskStatus::Assigned) else {
-            return Ok(());
+            return Ok(false);
         };
         let key = task.instance_key();
         match self.kept.get(&key).filter(|(_, until)| now < *until) {
@@ -78,7 +74,7 @@ impl Watch {
             }
             Some(_) => {
                 self.used += 1;
-                return Ok(());
+                return Ok(true);
             }
             None => {}
         }
@@ -87,7 +83,7 @@ impl Watch {
             Some((other, _)) => {
                 violation(format!("{} goes to {}, which {other} keeps", task.id, place.agent))
             }
-            None => Ok(()),
+            None => Ok(false),
         }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) machine: &'a dyn Fn(&AgentId) -> Option<&'a Machine>,
     pub(crate) config: &'a CoreConfig,
     pub(crate) now: Timestamp,
+    /// Whether the task of the operation goes back to the agent that it keeps: it takes no more than it left there.
+    pub(crate) is_back: bool,
 }
 
 impl Watch {
@@ -74,7 +76,9 @@ impl Watch {
         }
         self.close(scene)?;
         match saved {
-            Some((task, config)) if task.status == TaskStatus::Assigned && was != Some(task.status) => {
+            Some((task, config))
+                if task.status == TaskStatus::Assigned && was != Some(task.status) && !scene.is_back =>
+            {
                 self.assigned(task, config, scene.now)
             }
             _ => Ok(()),

@@ -47,6 +47,8 @@ pub(super) struct Scheduler {
     batches: u64,
     /// Offers that were accepted or declined.
     used_offers: BTreeSet<OfferId>,
+    /// Offers that came since the session began.
+    session_offers: BTreeSet<OfferId>,
     /// Tasks that an administrator wants to be forgotten.
     prunable: BTreeSet<TaskId>,
     preemptions: preemption::Watch,
@@ -146,6 +148,7 @@ impl World {
         self.scheduler.preemptions.crashed();
         self.scheduler.affinity.crashed();
         self.scheduler.keeping.clear();
+        self.scheduler.session_offers.clear();
         self.ledger.crashed();
         self.mute.clear();
         self.hang_up();
@@ -240,9 +243,17 @@ impl World {
                     }
                 }
                 Input::Mesos(MesosEvent::Subscribed { .. }) => self.scheduler.has_subscribed = true,
+                Input::Mesos(MesosEvent::Disconnected) => self.scheduler.session_offers.clear(),
+                Input::Mesos(MesosEvent::Offers(offers)) => {
+                    self.scheduler.session_offers.extend(offers.iter().map(|offer| offer.id.clone()));
+                }
                 _ => {}
             }
+            let before = batch.effects.len();
             core.handle(input, self.now, &mut batch);
+            for effect in &batch.effects[before..] {
+                invariants::offers_once::of_session(effect, &self.scheduler.session_offers)?;
+            }
         }
         invariants::maintenance::check_leaving(&leaving, &core.view())?;
         self.scheduler.core = Some(core);
@@ -310,8 +321,8 @@ impl World {
             while let Some((_, kept)) = keeping.next_if(|(from, _)| *from <= number) {
                 self.scheduler.affinity.keep(kept);
             }
-            self.scheduler.affinity.before(operation, &self.mirror, self.now)?;
-            self.judge_preemption(Some(operation))?;
+            let is_back = self.scheduler.affinity.before(operation, &self.mirror, self.now)?;
+            self.judge_preemption(Some(operation), is_back)?;
             invariants::on_operation(&self.mirror, operation)?;
             self.count(operation);
             if let Operation::RemoveTask(id) = operation {
@@ -332,7 +343,7 @@ impl World {
         }
         keeping.for_each(|(_, kept)| self.scheduler.affinity.keep(kept));
         self.tally.kept = self.scheduler.affinity.used;
-        self.judge_preemption(None)?;
+        self.judge_preemption(None, false)?;
         if let Some(core) = &self.scheduler.core {
             let view = core.view();
             for id in &touched {
@@ -374,7 +385,7 @@ impl World {
     }
 
     /// Judges what preemption does with this operation; without one, its last case.
-    fn judge_preemption(&mut self, operation: Option<&Operation>) -> Result<(), Violation> {
+    fn judge_preemption(&mut self, operation: Option<&Operation>, is_back: bool) -> Result<(), Violation> {
         let mut watch = std::mem::take(&mut self.scheduler.preemptions);
         let Self { machines, master, mirror, plan, now, .. } = &*self;
         let machine = |agent: &AgentId| {
@@ -390,7 +401,7 @@ impl World {
             let known: BTreeSet<&TaskId> = master.tasks_on(agent).collect();
             (live == stored && live == known).then_some(machine)
         };
-        let scene = Scene { mirror, machine: &machine, config: &plan.config, now: *now };
+        let scene = Scene { mirror, machine: &machine, config: &plan.config, now: *now, is_back };
         let outcome = match operation {
             Some(operation) => watch.before(operation, &scene),
             None => watch.close(&scene),

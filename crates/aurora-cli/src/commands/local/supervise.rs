@@ -170,6 +170,7 @@ async fn live(
     wait_for_scheduler(cluster, &client).await?;
     screen.step(&format!("scheduler: {}/scheduler", cluster.state.scheduler_uri));
     screen.step(&format!("tasks run as {}, who started this, whatever their role", own_name()));
+    screen.step(default_constraints(plan.legacy_constraints));
 
     let names = jobs::create(&client, jobs, screen).await?;
     let up_since = Instant::now();
@@ -253,6 +254,16 @@ fn name_in(users: &str, uid: u32) -> Option<&str> {
         let name = fields.next()?;
         (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
     })
+}
+
+/// What becomes of jobs that say nothing of hosts and racks.
+const fn default_constraints(are_on: bool) -> &'static str {
+    if are_on {
+        "default constraints are on: one instance per host, and one per rack for production services"
+    } else {
+        "default constraints (one instance per host and so on) are off, as this machine is one host: --legacy-constraints turns \
+         them on"
+    }
 }
 
 fn failure(text: String) -> Failure {

@@ -10,7 +10,7 @@ use crate::config::CoreConfig;
 use crate::offers::HeldOffer;
 use crate::operation::{HostAttributes, MaintenanceMode};
 use crate::schedule::counts::AttributeCounts;
-use crate::schedule::filter::{Agent, Attribute, Request, ResourceKind, Space, vetoes};
+use crate::schedule::filter::{Agent, Attribute, Request, ResourceKind, Space, Veto, vetoes};
 
 /// An agent on which room could be made.
 pub(super) struct Seat<'a> {
@@ -29,12 +29,16 @@ pub(super) struct Applicant<'a> {
 }
 
 impl Applicant<'_> {
-    /// The tasks that must go, the largest first; `None` if even all that may go do not make room.
+    /// The tasks that must go, the largest first; or what lacks even without all that may go, if that is how far it came.
     ///
     /// The largest go first, as upstream has it; but those that turn out not to be needed stay.
-    pub(super) fn victims(&self, seat: &Seat<'_>, now: Timestamp) -> Option<Vec<TaskId>> {
-        if seat.tasks.is_empty() || !self.may_use(seat, now) {
-            return None;
+    pub(super) fn victims(&self, seat: &Seat<'_>, now: Timestamp) -> Result<Vec<TaskId>, Vec<Veto>> {
+        if seat.tasks.is_empty() {
+            return Err(Vec::new());
+        }
+        let found = self.vetoes(seat, plenty(), now);
+        if !found.is_empty() {
+            return Err(found);
         }
         let mut candidates: Vec<(Resources, &Task)> = seat
             .tasks
@@ -57,21 +61,23 @@ impl Applicant<'_> {
                     is_needed
                 });
                 // Slack alone is never a reason to kill.
-                return (!chosen.is_empty())
-                    .then(|| chosen.into_iter().map(|(_, task)| task.id.clone()).collect());
+                if chosen.is_empty() {
+                    return Err(Vec::new());
+                }
+                return Ok(chosen.into_iter().map(|(_, task)| task.id.clone()).collect());
             }
         }
-        None
-    }
-
-    /// Whether it is only a matter of room.
-    pub(super) fn may_use(&self, seat: &Seat<'_>, now: Timestamp) -> bool {
-        !self.is_vetoed(seat, plenty(), now)
+        Err(self.vetoes(seat, total, now))
     }
 
     fn is_vetoed(&self, seat: &Seat<'_>, room: Resources, now: Timestamp) -> bool {
+        !self.vetoes(seat, room, now).is_empty()
+    }
+
+    /// What is against the applicant there, if there is so much room.
+    pub(super) fn vetoes(&self, seat: &Seat<'_>, room: Resources, now: Timestamp) -> Vec<Veto> {
         let space = Space { regular: room, revocable: room };
-        !vetoes(seat, &space, self.request, self.counts, now).is_empty()
+        vetoes(seat, &space, self.request, self.counts, now)
     }
 
     /// What the applicant can use of an offer.

@@ -74,7 +74,7 @@ fn found(
     let counts = AttributeCounts::default();
     let applicant = Applicant { config: &settings, request: &request, counts: &counts };
     let seat = Seat { host, offer, tasks: tasks.iter().collect() };
-    let victims = applicant.victims(&seat, START)?;
+    let victims = applicant.victims(&seat, START).ok()?;
     Some(victims.iter().map(ToString::to_string).collect())
 }
 
