@@ -24,6 +24,8 @@ pub struct LocalState {
     pub mesos: Option<ProcessIdentity>,
     /// The scheduler, once it was started.
     pub scheduler: Option<ProcessIdentity>,
+    /// The observer, once it was started.
+    pub observer: Option<ProcessIdentity>,
     /// The scheduler's address.
     pub scheduler_uri: String,
     /// The first port of master and agents.
@@ -156,6 +158,7 @@ mod tests {
             supervisor: own(),
             mesos: None,
             scheduler: Some(own()),
+            observer: None,
             scheduler_uri: "http://127.0.0.1:1".to_owned(),
             mesos_port: 2,
             master: None,

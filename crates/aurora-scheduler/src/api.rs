@@ -55,6 +55,9 @@ pub struct ApiFlags {
     /// Where statistics of jobs are drawn; clients show it.
     #[arg(long = "viz_job_url_prefix", default_value = "")]
     pub viz_job_url_prefix: String,
+    /// The observer of an agent's host, which pages link to. Ours, not upstream's.
+    #[arg(long = "thermos_observer_url", default_value = "http://{host}:1338")]
+    pub thermos_observer_url: String,
     /// How users prove who they are. Only NONE works in this version.
     #[arg(long = "http_authentication_mechanism", default_value = "NONE", value_parser = ["NONE"])]
     pub http_authentication_mechanism: String,

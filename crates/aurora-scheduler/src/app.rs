@@ -29,6 +29,8 @@ pub struct App {
     pub cluster: String,
     /// `-viz_job_url_prefix`.
     pub stats_url_prefix: String,
+    /// `-thermos_observer_url`.
+    pub observer_url: String,
     /// Where backups go, if anywhere.
     pub backups: Option<Backups>,
     /// Policies and tiers for checking jobs.
@@ -48,6 +50,11 @@ impl App {
     /// The state at this moment. Take it once per request: two views may differ.
     pub fn view(&self) -> Arc<View> {
         self.views.load_full()
+    }
+
+    /// The observer of a host.
+    pub fn observer(&self, host: &str) -> String {
+        self.observer_url.trim_end_matches('/').replace("{host}", host)
     }
 
     /// Now.

@@ -158,6 +158,7 @@ impl Daemon {
             clock: Box::new(clock),
             cluster: flags.api.cluster_name.clone(),
             stats_url_prefix: flags.api.viz_job_url_prefix.clone(),
+            observer_url: flags.api.thermos_observer_url.clone(),
             backups,
             core: config,
             held,

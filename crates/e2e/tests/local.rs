@@ -93,6 +93,7 @@ impl Local {
         arguments.push(format!("--dir={}", self.dir().display()));
         arguments.push(format!("--http-port={}", self.ports.scheduler()));
         arguments.push(format!("--mesos-port={}", self.ports.master()));
+        arguments.push("--observer-port=0".to_owned());
         arguments.extend(further.iter().map(|&argument| argument.to_owned()));
         arguments
     }
@@ -291,6 +292,20 @@ fn an_instance_without_a_host_of_its_own_says_why_it_waits() {
         let html = get();
         if html.contains("3 of 3 agents: limit host:1 reached") { Ok(()) } else { Err(html) }
     });
+    // The links of the three that run lead to the one observer, which shows the tasks of all agents.
+    let html = get();
+    let links: Vec<&str> = html
+        .split('"')
+        .filter(|part| part.starts_with("http://127.0.0.1:") && part.contains("/task/www-devel-wide-"))
+        .collect();
+    assert_eq!(links.len(), 3, "{html}");
+    for link in links {
+        let id = link.rsplit('/').next().unwrap();
+        wait_until("the observer to show the task", PATIENCE, || {
+            let shown = runtime.block_on(async { reqwest::get(link).await.unwrap().text().await.unwrap() });
+            if shown.contains(id) && shown.contains("RUNNING") { Ok(()) } else { Err(shown) }
+        });
+    }
     local.aurora(&["local", "down"]).exits(0);
 }
 

@@ -8,13 +8,13 @@ use clap::Parser;
 use thermos::detect::DEFAULT_MESOS_ROOT;
 use thermos::usage::{DISK_INTERVAL_SECS, PROCESS_INTERVAL_SECS};
 
-/// Shows the tasks of this machine over HTTP, without authentication: whoever reaches it reads all sandboxes.
+/// Shows the tasks of this machine over HTTP. Whoever reaches it reads all sandboxes, unless --credentials says who may.
 #[derive(Parser, Debug, Clone)]
 #[command(name = "thermos_observer", version)]
 pub struct Flags {
-    /// The --work_dir of the Mesos agent.
+    /// The --work_dir of the Mesos agent; may be repeated on a machine with several.
     #[arg(long = "mesos-root", alias = "mesos_root", value_name = "DIR", default_value = DEFAULT_MESOS_ROOT)]
-    pub mesos_root: PathBuf,
+    pub mesos_root: Vec<PathBuf>,
 
     /// A checkpoint root of tasks without an agent, such as /var/run/thermos; may be repeated.
     #[arg(long, value_name = "DIR")]
@@ -27,6 +27,10 @@ pub struct Flags {
     /// The port to listen on.
     #[arg(long, value_name = "N", default_value_t = 1338)]
     pub port: u16,
+
+    /// A file of lines NAME:PASSWORD: only these people may look (Basic authentication). Ours, not upstream's.
+    #[arg(long, value_name = "FILE")]
+    pub credentials: Option<PathBuf>,
 
     /// Seconds between two looks for tasks.
     #[arg(long = "polling_interval_secs", alias = "polling-interval-secs", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
@@ -103,8 +107,8 @@ pub struct Flags {
 /// Where tasks are looked for.
 #[derive(Debug, Clone)]
 pub struct Places {
-    /// The work folder of an agent.
-    pub mesos_root: PathBuf,
+    /// The work folders of agents.
+    pub mesos_roots: Vec<PathBuf>,
     /// Checkpoint roots by themselves.
     pub plain: Vec<PathBuf>,
 }
@@ -124,7 +128,10 @@ impl Flags {
     /// Where tasks are looked for.
     pub fn places(&self) -> Places {
         let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        Places { mesos_root: absolute(&self.mesos_root), plain: self.root.iter().map(absolute).collect() }
+        Places {
+            mesos_roots: self.mesos_root.iter().map(absolute).collect(),
+            plain: self.root.iter().map(absolute).collect(),
+        }
     }
 }
 

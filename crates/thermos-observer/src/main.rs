@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod access;
 mod data;
 mod disk;
 mod files;
@@ -23,9 +24,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use axum::middleware::from_fn_with_state;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
+use access::Credentials;
 use flags::Flags;
 use sampling::Samples;
 use tasks::Tasks;
@@ -61,6 +64,7 @@ fn observe(flags: Flags) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     let disk = disk::Source::new(&flags).context("cannot measure disks")?;
+    let credentials = flags.credentials.as_deref().map(Credentials::read).transpose()?;
     let address = SocketAddr::new(flags.ip, flags.port);
     let observer = Arc::new(Observer {
         tasks: Tasks::new(flags.places()),
@@ -83,7 +87,11 @@ fn observe(flags: Flags) -> anyhow::Result<()> {
         tokio::spawn(tasks::keep_fresh(Arc::clone(&observer)));
         tokio::spawn(sampling::keep_sampling(Arc::clone(&observer)));
         tokio::spawn(disk::keep_measuring(Arc::clone(&observer), disk));
-        axum::serve(listener, routes::router(observer)).with_graceful_shutdown(ended()).await.context("cannot serve")
+        let mut router = routes::router(observer);
+        if let Some(credentials) = credentials {
+            router = router.layer(from_fn_with_state(Arc::new(credentials), access::guard));
+        }
+        axum::serve(listener, router).with_graceful_shutdown(ended()).await.context("cannot serve")
     })
 }
 

@@ -98,7 +98,7 @@ impl Tasks {
     pub fn refresh(&self) {
         let before = self.all();
         let mut roots: Vec<Root> = self.places.plain.iter().cloned().map(Root::plain).collect();
-        roots.extend(mesos_roots(&self.places.mesos_root));
+        roots.extend(self.places.mesos_roots.iter().flat_map(|folder| mesos_roots(folder)));
         let found = roots.iter().flat_map(Root::tasks);
         let mut now: Published = BTreeMap::new();
         for found in found {

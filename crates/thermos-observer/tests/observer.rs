@@ -110,9 +110,14 @@ struct Observer {
 
 impl Observer {
     fn start(work: &Work) -> Self {
+        Self::start_with(work, &[])
+    }
+
+    fn start_with(work: &Work, flags: &[String]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_thermos_observer"))
             .arg(format!("--mesos-root={}", work.folder.path().display()))
             .args(["--port=0", "--polling_interval_secs=1"])
+            .args(flags)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -445,4 +450,27 @@ fn tasks_come_and_go_while_it_runs() {
     wait("the end of the task", "/j/task_id_count", &|counts| counts["finished"] == 1);
     std::fs::remove_dir_all(Path::new(&run)).unwrap();
     wait("its removal", "/j/task_id_count", &|counts| counts["all"] == 0);
+}
+
+#[test]
+fn with_credentials_only_known_people_see_anything() {
+    use std::os::unix::fs::PermissionsExt;
+    let work = Work::new();
+    work.add("t", false);
+    let file = work.folder.path().join("people");
+    std::fs::write(&file, "ann:secret\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let observer = Observer::start_with(&work, &[format!("--credentials={}", file.display())]);
+    for path in ["/", "/main", "/j/task_ids/all", "/task/t", "/file/t/.logs/p/1/stdout", "/vars", "/nothing"]
+    {
+        let (status, head, _) = observer.request(&format!("GET {path}"), "");
+        assert_eq!(status, 401, "{path}");
+        assert!(head.to_ascii_lowercase().contains("www-authenticate: basic"), "{head}");
+    }
+    // ann:secret and ann:wrong.
+    let with = |basic: &str| format!("Authorization: Basic {basic}\r\n");
+    let (status, _, body) = observer.request("GET /j/task/t", &with("YW5uOnNlY3JldA=="));
+    assert!(status == 200 && String::from_utf8_lossy(&body).contains("name-of-task"), "{status}");
+    assert_eq!(observer.request("GET /task/t", &with("YW5uOndyb25n")).0, 401);
+    assert_eq!(observer.get("/health").0, 200, "whoever watches over it needs no password");
 }

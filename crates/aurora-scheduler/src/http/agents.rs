@@ -22,6 +22,7 @@ struct AgentsPage {
 
 struct AgentRow {
     host: String,
+    observer: String,
     id: String,
     mode: &'static str,
     /// What happened to the agent itself, if that is known.
@@ -44,6 +45,7 @@ pub async fn agents(State(app): State<AppState>) -> Response {
     let view = app.view();
     let row = |host: &std::sync::Arc<scheduler_core::operation::HostAttributes>| AgentRow {
         host: host.host.to_string(),
+        observer: app.observer(host.host.as_str()),
         id: host.agent.to_string(),
         mode: mode_name(host.mode),
         news: news(&view, &host.host),

@@ -63,7 +63,7 @@ pub async fn page(
     let now = app.now();
     let tasks: Vec<&Arc<Task>> = view.job_tasks(&key).collect();
     let (active, ended): (Vec<_>, Vec<_>) = tasks.iter().partition(|task| task.status.is_active());
-    let row = |task: &Arc<Task>| TaskRow::new(&view, task, now);
+    let row = |task: &Arc<Task>| TaskRow::new(&app, &view, task, now);
     super::page(&JobPage {
         frame: Frame::now(&app),
         key: key.to_string(),

@@ -46,6 +46,7 @@ impl Local {
             &format!("--dir={}", local.directory().display()),
             &format!("--http-port={}", local._ports.scheduler()),
             &format!("--mesos-port={}", local._ports.master()),
+            "--observer-port=0",
         ]);
         local
     }

@@ -24,6 +24,7 @@ const UNLIMITED: u32 = 1_000_000;
 const TASKS_PER_ATTEMPT: u32 = 50;
 const MESOS: &str = "mesos-local";
 const SCHEDULER: &str = "aurora-scheduler";
+const OBSERVER: &str = "thermos_observer";
 
 /// How the cluster is to be.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Plan {
     pub agents: u16,
     /// Port of the scheduler.
     pub http_port: u16,
+    /// Port of the observer.
+    pub observer_port: u16,
     /// Port of the master; agents have those after it.
     pub mesos_port: u16,
     /// Whether agents may come back with other settings than they had.
@@ -44,6 +47,14 @@ pub struct Plan {
     pub resources: Option<String>,
     /// Whether launches have no limit in time.
     pub no_launch_limit: bool,
+}
+
+impl Plan {
+    /// The observer's address.
+    #[must_use]
+    pub fn observer_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.observer_port)
+    }
 }
 
 /// A program that was started.
@@ -172,6 +183,7 @@ pub fn spawn_scheduler(programs: &Programs, plan: &Plan, master: &str) -> Result
         .arg(format!("-backup_dir={}", plan.dir.join("backups").display()))
         .arg(format!("-thermos_executor_path={}", programs.executor.display()))
         .arg("-thermos_executor_in_place")
+        .arg(format!("-thermos_observer_url={}", plan.observer_url()))
         .arg("-thermos_executor_flags=--nosetuid --nosetuid-health-checks");
     // By default Mesos holds what a launch leaves of an offer back for 5 s: on one agent, the next job would wait so long.
     command.arg("-offer_filter_duration=100ms");
@@ -185,6 +197,22 @@ pub fn spawn_scheduler(programs: &Programs, plan: &Plan, master: &str) -> Result
     }
     command.stdout(Stdio::null());
     spawn(SCHEDULER, &mut command, &plan.dir)
+}
+
+/// Starts the observer, one for all agents of this machine.
+///
+/// # Errors
+/// If it cannot be started.
+pub fn spawn_observer(programs: &Programs, plan: &Plan) -> Result<Running, Failure> {
+    let mut command = Command::new(&programs.observer);
+    let root =
+        |agent| format!("--mesos-root={}", plan.dir.join("mesos").join(format!("agent-{agent}")).display());
+    command
+        .args((1..=plan.agents).map(root))
+        .arg(format!("--port={}", plan.observer_port))
+        .arg("--polling_interval_secs=1")
+        .stdout(Stdio::null());
+    spawn(OBSERVER, &mut command, &plan.dir)
 }
 
 /// Starts a program in a process group of its own, so that Ctrl-C reaches it only through us, in the right order.

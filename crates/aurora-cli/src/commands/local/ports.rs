@@ -8,6 +8,8 @@ use crate::failure::Failure;
 
 /// The first of the ports tried for master and agents: far from those of a Mesos that may run here too.
 const FIRST_MESOS_PORT: u16 = 15_050;
+/// Where the observer listens on every agent.
+const OBSERVER_PORT: u16 = 1338;
 /// Between two tries.
 const STEP: u16 = 50;
 
@@ -20,6 +22,21 @@ pub fn http_port(wanted: u16) -> Result<u16, Failure> {
         Ok(address) => Ok(address.port()),
         Err(error) => Err(taken(wanted, "the scheduler's page and API", "--http-port", &error)),
     }
+}
+
+/// The observer's port: the one asked for, or any free one for 0; by default the usual one, if it is free.
+///
+/// # Errors
+/// If the port is taken.
+pub fn observer_port(wanted: Option<u16>) -> Result<u16, Failure> {
+    let port =
+        |wanted| TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).and_then(|listener| listener.local_addr());
+    let found = match wanted {
+        Some(wanted) => port(wanted),
+        None => port(OBSERVER_PORT).or_else(|_| port(0)),
+    };
+    let found = found.map(|address| address.port());
+    found.map_err(|error| taken(wanted.unwrap_or(0), "the observer", "--observer-port", &error))
 }
 
 /// The first of the consecutive ports of a master and its agents: the one asked for; else the one used before, so that

@@ -16,6 +16,8 @@ pub struct Programs {
     pub scheduler: PathBuf,
     /// What runs tasks.
     pub executor: PathBuf,
+    /// What shows their output.
+    pub observer: PathBuf,
 }
 
 impl Programs {
@@ -48,6 +50,7 @@ impl Programs {
             mesos_local: program("mesos-local")?,
             scheduler: program("aurora-scheduler")?,
             executor: program("thermos_executor")?,
+            observer: program("thermos_observer")?,
             aurora,
         })
     }

@@ -20,7 +20,8 @@ const POLL: Duration = Duration::from_millis(20);
 pub async fn stop_programs(state: &LocalState, hurry: impl Future<Output = ()>) {
     let mut hurry = std::pin::pin!(hurry);
     let mut in_a_hurry = false;
-    let programs = [(state.scheduler, SCHEDULER_LIMIT), (state.mesos, MESOS_LIMIT)];
+    let programs =
+        [(state.scheduler, SCHEDULER_LIMIT), (state.mesos, MESOS_LIMIT), (state.observer, LAST_LIMIT)];
     for (program, limit) in programs {
         let Some(program) = program else { continue };
         program.signal(Signal::SIGTERM);

@@ -62,6 +62,7 @@ impl Status {
             describe(state.scheduler),
             state.scheduler_uri
         ));
+        output::print(&format!("observer   {}", describe(state.observer)));
         if state.scheduler.is_some() {
             print_tasks(&state).await?;
         }

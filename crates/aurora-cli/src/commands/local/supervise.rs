@@ -8,7 +8,9 @@ use aurora_client::{Client, Cluster};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
-use super::children::{Plan, Running, START_LIMIT, mesos_ready, spawn_mesos, spawn_scheduler};
+use super::children::{
+    Plan, Running, START_LIMIT, mesos_ready, spawn_mesos, spawn_observer, spawn_scheduler,
+};
 use super::jobs::{self, LocalJob};
 use super::programs::Programs;
 use super::shutdown::stop_programs;
@@ -80,6 +82,7 @@ struct LocalCluster<'a> {
     state: LocalState,
     mesos: Option<Running>,
     scheduler: Option<Running>,
+    observer: Option<Running>,
 }
 
 impl LocalCluster<'_> {
@@ -90,7 +93,7 @@ impl LocalCluster<'_> {
 
     /// An error if a program has ended by itself.
     fn check(&mut self) -> Result<(), Failure> {
-        for program in [&mut self.mesos, &mut self.scheduler].into_iter().flatten() {
+        for program in [&mut self.mesos, &mut self.scheduler, &mut self.observer].into_iter().flatten() {
             program.check()?;
         }
         Ok(())
@@ -118,6 +121,7 @@ pub async fn supervise(
             supervisor,
             mesos: None,
             scheduler: None,
+            observer: None,
             scheduler_uri: format!("http://127.0.0.1:{}", plan.http_port),
             mesos_port: plan.mesos_port,
             master: None,
@@ -126,6 +130,7 @@ pub async fn supervise(
         },
         mesos: None,
         scheduler: None,
+        observer: None,
     };
     cluster.record()?;
     let result = tokio::select! {
@@ -161,6 +166,11 @@ async fn live(
     let master = mesos_ready(cluster.mesos.as_mut()).await?;
     screen.step(&format!("Mesos: master {master}, agents: {}", plan.agents));
     cluster.state.master = Some(master.clone());
+
+    let observer = spawn_observer(programs, plan)?;
+    cluster.state.observer = Some(observer.identity);
+    cluster.observer = Some(observer);
+    cluster.record()?;
 
     let scheduler = spawn_scheduler(programs, plan, &master)?;
     cluster.state.scheduler = Some(scheduler.identity);
@@ -231,6 +241,7 @@ fn print_where_to_look(cluster: &LocalCluster<'_>, names: &[JobName], screen: &S
         screen.print(&format!("  a job      aurora job status {CLUSTER}/{name}"));
     }
     screen.print(&format!("  all        aurora job list {CLUSTER}"));
+    screen.print(&format!("  output     {}: tasks, what they wrote, their sandboxes", plan.observer_url()));
     screen.print(&format!("  sandboxes  {dir}/mesos/agent-*/, in each .logs/PROCESS/RUN/stdout and stderr"));
     screen.print(&format!("  logs       {dir}/aurora-scheduler.log and mesos-local.log"));
     screen.print("  stop       Ctrl-C here, or `aurora local down`; the next start finds the jobs again");

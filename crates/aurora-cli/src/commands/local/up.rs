@@ -54,6 +54,10 @@ pub struct Up {
     #[arg(long, value_name = "PORT", default_value_t = HTTP_PORT, value_parser = port)]
     http_port: u16,
 
+    /// Port of the observer, which shows tasks with their output; 0 is any free one. By default 1338, if it is free.
+    #[arg(long, value_name = "PORT", value_parser = port)]
+    observer_port: Option<u16>,
+
     /// Port of the Mesos master; agents have those after it. By default 15050, or the next that are free.
     #[arg(long, value_name = "PORT", value_parser = port)]
     mesos_port: Option<u16>,
@@ -116,6 +120,7 @@ impl Up {
         let mesos_port = ports::mesos_port(self.mesos_port, former_port, self.agents)?;
         let plan = Plan {
             http_port: ports::http_port(self.http_port)?,
+            observer_port: ports::observer_port(self.observer_port)?,
             mesos_port,
             // After a clean end nothing runs that could be lost, and executors find no agent at another port than before.
             accept_agent_changes: self.accept_agent_changes
@@ -153,7 +158,7 @@ fn lock(dir: &std::path::Path) -> Result<nix::fcntl::Flock<File>, Failure> {
 
 /// Stops what a cluster has left that ended without doing so.
 async fn stop_leftovers(before: &LocalState, screen: &Screen) {
-    let left = [before.scheduler, before.mesos];
+    let left = [before.scheduler, before.mesos, before.observer];
     if left.into_iter().flatten().any(ProcessIdentity::is_alive) {
         screen.step("stopping what an earlier cluster left behind");
         super::shutdown::stop_programs(before, std::future::pending()).await;

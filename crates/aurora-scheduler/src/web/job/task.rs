@@ -6,11 +6,9 @@ use aurora_api::amounts::Timestamp;
 use aurora_api::task::{Task, TaskStatus};
 use scheduler_core::View;
 
+use crate::app::App;
 use crate::mesos::executor::{AURORA_EXECUTOR, TASK_PREFIX};
 use crate::web::times::Moment;
-
-/// The port of the observer on each agent (`spec/api.md` §6.2).
-const OBSERVER_PORT: u16 = 1338;
 
 /// A task as the page shows it.
 pub struct TaskRow {
@@ -61,7 +59,7 @@ fn whole_seconds(time: aurora_api::amounts::Millis) -> String {
 
 impl TaskRow {
     /// The row of a task.
-    pub fn new(view: &View, task: &Arc<Task>, now: Timestamp) -> Self {
+    pub fn new(app: &App, view: &View, task: &Arc<Task>, now: Timestamp) -> Self {
         let last = task.last_event();
         let place = task.assignment.as_ref();
         let is_thermos =
@@ -86,7 +84,7 @@ impl TaskRow {
             links: if task.status == TaskStatus::Running { links(task) } else { Vec::new() },
             observer: place
                 .filter(|_| is_thermos)
-                .map(|place| format!("http://{}:{OBSERVER_PORT}/task/{}", place.host, task.id)),
+                .map(|place| format!("{}/task/{}", app.observer(place.host.as_str()), task.id)),
             sandbox: is_thermos.then(|| sandbox(view, task)).flatten(),
             failures: task.failure_count,
             events: task
