@@ -58,7 +58,9 @@ struct Filling<'a> {
 
 impl<'a> Filling<'a> {
     fn of(slot: SlotId, held: &'a HeldOffer, common: &'a Common) -> Self {
-        Self { slot, held, common, space: held.offer_space(), ports: None, placed: Vec::new() }
+        // The resources of the class are those of the offer, and nearer in memory.
+        let space = Space { regular: common.resources, revocable: common.revocable };
+        Self { slot, held, common, space, ports: None, placed: Vec::new() }
     }
 
     /// Adds a task, or says why it does not suit.
@@ -110,7 +112,8 @@ pub(super) fn first_fit(
         let Some(slot) = search.next(attempt, &mut findings, placed) else { break };
         let Some((class, _, held)) = offers.member(slot) else { continue };
         let Some(class) = offers.classes().get(class) else { continue };
-        if (attempt.kept_for)(&held.offer.agent).is_some() || !held.offer_space().is_worth_trying() {
+        let space = Space { regular: class.common.resources, revocable: class.common.revocable };
+        if !space.is_worth_trying() || (attempt.kept_for)(&held.offer.agent).is_some() {
             continue;
         }
         let mut filling = Filling::of(slot, held, &class.common);

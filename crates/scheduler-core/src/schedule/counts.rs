@@ -36,7 +36,7 @@ impl AttributeCounts {
         if added.is_empty() {
             return Ok(Self::default());
         }
-        let before = tables.job(&config.job).map(|job| job.places().clone()).unwrap_or_default();
+        let before = tables.places(&config.job);
         match before.unknown() {
             Some(host) => Err(HostWithoutAttributes(host.clone())),
             None => Ok(Self { before, added, latest: None }),

@@ -35,6 +35,8 @@ pub(super) struct Search<'a> {
     used: Vec<SlotId>,
     /// Offers that were handed out and took none.
     vetoed: Vec<SlotId>,
+    /// What was found last: many classes lack the same.
+    latest: Option<Arc<[Veto]>>,
 }
 
 /// A class that does not suit.
@@ -71,6 +73,19 @@ impl<'a> Search<'a> {
             misfits: Vec::new(),
             used: Vec::new(),
             vetoed: Vec::new(),
+            latest: None,
+        }
+    }
+
+    /// These vetoes, in one place of memory with those of the class before if they are the same.
+    fn share(&mut self, found: Vec<Veto>) -> Arc<[Veto]> {
+        match &self.latest {
+            Some(latest) if **latest == *found => Arc::clone(latest),
+            _ => {
+                let found: Arc<[Veto]> = found.into();
+                self.latest = Some(Arc::clone(&found));
+                found
+            }
         }
     }
 
@@ -127,7 +142,7 @@ impl<'a> Search<'a> {
         let Some(class) = self.offers.classes().get(id) else { return };
         if !space(class).is_worth_trying() {
             // Never tried, but told: a full cluster must say that it is full.
-            let found = judge(class, attempt).into();
+            let found = self.share(judge(class, attempt));
             self.misfits.push(Misfit { id, found, judged_after: placed });
             return;
         }
@@ -140,7 +155,7 @@ impl<'a> Search<'a> {
         let found = judge(class, attempt);
         if !found.is_empty() {
             findings.count_vetoes(&found);
-            let found: Arc<[Veto]> = found.into();
+            let found = self.share(found);
             if VetoGroup::of(&found) == VetoGroup::Static {
                 attempt.bans.insert(id, Arc::clone(&found));
             }

@@ -7,7 +7,7 @@ use aurora_api::ids::{HostName, JobKey, TaskId};
 use imbl::OrdMap;
 
 use super::key::TaskKey;
-use super::numbered::Keyed;
+use super::numbered::{Keyed, Numbered};
 use crate::operation::HostAttributes;
 
 /// Ids of one job's tasks: the active one of each instance, and the history.
@@ -63,11 +63,6 @@ impl JobTasks {
         self.ended.len()
     }
 
-    /// Where its tasks are, for limits. Known as long as an active task has a limit.
-    pub(crate) fn places(&self) -> &Places {
-        &self.places
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.active.is_empty() && self.ended.is_empty()
     }
@@ -81,13 +76,20 @@ impl Keyed for Arc<JobTasks> {
     }
 }
 
+/// How many hosts that got a task are looked up together. Tests want them looked up often.
+const LATE_MAX: usize = if cfg!(test) { 2 } else { 8 };
+
 /// How many tasks of a job are on agents, by attribute and value (`spec/scheduler.md` §2.10). Kept up to date with every
 /// change, so that a limit costs the same however many instances the job has.
+///
+/// The hosts of the last few tasks are only noted: their attributes are looked up by who asks next, or when there are many.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Places {
     counts: OrdMap<Arc<str>, OrdMap<Arc<str>, u32>>,
     /// Tasks on hosts whose attributes are not stored.
     unknown: OrdMap<HostName, u32>,
+    /// Hosts of tasks that are not counted yet.
+    late: Vec<HostName>,
 }
 
 impl Places {
@@ -104,6 +106,29 @@ impl Places {
     /// A host that has a task, but no attributes stored.
     pub(crate) fn unknown(&self) -> Option<&HostName> {
         self.unknown.get_min().map(|(host, _)| host)
+    }
+
+    /// A task is on a host; says whether it is time to look up the noted ones.
+    pub(super) fn note(&mut self, host: &HostName) -> bool {
+        self.late.push(host.clone());
+        self.late.len() > LATE_MAX
+    }
+
+    /// A task is not on a host any more.
+    pub(super) fn leave(&mut self, host: &HostName, hosts: &Numbered<Arc<HostAttributes>>) {
+        match self.late.iter().position(|late| late == host) {
+            Some(place) => {
+                self.late.swap_remove(place);
+            }
+            None => self.remove(host, hosts.get(host).map(|host| &**host)),
+        }
+    }
+
+    /// Counts what is only noted.
+    pub(super) fn settle(&mut self, hosts: &Numbered<Arc<HostAttributes>>) {
+        for host in std::mem::take(&mut self.late) {
+            self.add(&host, hosts.get(&host).map(|host| &**host));
+        }
     }
 
     pub(super) fn add(&mut self, host: &HostName, attributes: Option<&HostAttributes>) {

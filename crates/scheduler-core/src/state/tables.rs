@@ -1,5 +1,6 @@
 //! Tasks and hosts, found by id, job, status, host and role.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aurora_api::amounts::Timestamp;
@@ -221,13 +222,22 @@ impl Tables {
         }
         // The tasks on it count for its new attributes now.
         let tasks = self.on_host(&host.host).filter_map(|id| self.task(id));
-        let jobs: Vec<JobKey> = tasks.map(|task| task.config.job.clone()).collect();
-        for job in jobs {
-            if let Some(job) = self.job_mut(&job).filter(|job| job.limited > 0) {
-                job.places.remove(&host.host, old.as_deref());
-                job.places.add(&host.host, Some(host));
+        let jobs: BTreeSet<JobKey> = tasks.map(|task| task.config.job.clone()).collect();
+        for key in jobs {
+            if self.jobs.get(&key).is_some_and(|job| job.limited > 0) {
+                let places = self.places_of(&key);
+                if let Some(job) = self.job_mut(&key) {
+                    job.places = places;
+                }
             }
         }
+    }
+
+    /// Where a job's tasks are, for limits. Known as long as an active task has a limit.
+    pub(crate) fn places(&self, job: &JobKey) -> Places {
+        let mut places = self.jobs.get(job).map(|job| job.places.clone()).unwrap_or_default();
+        places.settle(&self.hosts);
+        places
     }
 
     /// Stores a task; says which configuration it had before, if it was there.
@@ -340,7 +350,10 @@ impl Tables {
         if self.jobs.get(&task.config.job).is_some_and(|job| job.limited > 0)
             && let Some(job) = self.jobs.get_mut(&task.config.job)
         {
-            Arc::make_mut(job).places.add(host, self.hosts.get(host).map(|host| &**host));
+            let places = &mut Arc::make_mut(job).places;
+            if places.note(host) {
+                places.settle(&self.hosts);
+            }
         }
     }
 
@@ -350,7 +363,7 @@ impl Tables {
         if self.jobs.get(&task.config.job).is_some_and(|job| job.limited > 0)
             && let Some(job) = self.jobs.get_mut(&task.config.job)
         {
-            Arc::make_mut(job).places.remove(host, self.hosts.get(host).map(|host| &**host));
+            Arc::make_mut(job).places.leave(host, &self.hosts);
         }
     }
 

@@ -100,7 +100,13 @@ fn play(tables: &mut Tables, configs: &[Arc<TaskConfig>], step: &Step) {
 fn indexes(tables: &Tables) -> Vec<String> {
     let mut lines = Vec::new();
     for (key, job) in tables.jobs() {
-        lines.push(format!("{key} {:?} {:?} {:?} {}", job.active, job.ended, job.places, job.limited));
+        lines.push(format!(
+            "{key} {:?} {:?} {:?} {}",
+            job.active,
+            job.ended,
+            tables.places(key),
+            job.limited
+        ));
     }
     lines.push(format!("{:?} {:?} {:?}", tables.by_status, tables.counts, tables.by_host));
     lines.extend(tables.by_role.iter().map(|(role, totals)| format!("{role} {totals:?}")));
