@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use e2e::{Backend, Testbed, TestbedOptions, program, task_id, wait_until};
+use e2e::{Backend, Testbed, TestbedOptions, events, processes, program, task_id, wait_until};
+use thermos::checkpoint::{Appender, Tail, TaskPaths};
+use thermos::plan::record::Record;
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -32,16 +34,7 @@ fn run_by_hand(root: &Path, sandboxes: &Path, id: &str) {
 
 fn old_state_goes_and_running_tasks_stay(backend: Backend) {
     let root = tempfile::tempdir().unwrap();
-    let flags = [
-        format!("-gc_executor_path={}", program("gc_executor").display()),
-        format!("-gc_executor_flags=--root={}", root.path().display()),
-        "-executor_gc_interval=1secs".to_owned(),
-        "-min_offer_hold_time=500ms".to_owned(),
-        "-offer_hold_jitter_window=500ms".to_owned(),
-        "-offer_filter_duration=500ms".to_owned(),
-    ];
-    let options = TestbedOptions { scheduler_flags: flags.to_vec(), ..TestbedOptions::default() };
-    let testbed = Testbed::start_with(backend, options);
+    let testbed = start_collecting(backend, root.path());
     testbed.create("Service", "it", 1, "exec sleep 86398");
     let running = testbed.wait_for_running("it", 1);
     let work = work_folder(&testbed);
@@ -74,16 +67,90 @@ fn old_state_goes_and_running_tasks_stay(backend: Backend) {
     testbed.wait_for_running("other", 1);
 }
 
-mod embedded {
-    #[test]
-    fn old_state_goes_and_running_tasks_stay() {
-        super::old_state_goes_and_running_tasks_stay(super::Backend::Embedded);
-    }
+/// A cluster whose agents are collected on every second, with checkpoints of another root too.
+fn start_collecting(backend: Backend, root: &Path) -> Testbed {
+    let flags = [
+        format!("-gc_executor_path={}", program("gc_executor").display()),
+        format!("-gc_executor_flags=--root={}", root.display()),
+        "-executor_gc_interval=1secs".to_owned(),
+        "-min_offer_hold_time=500ms".to_owned(),
+        "-offer_hold_jitter_window=500ms".to_owned(),
+        "-offer_filter_duration=500ms".to_owned(),
+    ];
+    Testbed::start_with(
+        backend,
+        TestbedOptions { scheduler_flags: flags.to_vec(), ..TestbedOptions::default() },
+    )
 }
 
-mod real_mesos {
-    #[test]
-    fn old_state_goes_and_running_tasks_stay() {
-        super::old_state_goes_and_running_tasks_stay(super::Backend::RealMesos);
+fn a_task_without_a_trace_is_lost_and_starts_again(backend: Backend) {
+    let root = tempfile::tempdir().unwrap();
+    let testbed = start_collecting(backend, root.path());
+    testbed.create("Service", "it", 1, "exec sleep 86398");
+    let before = testbed.wait_for_running("it", 1);
+    // All that an agent has of it: somebody cleaned up too much.
+    let run = testbed.sandbox_files("task.json").pop().unwrap();
+    let executor =
+        run.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "runs")).unwrap();
+    std::fs::rename(executor.parent().unwrap(), root.path().join("elsewhere")).unwrap();
+    let lost = wait_until("the loss to be told", PATIENCE, || {
+        let tasks = testbed.tasks("it");
+        let told =
+            tasks.iter().find(|task| task_id(task) == task_id(&before[0])).map(events).unwrap_or_default();
+        match told.iter().find(|event| event.starts_with("Lost: ")) {
+            Some(event) => Ok(event.clone()),
+            None => Err(format!("{told:?}")),
+        }
+    });
+    assert!(lost.contains("GC executor found no trace of task."), "{lost}");
+    let after = testbed.wait_for_running("it", 1);
+    assert_ne!(task_id(&after[0]), task_id(&before[0]));
+}
+
+/// Lets a task seem to have begun long ago: its first statuses are an hour older.
+fn age(stream: &Path) {
+    const HOUR_MS: i64 = 3_600_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("older");
+    let mut older = Appender::open(&path).unwrap();
+    let mut tail = Tail::open(stream).unwrap();
+    while let Some(mut record) = tail.next_record().unwrap() {
+        if let Record::Task(status) = &mut record {
+            status.timestamp_ms = status.timestamp_ms.map(|time| time - HOUR_MS);
+        }
+        older.append(&record).unwrap();
     }
+    // In place: the runner holds the file open, and its lock with it.
+    std::fs::write(stream, std::fs::read(&path).unwrap()).unwrap();
+}
+
+fn what_should_not_be_there_is_killed(backend: Backend) {
+    let root = tempfile::tempdir().unwrap();
+    let testbed = start_collecting(backend, root.path());
+    testbed.create("Service", "it", 1, "exec sleep 86398");
+    let running = testbed.wait_for_running("it", 1);
+    let work = work_folder(&testbed);
+    let sandboxes = work.join("earlier");
+    std::fs::create_dir_all(&sandboxes).unwrap();
+    let output = Command::new(program("thermos"))
+        .arg(format!("--root={}", root.path().display()))
+        .args(["simplerun", "--daemon", "--task_id=stray", "--", "exec sleep 86396"])
+        .env("TMPDIR", &sandboxes)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let is_there = || processes::below(&sandboxes).iter().any(|process| process.command == "sleep 86396");
+    wait_until("the stray task to run", PATIENCE, || if is_there() { Ok(()) } else { Err(String::new()) });
+    age(&TaskPaths::new(root.path(), "stray").runner());
+    wait_until("the stray task to be killed", PATIENCE, || {
+        if is_there() { Err("it still runs".to_owned()) } else { Ok(()) }
+    });
+    let still = testbed.wait_for_running("it", 1);
+    assert_eq!(task_id(&still[0]), task_id(&running[0]), "the cluster's own task runs on");
+}
+
+e2e::on_both_clusters! {
+    old_state_goes_and_running_tasks_stay,
+    a_task_without_a_trace_is_lost_and_starts_again,
+    what_should_not_be_there_is_killed,
 }

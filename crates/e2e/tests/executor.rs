@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aurora_api::thrift::ScheduleStatus::{Failed, Finished, Killed, Starting};
-use e2e::{Backend, Testbed, TestbedOptions, events, processes, task_id, wait_for, wait_until};
+use e2e::{Backend, Signal, Testbed, TestbedOptions, events, processes, task_id, wait_for, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -234,7 +234,23 @@ fn an_unhealthy_task_fails_and_says_why(backend: Backend) {
     testbed.wait_for_empty_sandboxes();
 }
 
+fn a_task_ends_when_its_agent_stays_away(backend: Backend) {
+    let options = TestbedOptions {
+        mesos_flags: vec![("MESOS_RECOVERY_TIMEOUT", "2secs".to_owned())],
+        ..TestbedOptions::default()
+    };
+    let testbed = Testbed::start_with(backend, options);
+    Job { processes: &[("main", "exec sleep 86399")], finalizer: "echo done > finalized", ..Job::default() }
+        .create(&testbed);
+    testbed.wait_for_running("it", 1);
+    testbed.cluster.stop("1", Signal::Kill);
+    // The order of the end is kept: the finalizer runs, and nothing stays.
+    assert_eq!(read(&file(&testbed, "finalized")), "done\n");
+    testbed.wait_for_empty_sandboxes();
+}
+
 e2e::on_both_clusters! {
+    a_task_ends_when_its_agent_stays_away,
     processes_run_in_order_and_log_where_they_should,
     a_finalizer_runs_after_a_kill,
     a_task_is_killed_while_it_starts,

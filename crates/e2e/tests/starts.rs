@@ -5,6 +5,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use aurora_api::thrift::{ExecutorConfig, JobConfiguration, JobKey, Resource, TaskConfig, rpc};
@@ -67,6 +68,55 @@ fn a_program_for_another_machine(backend: Backend) {
         backend,
         &[executor(&path)],
         &["Failed: Executor terminated", "none for this kind of machine"],
+    );
+}
+
+/// A folder on which nothing can be executed.
+struct Unexecutable(tempfile::TempDir);
+
+impl Unexecutable {
+    fn mount() -> Unexecutable {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().display().to_string();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "noexec,size=256m", "none", &path])
+            .status()
+            .unwrap();
+        assert!(mounted.success(), "tests with mounts need root");
+        Unexecutable(folder)
+    }
+}
+
+impl Drop for Unexecutable {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+    }
+}
+
+fn a_file_system_mounted_noexec(backend: Backend) {
+    let folder = Unexecutable::mount();
+    let path = folder.0.path().join("thermos_executor");
+    std::fs::copy(program("thermos_executor"), &path).unwrap();
+    fails_with(
+        backend,
+        &[executor(&path), "-thermos_executor_in_place".to_owned()],
+        &["Failed: Executor terminated", "ermission denied", "the file system may be mounted noexec"],
+    );
+}
+
+fn an_executor_in_place_runs_where_it_is(backend: Backend) {
+    let testbed = start(backend, &["-thermos_executor_in_place".to_owned()]);
+    testbed.create("Service", "it", 1, "exec sleep 86399");
+    testbed.wait_for_running("it", 1);
+    assert!(testbed.sandbox_files("thermos_executor").is_empty(), "it was copied");
+}
+
+fn a_missing_program_in_place(backend: Backend) {
+    let path = "/nonexistent/thermos_executor";
+    fails_with(
+        backend,
+        &[executor(Path::new(path)), "-thermos_executor_in_place".to_owned()],
+        &["Failed: Executor terminated", path, "-thermos_executor_path"],
     );
 }
 
@@ -147,6 +197,9 @@ fn data_that_cannot_be_read(backend: Backend) {
 
 e2e::on_both_clusters! {
     a_missing_program,
+    a_missing_program_in_place,
+    an_executor_in_place_runs_where_it_is,
+    a_file_system_mounted_noexec,
     a_program_for_another_machine,
     a_flag_that_does_not_exist,
     a_sandbox_that_is_not_writable,
