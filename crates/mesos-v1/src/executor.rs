@@ -101,7 +101,7 @@ pub enum ExecutorError {
     NotReady {
         /// `host:port`
         agent: String,
-        /// 404 or any of 5xx.
+        /// 404, 408, 429 or any of 5xx.
         status: u16,
         /// The agent's words.
         text: String,

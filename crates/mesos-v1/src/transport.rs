@@ -19,6 +19,9 @@ pub(crate) const STREAM_ID_HEADER: &str = "Mesos-Stream-Id";
 
 /// How much of a refusal's text is kept; Mesos's are one line.
 const REFUSAL_CHARS_MAX: usize = 500;
+/// How much of it is read, and for how long: who answers may be no Mesos, or break off.
+const REFUSAL_BYTES_MAX: usize = 4 * REFUSAL_CHARS_MAX;
+const REFUSAL_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Why a client cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -117,9 +120,20 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    pub async fn read(response: Response) -> Refusal {
+    /// The status counts: of the text, what comes in time and is not too long.
+    pub async fn read(mut response: Response) -> Refusal {
         let status = response.status();
-        let text = response.text().await.unwrap_or_default();
+        let mut body = Vec::new();
+        let reading = async {
+            while let Ok(Some(chunk)) = response.chunk().await
+                && body.len() < REFUSAL_BYTES_MAX
+            {
+                body.extend_from_slice(&chunk);
+            }
+        };
+        // What has come until then is as good.
+        let _ = tokio::time::timeout(REFUSAL_WAIT_MAX, reading).await;
+        let text = String::from_utf8_lossy(&body);
         let text = text.trim().chars().take(REFUSAL_CHARS_MAX).collect();
         Refusal { status, text }
     }

@@ -20,9 +20,6 @@ use crate::supervisor::{Stop, Supervisor, report_to, undecodable};
 /// How long a subscribed executor waits for its task.
 const LAUNCH_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long the last update may take to be acknowledged by an agent that is there.
-const PERSISTENCE_WAIT: Duration = Duration::from_secs(5);
-
 /// Says when the scheduler assigned the task, in milliseconds since the epoch.
 const ASSIGNED_VARIABLE: &str = "AURORA_ASSIGNED_MS";
 
@@ -119,14 +116,17 @@ impl Executor {
                     self.rest_at(None);
                     thermos::os::memory::release_program();
                 }
-                Next::TimeUp => {
-                    if matches!(self.stage, Stage::Idle { .. }) {
-                        tracing::error!(
-                            "Executor timing out. No task came within {} s.",
-                            LAUNCH_LIMIT.as_secs()
-                        );
-                    }
+                Next::TimeUp if matches!(self.stage, Stage::Idle { .. }) => {
+                    tracing::error!("Executor timing out. No task came within {} s.", LAUNCH_LIMIT.as_secs());
                     return ExitCode::SUCCESS;
+                }
+                Next::TimeUp => {
+                    tracing::error!(
+                        "the agent at {} has not taken the last update of the task within {} s",
+                        self.environment.agent_endpoint,
+                        self.environment.recovery_timeout.as_secs()
+                    );
+                    return ExitCode::FAILURE;
                 }
             }
             if self.is_session_over && !matches!(self.stage, Stage::Working { .. }) {
@@ -144,6 +144,12 @@ impl Executor {
         }
     }
 
+    /// Until when an agent that is there may keep the last update unacknowledged: it hangs or is in trouble, and is given as
+    /// long as one that is away. What is lost here makes a task that ended well fail.
+    fn patience(&self) -> Instant {
+        Instant::now() + self.environment.recovery_timeout
+    }
+
     fn rest_at(&mut self, time: Option<Instant>) {
         if let Stage::Working { rests, .. } = &mut self.stage {
             *rests = time;
@@ -151,7 +157,7 @@ impl Executor {
     }
 
     fn leave(&mut self) {
-        self.stage = Stage::Leaving { until: Some(Instant::now() + PERSISTENCE_WAIT) };
+        self.stage = Stage::Leaving { until: Some(self.patience()) };
     }
 
     fn on_event(&mut self, event: ExecutorEvent) -> Option<ExitCode> {
@@ -162,9 +168,10 @@ impl Executor {
                     container.volumes.into_iter().map(|volume| volume.container_path.into()).collect();
                 tracing::info!("subscribed with the agent at {}", self.environment.agent_endpoint);
                 self.is_connected = true;
+                let patience = self.patience();
                 match &mut self.stage {
                     Stage::Idle { gives_up } => *gives_up = Some(Instant::now() + LAUNCH_LIMIT),
-                    Stage::Leaving { until } => *until = Some(Instant::now() + PERSISTENCE_WAIT),
+                    Stage::Leaving { until } => *until = Some(patience),
                     Stage::Working { .. } => {}
                 }
             }

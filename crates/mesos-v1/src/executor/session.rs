@@ -50,6 +50,8 @@ struct PendingUpdate {
     status: TaskStatus,
     /// Whether this subscription has told the agent.
     is_sent: bool,
+    /// Whether the agent has answered with an error that passes. Said once, since it is sent twice a second.
+    is_refused: bool,
 }
 
 /// Why a step of the session did not come to its end.
@@ -279,7 +281,18 @@ impl Session {
         let (status, text) = (refusal.status.as_u16(), refusal.text);
         let agent = self.agent();
         match refusal.status {
-            status if is_passing(status) => Ok(self.send_again(uuid)),
+            passing if is_passing(passing) => {
+                let mut refused = self.updates.iter_mut().filter(|update| update.status.uuid() == uuid);
+                if let Some(update) = refused.next().filter(|update| !update.is_refused) {
+                    update.is_refused = true;
+                    let error = ExecutorError::NotReady { agent, status, text };
+                    tracing::warn!(
+                        "{error}; sending the update {} again until it is taken",
+                        update.status.state().as_str_name()
+                    );
+                }
+                Ok(self.send_again(uuid))
+            }
             StatusCode::FORBIDDEN => Err(Interruption::Lost(ExecutorError::NotReady { agent, status, text })),
             _ => {
                 let rejected = self.updates.iter().find(|update| update.status.uuid() == uuid);
@@ -372,7 +385,7 @@ impl Session {
             uuid: Some(random_uuid().to_vec()),
             ..TaskStatus::default()
         };
-        self.updates.push(PendingUpdate { status, is_sent: false });
+        self.updates.push(PendingUpdate { status, is_sent: false, is_refused: false });
     }
 
     fn forget_update(&mut self, uuid: &[u8]) {
@@ -445,7 +458,8 @@ async fn outcome_of(in_flight: &mut InFlight) -> Outcome {
 
 /// Whether an agent that answers so may answer otherwise later: while it starts, or is in trouble of its own.
 fn is_passing(status: StatusCode) -> bool {
-    status == StatusCode::NOT_FOUND || status.is_server_error()
+    let passes = [StatusCode::NOT_FOUND, StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+    status.is_server_error() || passes.contains(&status)
 }
 
 /// A random UUID as RFC 4122 wants it, version 4; the agent refuses others.

@@ -260,6 +260,22 @@ async fn a_proxy_in_trouble_is_asked_again() {
     assert!(matches!(next_but_connecting(&mut events).await, SchedulerEvent::Subscribed { .. }));
 }
 
+/// Whoever answers stops in the middle of it, and keeps the connection.
+#[tokio::test]
+async fn a_refusal_that_breaks_off_is_one_all_the_same() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (_handle, mut events) = SchedulerSession::start(config(&address)).unwrap();
+    let (mut connection, _) = listener.accept().await.unwrap();
+    connection.read_u8().await.unwrap();
+    let answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 99\r\n\r\nnobody leads";
+    connection.write_all(answer).await.unwrap();
+    let event = next_but_connecting(&mut events).await;
+    let SchedulerEvent::Disconnected { reason } = event else { panic!("{event:?}") };
+    assert!(reason.to_string().contains("503 nobody leads"), "{reason}");
+}
+
 #[test]
 fn waits_double_up_to_their_limit_and_half_of_each_is_left_to_chance() {
     let timing = SchedulerTiming::default();

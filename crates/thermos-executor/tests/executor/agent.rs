@@ -36,8 +36,30 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// How the agent treats who asks it.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Conduct {
+    /// As it should.
+    #[default]
+    Well,
+    /// It answers with an error: this status.
+    Refusing(u16),
+    /// It takes what is said, and answers after this time.
+    Late(Duration),
+    /// It takes what is said, and never answers: a process that is stopped.
+    Hanging,
+    /// Its connections end at once: there is no process.
+    Away,
+}
+
+/// What an executor that comes back told: its tasks, and the states of its updates.
+pub type Told = (Vec<String>, Vec<TaskState>);
+
 #[derive(Default)]
 struct State {
+    conduct: Conduct,
+    /// What each subscription told.
+    told: Vec<Told>,
     updates: Vec<TaskStatus>,
     stream: Option<TcpStream>,
     subscriptions: usize,
@@ -106,6 +128,10 @@ impl Rig {
 
     fn start_executor(&mut self, mut command: Command) {
         let log = fs::File::create(self.folder.path().join("executor.log")).unwrap();
+        let own: Vec<(String, String)> = command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value?.to_str()?.to_owned())))
+            .collect();
         command
             .env("MESOS_FRAMEWORK_ID", "f")
             .env("MESOS_EXECUTOR_ID", "thermos-t")
@@ -118,6 +144,7 @@ impl Rig {
             .env("MESOS_SUBSCRIPTION_BACKOFF_MAX", "100ms")
             .env("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs")
             .env("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", "secret")
+            .envs(own)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);
@@ -163,6 +190,16 @@ impl Rig {
         if let Some(stream) = self.state.lock().unwrap().stream.take() {
             let _ = stream.shutdown(Shutdown::Both);
         }
+    }
+
+    /// How the agent treats executors from now on.
+    pub fn set_conduct(&self, conduct: Conduct) {
+        self.state.lock().unwrap().conduct = conduct;
+    }
+
+    /// What the subscriptions so far told.
+    pub fn told(&self) -> Vec<Told> {
+        self.state.lock().unwrap().told.clone()
     }
 
     /// Whether updates are left without acknowledgement.
@@ -251,16 +288,36 @@ fn serve(connection: TcpStream, state: &Mutex<State>) {
     let mut writer = connection;
     while let Some(body) = read_request(&mut reader) {
         let call = Call::decode(body.as_slice()).unwrap();
+        let conduct = state.lock().unwrap().conduct;
+        match conduct {
+            Conduct::Well => {}
+            Conduct::Late(time) => std::thread::sleep(time),
+            Conduct::Refusing(status) => {
+                let head = format!("HTTP/1.1 {status} Trouble\r\ncontent-length: 0\r\n\r\n");
+                let _ = writer.write_all(head.as_bytes());
+                continue;
+            }
+            // Whoever asks hangs up in the end.
+            Conduct::Hanging => continue,
+            Conduct::Away => return,
+        }
         match call.r#type() {
             call::Type::Subscribe => {
                 let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ntransfer-encoding: chunked\r\n\r\n";
-                writer.write_all(head.as_bytes()).unwrap();
+                if writer.write_all(head.as_bytes()).is_err() {
+                    return;
+                }
                 let mut state = state.lock().unwrap();
                 state.stream = Some(writer.try_clone().unwrap());
                 let subscribed = event::Subscribed::default();
                 state.send(&Event { subscribed: Some(subscribed), ..event_of(event::Type::Subscribed) });
+                let told = call.subscribe.unwrap_or_default();
+                let tasks = told.unacknowledged_tasks.iter().map(|task| task.task_id.to_string()).collect();
+                let updates =
+                    told.unacknowledged_updates.iter().map(|update| update.status.state()).collect();
+                state.told.push((tasks, updates));
                 // The acknowledgement of what the executor tells again.
-                for update in call.subscribe.unwrap_or_default().unacknowledged_updates {
+                for update in told.unacknowledged_updates {
                     take(&mut state, update.status);
                 }
                 state.subscriptions += 1;

@@ -7,6 +7,7 @@ mod announce;
 mod bare_root;
 mod image;
 mod self_check;
+mod trouble;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
