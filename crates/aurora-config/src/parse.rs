@@ -14,6 +14,9 @@ pub(crate) use limits::FILE_SIZE_MAX;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::syntax::Stmt;
 
+/// Syntax errors told of one file.
+const PROBLEMS_MAX: usize = 20;
+
 /// Parses a whole file. All syntax errors are reported, not the first one only.
 ///
 /// # Errors
@@ -22,18 +25,20 @@ pub fn parse(text: &str, file: u32) -> Result<Vec<Stmt>, Vec<Diagnostic>> {
     limits::check(text, file).map_err(|problem| vec![*problem])?;
     let options = ParseOptions::from(Mode::Module).with_target_version(PythonVersion::PY313);
     let parsed = ruff_python_parser::parse_unchecked(text, options);
+    let errors = parsed.errors().iter().map(|error| (error.range(), error.error.to_string()));
+    let unsupported =
+        parsed.unsupported_syntax_errors().iter().map(|error| (error.range(), error.to_string()));
+    let newlines: Vec<usize> =
+        text.bytes().enumerate().filter_map(|(at, byte)| (byte == b'\n').then_some(at)).collect();
+    let mut lines = std::collections::HashSet::new();
     let mut problems: Vec<Diagnostic> = Vec::new();
-    for error in parsed.errors() {
-        let at = span(file, error.range());
-        if problems.iter().any(|known| same_line(text, known.span, at)) {
-            continue;
+    for (range, message) in errors.chain(unsupported) {
+        // One mistake often makes the parser stumble several times on the same line; the first is the useful one.
+        if lines.insert(newlines.partition_point(|newline| *newline < range.start().to_usize())) {
+            problems.push(leftovers::explain(text, span(file, range), &message));
         }
-        problems.push(leftovers::explain(text, at, &error.error.to_string()));
-    }
-    for error in parsed.unsupported_syntax_errors() {
-        let at = span(file, error.range());
-        if !problems.iter().any(|known| same_line(text, known.span, at)) {
-            problems.push(leftovers::explain(text, at, &error.to_string()));
+        if problems.len() == PROBLEMS_MAX {
+            break;
         }
     }
     if !problems.is_empty() {
@@ -41,7 +46,6 @@ pub fn parse(text: &str, file: u32) -> Result<Vec<Stmt>, Vec<Diagnostic>> {
         if let Some(problem) = leftovers::unclosed(text, file).filter(|_| !is_python_2) {
             return Err(vec![problem]);
         }
-        problems.truncate(20);
         return Err(problems);
     }
     match parsed.into_syntax() {
@@ -54,12 +58,6 @@ pub fn parse(text: &str, file: u32) -> Result<Vec<Stmt>, Vec<Diagnostic>> {
 
 pub(crate) fn span(file: u32, range: TextRange) -> Span {
     Span { file, start: range.start().to_u32(), end: range.end().to_u32() }
-}
-
-/// One mistake often makes the parser stumble several times on the same line; the first is the useful one.
-fn same_line(text: &str, known: Option<Span>, at: Span) -> bool {
-    let line = |byte: u32| text.as_bytes().iter().take(byte as usize).filter(|byte| **byte == b'\n').count();
-    known.is_some_and(|known| line(known.start) == line(at.start))
 }
 
 #[cfg(test)]

@@ -111,6 +111,11 @@ fn what_the_file_handles_or_raises_itself_is_left_to_it() {
         found("x = nope\nif True:\n  raise ValueError('set it')\ny = neither\n"),
         ["1: name 'nope' is not defined", "3: ValueError: set it", "4: name 'neither' is not defined"]
     );
+    assert_eq!(
+        found("def need(x):\n  if not x: raise ValueError('set it')\na = need(0)\nb = int('x')\nc = a + 1\n")
+            .len(),
+        2
+    );
     assert_eq!(found("assert 1 == 2, 'no'\nx = int('a')\n"), ["1: AssertionError: no"]);
     assert_eq!(found("n = 3\nwhile n: n = int('x')\n").len(), 1);
 }
@@ -130,6 +135,14 @@ fn names_of_includes_that_failed_are_not_missed() {
     assert_eq!(second.len(), 2, "{second:#?}");
     assert!(second[1].starts_with("4: "), "{second:#?}");
     assert_eq!(found("third.aurora").len(), 2);
+}
+
+#[test]
+fn what_evaluation_and_checks_find_is_told_once() {
+    let text = job("q = p(cmdline='{{a b}}')\nt = Task(name='t', processes=[q], resources=small)", "task=t")
+        + "q.cmdline()\n";
+    let found = found(&text);
+    assert_eq!(found.len(), 1, "{found:#?}");
 }
 
 #[test]

@@ -195,7 +195,12 @@ impl LoadedFile {
                 && !TOGETHER.contains(&problem.code)
                 && !(problem.code == "missing-field" && dropped.iter().any(|name| **name == *field))
         };
-        problems.extend(self.lint().items.into_iter().filter(is_news));
+        for problem in self.lint().items.into_iter().filter(is_news) {
+            let same = |known: &Diagnostic| known.message == problem.message && known.span == problem.span;
+            if !problems.iter().any(same) {
+                problems.push(problem);
+            }
+        }
         problems.extend(self.warnings.iter().cloned());
         Diagnostics::new(problems, self.sources.clone())
     }

@@ -156,10 +156,11 @@ impl Interp {
     }
 }
 
-/// What the file itself raised says that it shall not go on.
+/// What the file itself raises outside of functions says that it shall not go on.
 fn ends_the_file(raised: &Raised) -> bool {
-    raised.value.is_some()
-        || matches!(&*raised.class.name, "AssertionError" | "SystemExit" | "RecursionError" | "StopIteration")
+    let class = &*raised.class.name;
+    matches!(class, "SystemExit" | "RecursionError")
+        || (raised.trace.is_empty() && (raised.value.is_some() || class == "AssertionError"))
 }
 
 /// Whether a statement sets names that are not in its text.
