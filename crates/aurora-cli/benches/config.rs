@@ -107,6 +107,13 @@ fn measure(commands: &[(&str, Vec<&str>)], folder: &Path) -> Vec<Measured> {
     all
 }
 
+/// The interpreter itself, since `python3` may be a script that looks for it.
+fn interpreter() -> String {
+    let output = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
 fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
@@ -120,8 +127,12 @@ fn main() {
     // The largest child so far is this one.
     run(aurora, &render, folder.path());
     let peak_kib = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
-    let commands =
-        [("python3", vec!["-c", "pass"]), (aurora, render), (aurora, vec!["config", "list", "loop.aurora"])];
+    let python = interpreter();
+    let commands = [
+        (python.as_str(), vec!["-c", "pass"]),
+        (aurora, render),
+        (aurora, vec!["config", "list", "loop.aurora"]),
+    ];
     let measured = measure(&commands, folder.path());
     let millis = |span: Duration| span.as_secs_f64() * 1_000.0;
     let baseline = millis(measured[0].times[RUNS / 2]);

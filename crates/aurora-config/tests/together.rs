@@ -38,9 +38,9 @@ jobs = [make(n, task=Task(processes=[p], resources=Resources(cpu=cpu, ram=GiB, d
         [
             "3: name 'CPUS' is not defined",
             "6: name 'pname' is not defined",
+            "6: name 'sufix' is not defined",
             "9: name 'names' is not defined",
             "5: name 'ROLE' is not defined",
-            "6: name 'sufix' is not defined",
             "8: name 'y' is not defined",
             "9: name 'GiB' is not defined",
         ]
@@ -68,7 +68,9 @@ total = numbers['a'] + 1
 parts = [1, 2]
 third = parts[2]
 def f(): return path
-jobs = [Job(name=f())]
+third += 1
+p = Process(name=f(), cmdline=total)
+name = p.name() + 'x'
 ";
     let found = found(text);
     assert_eq!(found.len(), 3, "{found:#?}");
@@ -138,9 +140,50 @@ fn names_of_includes_that_failed_are_not_missed() {
 }
 
 #[test]
+fn the_other_fields_of_an_object_are_looked_at_too() {
+    let text = "
+import os
+def scaled(n): return n * FACTOR
+procs = [Process(name=nme, cmdlne='y'), Process(name='b', cmdline=os.environ['SURELY_NOT_SET'], max_failures='x')]
+t = Task(processes=procs, resources=Resources(cpu=scaled(1), ram='1GB', disc=1*GB), constraints=order(*[p.nam() for p in procs]))
+template = Job(cluster='c', role='r', environment='devel', task=t, update_config=UpdateConfig(batch_size='x', watch_sec=3))
+name = t.constraints()[0].order()[0]
+jobs = [
+  template(name='one', instances='two'),
+  template(name=name, production='yes', announce=Announcer(primry_port='http')),
+  template(instances=int('three')),
+]
+";
+    let found = found(text);
+    for wanted in [
+        "'nme' is not",
+        "no field 'cmdlne'",
+        "'SURELY_NOT_SET'",
+        "'x' is not an Integer",
+        "'FACTOR' is not",
+        "'1GB'",
+        "no field 'disc'",
+        "no attribute nam",
+        "no field 'watch_sec'",
+        "'two'",
+        "'yes'",
+        "no field 'primry_port'",
+        "'three'",
+    ] {
+        assert!(found.iter().any(|line| line.contains(wanted)), "{wanted}: {found:#?}");
+    }
+    // 'x' is told of both fields.
+    assert_eq!(found.len(), 14, "{found:#?}");
+}
+
+#[test]
 fn what_evaluation_and_checks_find_is_told_once() {
-    let text = job("q = p(cmdline='{{a b}}')\nt = Task(name='t', processes=[q], resources=small)", "task=t")
-        + "q.cmdline()\n";
+    let text = job("", "")
+        + "
+q = p(cmdline='{{a b}}')
+jobs = [jobs[0](task=Task(name='t', processes=[q], resources=small))]
+q.cmdline()
+";
     let found = found(&text);
     assert_eq!(found.len(), 1, "{found:#?}");
 }

@@ -85,10 +85,24 @@ impl Interp {
         Ok(())
     }
 
-    pub fn eval_arguments(&mut self, arguments: &[Argument], span: Span, scope: &Rc<Scope>) -> Eval<Args> {
+    /// The arguments of a call. Those that cannot be evaluated are left out where the call makes an object of the model: its other
+    /// fields can be looked at.
+    pub fn eval_arguments(
+        &mut self,
+        arguments: &[Argument],
+        span: Span,
+        scope: &Rc<Scope>,
+        makes_object: bool,
+    ) -> Eval<Args> {
         let mut args = Args { span, ..Args::default() };
         for argument in arguments {
-            let value = self.eval(&argument.value, scope)?;
+            let value = match self.eval(&argument.value, scope) {
+                Err(stop) if makes_object => {
+                    self.leave_out(argument, stop)?;
+                    continue;
+                }
+                value => value?,
+            };
             match &argument.kind {
                 ArgumentKind::Positional => {
                     args.positional.push(value);

@@ -20,6 +20,15 @@ use crate::syntax::{
 const TEXTS_REMEMBERED: usize = 20_000;
 const LONG_TEXT: usize = 4 << 10;
 
+/// Whether a call makes an object of a struct type, or derives one.
+fn makes_object(function: &Value) -> bool {
+    match function {
+        Value::Type(kind) => matches!(kind, aurora_model::Type::Struct(_)),
+        Value::Object(object) => object.struct_type().is_some(),
+        _ => false,
+    }
+}
+
 impl Interp {
     pub fn eval(&mut self, expr: &Expr, scope: &Rc<Scope>) -> Eval<Value> {
         self.budget.step().map_err(|stop| stop.at(expr.span))?;
@@ -225,17 +234,17 @@ impl Interp {
         if let ExprKind::Attribute { value, name, name_span } = &call.function.kind {
             let receiver = self.eval(value, scope)?;
             if self.has_builtin_method(&receiver, name) {
-                let args = self.eval_arguments(&call.arguments, span, scope)?;
+                let args = self.eval_arguments(&call.arguments, span, scope, false)?;
                 self.here = span;
                 return self.call_method(&receiver, name, args);
             }
             let function = self.attribute(&receiver, name).map_err(|stop| stop.at(*name_span))?;
-            let args = self.eval_arguments(&call.arguments, span, scope)?;
+            let args = self.eval_arguments(&call.arguments, span, scope, makes_object(&function))?;
             self.here = span;
             return self.call(&function, args);
         }
         let function = self.eval(&call.function, scope)?;
-        let args = self.eval_arguments(&call.arguments, span, scope)?;
+        let args = self.eval_arguments(&call.arguments, span, scope, makes_object(&function))?;
         self.here = span;
         if let Value::Native(native) = &function
             && matches!(native.name, "locals" | "super" | "vars" | "dir")

@@ -362,6 +362,10 @@ impl Interp {
                     let result = object.has_field(field);
                     return self.model(result).map(Value::Bool);
                 }
+                // It does not have the value it should have.
+                if self.guards == 0 && self.mistakes.dropped.iter().any(|dropped| **dropped == *name) {
+                    return Err(Stop::Follows);
+                }
                 let field = object.field(name);
                 Ok(self.model(field)?.map_or(Value::Empty, Value::Object))
             }

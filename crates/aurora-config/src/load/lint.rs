@@ -186,7 +186,7 @@ impl LoadedFile {
     /// What went wrong while the file was evaluated, and what else is wrong with the jobs that came of it.
     pub(super) fn with_mistakes(&self, mistakes: Mistakes) -> Diagnostics {
         // Without the fields that were left out, what concerns several fields together proves nothing.
-        const TOGETHER: [&str; 4] = ["order", "portmap", "update", "number"];
+        const TOGETHER: [&str; 5] = ["order", "portmap", "update", "number", "duplicate-job"];
         let Mistakes { mut problems, dropped, .. } = mistakes;
         let is_news = |problem: &Diagnostic| {
             let field =
@@ -194,6 +194,7 @@ impl LoadedFile {
             problem.severity == Severity::Error
                 && !TOGETHER.contains(&problem.code)
                 && !(problem.code == "missing-field" && dropped.iter().any(|name| **name == *field))
+                && !(problem.code == "unbound" && dropped.iter().any(|name| mentions(&problem.message, name)))
         };
         for problem in self.lint().items.into_iter().filter(is_news) {
             let same = |known: &Diagnostic| known.message == problem.message && known.span == problem.span;
@@ -204,6 +205,10 @@ impl LoadedFile {
         problems.extend(self.warnings.iter().cloned());
         Diagnostics::new(problems, self.sources.clone())
     }
+}
+
+fn mentions(text: &str, name: &str) -> bool {
+    text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|word| word == name)
 }
 
 /// Corrects what is safe to correct: spaces inside the braces of references that [`LoadedFile::lint`] complained of.

@@ -75,6 +75,8 @@ pub(crate) fn add_undefined(known: &mut Vec<Diagnostic>, found: Vec<Diagnostic>)
             known.push(problem);
             continue;
         };
+        // What is defined further down was not known yet.
+        other.help = other.help.take().or(problem.help);
         let places = problem.span.into_iter().chain(problem.related.into_iter().map(|other| other.span));
         for place in places {
             also_here(other, place);

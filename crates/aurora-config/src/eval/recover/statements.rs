@@ -9,8 +9,8 @@ use crate::eval::error::{Eval, Raised, Stop};
 use crate::eval::interp::Interp;
 use crate::eval::value::{Scope, Value};
 use crate::syntax::{
-    BinaryOp, Clause, Comprehension, ComprehensionKind, Expr, ExprKind, FunctionBody, FunctionDef, Locals,
-    Name, Stmt, StmtKind,
+    Argument, ArgumentKind, BinaryOp, Clause, Comprehension, ComprehensionKind, Expr, ExprKind, FunctionBody,
+    FunctionDef, Locals, Name, Stmt, StmtKind,
 };
 
 /// Methods that change what they are called on.
@@ -84,6 +84,30 @@ impl Interp {
         if self.globals.vars.borrow().contains_key("jobs") {
             self.spoilt.remove("jobs");
         }
+        Ok(())
+    }
+
+    /// Notes why an argument of a call that makes an object cannot be evaluated, unless the call must fail with it.
+    pub fn leave_out(&mut self, argument: &Argument, stop: Stop) -> Eval<()> {
+        let ArgumentKind::Keyword(name) = &argument.kind else { return Err(stop) };
+        let mut changes = Changes { interp: self, seen: HashSet::new(), own: Vec::new() };
+        if self.guards > 0 || changes.expr(&argument.value) {
+            return Err(stop);
+        }
+        self.mistakes.failed += 1;
+        match stop {
+            Stop::Fatal(_) => return Err(stop),
+            Stop::Raised(raised)
+                if ends_the_file(&raised)
+                    || self.mistakes.failed > FAILED_MAX
+                    || self.mistakes.problems.len() >= PROBLEMS_MAX =>
+            {
+                return Err(Stop::Raised(raised));
+            }
+            Stop::Raised(_) => self.note(stop.into_diagnostics()),
+            Stop::Follows => {}
+        }
+        self.mistakes.dropped.push(std::sync::Arc::from(&**name));
         Ok(())
     }
 
