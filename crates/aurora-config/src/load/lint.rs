@@ -191,10 +191,12 @@ impl LoadedFile {
         let is_news = |problem: &Diagnostic| {
             let field =
                 problem.field.as_deref().and_then(|path| path.rsplit(" > ").next()).unwrap_or_default();
-            problem.severity == Severity::Error
-                && !TOGETHER.contains(&problem.code)
-                && !(problem.code == "missing-field" && dropped.iter().any(|name| **name == *field))
-                && !(problem.code == "unbound" && dropped.iter().any(|name| mentions(&problem.message, name)))
+            let follows = match problem.code {
+                "missing-field" => dropped.iter().any(|name| **name == *field),
+                "unbound" => dropped.iter().any(|name| mentions(&problem.message, name)),
+                code => TOGETHER.contains(&code),
+            };
+            problem.severity == Severity::Error && !follows
         };
         for problem in self.lint().items.into_iter().filter(is_news) {
             let same = |known: &Diagnostic| known.message == problem.message && known.span == problem.span;
