@@ -2,7 +2,7 @@
 //!
 //! Each change of a persistent map copies the nodes above it, and raises the count of every node these point to. In a map of a
 //! million rows most of these lie far away in memory. The layer of late changes is small and near; when it is full, all of it
-//! goes into the map at once, which copies most nodes once for many changes.
+//! goes into the map at once, which copies most nodes once for many changes. A map that is near itself is changed at once.
 
 use std::cmp::Ordering;
 use std::fmt::{self, Debug};
@@ -13,6 +13,9 @@ use imbl::OrdMap;
 
 /// How many changes are in the upper layer at most. Tests want it full often.
 const LATE_MAX: usize = if cfg!(test) { 4 } else { 1024 };
+
+/// How many rows a map may have to be near: it fits into the caches.
+const NEAR_MAX: usize = if cfg!(test) { 5 } else { 65_536 };
 
 /// A sorted table of plain keys.
 #[derive(Clone)]
@@ -70,6 +73,9 @@ impl<K: Ord + Copy, V: Clone> Layered<K, V> {
 
     /// The row of a key, to be changed.
     pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        if self.is_near() {
+            return self.settled.get_mut(key);
+        }
         if !self.late.contains_key(key) {
             let row = self.settled.get(key)?.clone();
             self.settle();
@@ -80,9 +86,13 @@ impl<K: Ord + Copy, V: Clone> Layered<K, V> {
 
     /// Stores a row; gives back the one that was there.
     pub(super) fn insert(&mut self, key: K, row: V) -> Option<V> {
-        let old = match self.late.insert(key, Some(row)) {
-            Some(late) => late,
-            None => self.settled.get(&key).cloned(),
+        let old = if self.is_near() {
+            self.settled.insert(key, row)
+        } else {
+            match self.late.insert(key, Some(row)) {
+                Some(late) => late,
+                None => self.settled.get(&key).cloned(),
+            }
         };
         self.len += usize::from(old.is_none());
         self.settle();
@@ -90,6 +100,11 @@ impl<K: Ord + Copy, V: Clone> Layered<K, V> {
     }
 
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+        if self.is_near() {
+            let old = self.settled.remove(key);
+            self.len -= usize::from(old.is_some());
+            return old;
+        }
         let is_settled = self.settled.contains_key(key);
         let late = if is_settled { self.late.insert(*key, None) } else { self.late.remove(key) };
         let old = match late {
@@ -111,6 +126,10 @@ impl<K: Ord + Copy, V: Clone> Layered<K, V> {
                 self.remove(&key);
             }
         }
+    }
+
+    fn is_near(&self) -> bool {
+        self.late.is_empty() && self.settled.len() < NEAR_MAX
     }
 
     fn settle(&mut self) {
