@@ -206,3 +206,18 @@ fn libraries(program: &Path) -> Vec<PathBuf> {
         String::from_utf8_lossy(&output.stdout).split_whitespace().map(str::to_owned).collect();
     words.iter().filter(|word| word.starts_with('/')).map(PathBuf::from).collect()
 }
+
+/// Makes the root of a small file system image: busybox as `/bin/sh`, and `/bin/bash` if wanted.
+///
+/// # Panics
+/// If a program is missing that `cargo xtask setup` installs.
+pub fn root_file_system(root: &Path, has_bash: bool) {
+    for name in ["bin", "proc", "sys", "dev", "etc", "tmp"] {
+        std::fs::create_dir_all(root.join(name)).unwrap();
+    }
+    install(&in_path("busybox"), &root.join("bin/busybox"));
+    symlink("busybox", root.join("bin/sh")).unwrap();
+    if has_bash {
+        install(&in_path("bash-static"), &root.join("bin/bash"));
+    }
+}

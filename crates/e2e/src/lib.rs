@@ -21,7 +21,7 @@ mod wait;
 pub mod wire;
 
 pub use cluster::{Backend, Cluster, Signal};
-pub use docker::Dockerd;
+pub use docker::{Dockerd, root_file_system};
 pub use ports::PortBlock;
 pub use programs::program;
 pub use scheduler::Scheduler;

@@ -10,6 +10,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::sys::statvfs::{FsFlags, statvfs};
+
 use crate::os::users::User;
 
 /// Where Mesos mounts the image, below the run directory.
@@ -144,6 +146,28 @@ impl ImageSandbox {
         if !self.root.is_dir() {
             return Err(ImageError::NoImage(self.root.clone()));
         }
+        // Mesos since 1.6 mounts it as it was told to, for reading only. The mount is this executor's own.
+        let is_protected = is_read_only(&self.root);
+        if is_protected {
+            self.remount(commands, "rw");
+        }
+        let outcome = self.fill(commands);
+        if is_protected {
+            self.remount(commands, "ro");
+        }
+        outcome
+    }
+
+    fn remount(&self, commands: &mut impl Commands, mode: &str) {
+        let how = format!("remount,bind,{mode}");
+        let answer = self.run(commands, &["mount", "-n", "-o", &how], &[]);
+        if !answer.as_ref().is_ok_and(|answer| answer.code == 0) {
+            // Without it the image must have all that is needed; what it lacks will be named.
+            tracing::warn!(root = %self.root.display(), ?answer, how, "cannot mount the image otherwise");
+        }
+    }
+
+    fn fill(&self, commands: &mut impl Commands) -> Result<(), ImageError> {
         if let Some((user, group)) = &self.user {
             self.make_group(commands, user, group)?;
             self.make_user(commands, user, group)?;
@@ -233,6 +257,10 @@ impl ImageSandbox {
         let answer = commands.run(&command).map_err(|error| failed(error.to_string()))?;
         if answer.code == 0 { Ok(()) } else { Err(failed(complaint("mount", &answer))) }
     }
+}
+
+fn is_read_only(path: &Path) -> bool {
+    statvfs(path).is_ok_and(|found| found.flags().contains(FsFlags::ST_RDONLY))
 }
 
 fn make_target(target: &Path, is_folder: bool) -> io::Result<()> {
