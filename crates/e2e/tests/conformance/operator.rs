@@ -149,6 +149,17 @@ async fn mesos_o3_state_and_metrics(backend: Backend) {
     );
     assert_eq!(task["state"], "TASK_RUNNING");
 
+    let summary = get_json(&format!("{base}/state-summary")).await;
+    let (of_slave, of_framework) = (&summary["slaves"][0], &summary["frameworks"][0]);
+    assert_eq!(
+        missing(of_slave, "id hostname resources used_resources active TASK_STAGING framework_ids"),
+        [""; 0]
+    );
+    assert_eq!(missing(of_framework, "id name active used_resources TASK_LOST slave_ids"), [""; 0]);
+    assert_eq!((&of_slave["TASK_RUNNING"], &of_framework["TASK_RUNNING"]), (&json!(1), &json!(1)));
+    assert_eq!(of_framework["slave_ids"], json!([offer.agent_id.value]));
+    assert_eq!(of_slave["framework_ids"], json!([scheduler.id.value]));
+
     let metrics = get_json(&format!("{base}/metrics/snapshot")).await;
     assert!(metrics.as_object().unwrap().values().all(Value::is_number), "{metrics}");
     for (name, value) in
@@ -162,6 +173,10 @@ async fn mesos_o3_state_and_metrics(backend: Backend) {
     let directory = sandbox(&bed, &offer, &scheduler, "t").canonicalize().unwrap();
     assert_eq!(executor["directory"], directory.to_str().unwrap());
     assert_eq!(executor["tasks"][0]["id"], "t");
+    let files = get_json(&format!("http://{}/files/debug", bed.cluster.agent(1))).await;
+    let path = format!("/frameworks/{}/executors/executor-t/runs/latest", scheduler.id);
+    assert_eq!(files[&path], directory.to_str().unwrap(), "{files}");
+    assert_eq!(files[directory.to_str().unwrap()], directory.to_str().unwrap(), "{files}");
     let metrics = get_json(&format!("http://{}/metrics/snapshot", bed.cluster.agent(1))).await;
     assert_eq!(metrics["slave/tasks_running"].as_f64(), Some(1.0));
     assert_eq!(metrics["slave/registered"].as_f64(), Some(1.0));

@@ -10,6 +10,7 @@ use super::containers::ContainerEnd;
 use super::garbage::Swept;
 use super::state::{ExecutorKey, State, Timer};
 use super::uplink::Uplink;
+use super::view::View;
 use super::{AgentError, Farewell};
 use crate::container::process::ProcessId;
 use crate::link::to_agent;
@@ -50,7 +51,7 @@ pub enum Input {
     /// Old sandboxes were looked for.
     Swept(Swept),
     /// Somebody looks.
-    View { is_metrics: bool, reply: oneshot::Sender<serde_json::Value> },
+    View { view: View, reply: oneshot::Sender<serde_json::Value> },
 }
 
 /// Takes inputs and timers until it is stopped, or until a checkpoint cannot be written.
@@ -111,8 +112,8 @@ impl State {
             Input::Farewell { farewell, reply } => self.on_farewell(farewell, reply),
             Input::Emptied { reply } => self.farewells.push(reply),
             Input::Swept(swept) => self.on_swept(swept),
-            Input::View { is_metrics, reply } => {
-                let _ = reply.send(if is_metrics { self.view_metrics() } else { self.view_state() });
+            Input::View { view, reply } => {
+                let _ = reply.send(self.view(view));
             }
         }
     }

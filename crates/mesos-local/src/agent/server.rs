@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::actor::{Input, MAX_WAITING_RECORDS};
 use super::files;
 use super::operator::operator;
+use super::view::View;
 use crate::http::{Encoding, MAX_CALL_BYTES, decode_call, json, plain, stream_response};
 
 /// What executors send and get.
@@ -36,16 +37,17 @@ pub fn router(inputs: mpsc::Sender<Input>, work_dir: PathBuf) -> Router {
             .route(&format!("{prefix}/api/v1/executor"), post(executor))
             .route(&format!("{prefix}/api/v1"), post(operator))
             .route(&format!("{prefix}/health"), get(|| async { StatusCode::OK }))
-            .route(&format!("{prefix}/state"), get(|State(shared): State<Shared>| show(shared, false)))
+            .route(&format!("{prefix}/state"), get(|State(shared): State<Shared>| show(shared, View::State)))
             .route(
                 &format!("{prefix}/metrics/snapshot"),
-                get(|State(shared): State<Shared>| show(shared, true)),
+                get(|State(shared): State<Shared>| show(shared, View::Metrics)),
             );
     }
     router
         .route("/files/browse", get(files::browse))
         .route("/files/read", get(files::read))
         .route("/files/download", get(files::download))
+        .route("/files/debug", get(|State(shared): State<Shared>| show(shared, View::Files)))
         .layer(DefaultBodyLimit::max(MAX_CALL_BYTES))
         .with_state(Shared { inputs, work_dir })
 }
@@ -54,9 +56,9 @@ fn stopping() -> Response {
     plain(StatusCode::SERVICE_UNAVAILABLE, "The agent is stopping")
 }
 
-async fn show(shared: Shared, is_metrics: bool) -> Response {
+async fn show(shared: Shared, view: View) -> Response {
     let (reply, answer) = oneshot::channel();
-    if shared.inputs.send(Input::View { is_metrics, reply }).await.is_err() {
+    if shared.inputs.send(Input::View { view, reply }).await.is_err() {
         return stopping();
     }
     answer.await.map_or_else(|_| stopping(), |value| json(&value))

@@ -9,9 +9,42 @@ use super::state::{Executor, ExecutorKey, ExecutorStatus, Phase, State, Task};
 use crate::resources::resources_from_messages;
 use crate::shape::{MESOS_VERSION, view_attribute, view_resources};
 
+/// What can be looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum View {
+    /// `/state`
+    State,
+    /// `/metrics/snapshot`
+    Metrics,
+    /// `/files/debug`
+    Files,
+}
+
 impl State {
-    /// `/state`.
-    pub fn view_state(&self) -> Value {
+    /// One picture of the agent.
+    pub fn view(&self, view: View) -> Value {
+        match view {
+            View::State => self.view_state(),
+            View::Metrics => self.view_metrics(),
+            View::Files => self.view_files(),
+        }
+    }
+
+    /// The folders that can be read, by the paths under which they are.
+    fn view_files(&self) -> Value {
+        let mut files = serde_json::Map::new();
+        for ((framework, executor), one) in &self.executors {
+            let sandbox = one.run.sandbox.display().to_string();
+            files.insert(format!("/frameworks/{framework}/executors/{executor}/runs/latest"), json!(sandbox));
+            if let Some(runs) = one.run.sandbox.parent() {
+                files.insert(runs.join("latest").display().to_string(), json!(sandbox));
+            }
+            files.insert(sandbox.clone(), json!(sandbox));
+        }
+        Value::Object(files)
+    }
+
+    fn view_state(&self) -> Value {
         let attributes: serde_json::Map<String, Value> =
             self.info.attributes.iter().map(|one| (one.name.clone(), view_attribute(one))).collect();
         let frameworks: Vec<Value> = self
@@ -69,8 +102,7 @@ impl State {
         })
     }
 
-    /// `/metrics/snapshot`.
-    pub fn view_metrics(&self) -> Value {
+    fn view_metrics(&self) -> Value {
         let executors = |wanted: fn(ExecutorStatus) -> bool| {
             self.executors.values().filter(|executor| wanted(executor.status)).count()
         };

@@ -58,6 +58,7 @@ pub fn router(
         router = router.route(&format!("{prefix}/redirect"), get(redirect));
         for (path, view) in [
             ("/state", View::State),
+            ("/state-summary", View::Summary),
             ("/slaves", View::Slaves),
             ("/frameworks", View::Frameworks),
             ("/tasks", View::Tasks),

@@ -1,6 +1,6 @@
 //! What the master shows, in a subset of Mesos's shapes (`spec/mesos.md` §6.3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use mesos_v1::messages as v1;
@@ -14,6 +14,7 @@ use crate::shape::{MESOS_VERSION, view_attribute, view_resources};
 #[derive(Clone, Copy, Debug)]
 pub enum View {
     State,
+    Summary,
     Slaves,
     Frameworks,
     Tasks,
@@ -28,6 +29,7 @@ impl State {
     pub fn view(&self, view: View) -> Value {
         match view {
             View::State => self.view_state(),
+            View::Summary => self.view_summary(),
             View::Slaves => {
                 json!({ "slaves": self.view_agents(), "recovered_slaves": self.view_recovered() })
             }
@@ -77,6 +79,43 @@ impl State {
             "completed_frameworks": self.view_completed(),
             "orphan_tasks": [],
             "unregistered_frameworks": [],
+        })
+    }
+
+    /// The state with numbers of tasks in place of the tasks.
+    fn view_summary(&self) -> Value {
+        let tasks = || {
+            self.frameworks.iter().flat_map(|(id, framework)| {
+                let live = framework.tasks.values().chain(framework.unreachable_tasks.values());
+                live.chain(framework.completed_tasks.iter()).map(move |task| (id, task))
+            })
+        };
+        let known =
+            |agent: &Agent| matches!(agent.status, AgentStatus::Connected { .. } | AgentStatus::Disconnected);
+        let slaves = self.agents.iter().filter(|(_, agent)| known(agent)).map(|(id, agent)| {
+            let own = || tasks().filter(|(_, task)| task.agent_id == *id);
+            let mut view = self.view_agent(id, agent);
+            count_tasks(&mut view, own().map(|(_, task)| task.state));
+            let ids: BTreeSet<&str> = own().map(|(framework, _)| framework.value.as_str()).collect();
+            view["framework_ids"] = json!(ids);
+            view
+        });
+        let frameworks =
+            self.view_frameworks().into_iter().zip(self.frameworks.keys()).map(|(mut view, id)| {
+                let own = || tasks().filter(|(of, _)| *of == id).map(|(_, task)| task);
+                if let Some(members) = view.as_object_mut() {
+                    let lists = ["tasks", "unreachable_tasks", "completed_tasks", "offers", "executors"];
+                    members.retain(|name, _| !lists.contains(&name.as_str()));
+                }
+                count_tasks(&mut view, own().map(|task| task.state));
+                let ids: BTreeSet<&str> = own().map(|task| task.agent_id.value.as_str()).collect();
+                view["slave_ids"] = json!(ids);
+                view
+            });
+        json!({
+            "hostname": self.address.ip().to_string(),
+            "slaves": slaves.collect::<Vec<_>>(),
+            "frameworks": frameworks.collect::<Vec<_>>(),
         })
     }
 
@@ -309,6 +348,27 @@ fn view_reserved(total: &Resources) -> Value {
         roles.entry(&entry.role).or_default().add_entry(&entry.name, &entry.role, &entry.quantity);
     }
     roles.into_iter().map(|(role, resources)| (role.to_owned(), view_resources(&resources))).collect()
+}
+
+/// Adds how many tasks are in each of the states that Mesos sums up.
+fn count_tasks(view: &mut Value, states: impl Iterator<Item = v1::TaskState>) {
+    use v1::TaskState::*;
+    let summed = [
+        TaskStaging,
+        TaskStarting,
+        TaskRunning,
+        TaskKilling,
+        TaskFinished,
+        TaskKilled,
+        TaskFailed,
+        TaskLost,
+        TaskError,
+        TaskUnreachable,
+    ];
+    let states: Vec<v1::TaskState> = states.collect();
+    for summed in summed {
+        view[summed.as_str_name()] = json!(states.iter().filter(|state| **state == summed).count());
+    }
 }
 
 fn view_task(id: &v1::FrameworkId, framework: &Framework, task: &Task) -> Value {
