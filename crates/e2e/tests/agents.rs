@@ -3,11 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aurora_api::thrift::{ScheduleStatus, ScheduledTask};
 use e2e::{Backend, Signal, Testbed, TestbedOptions, events, wait_until};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 const SERVICE: &str = "exec sleep 86398";
@@ -110,7 +111,99 @@ fn an_agent_whose_attributes_changed_comes_back_under_a_new_id(backend: Backend)
     assert!(log.contains("the agent of host agent-2 came back under a new id"), "{log}");
 }
 
+/// For longer than the executor waits for any answer. The job ends meanwhile, and is told of once.
+fn a_task_that_ends_while_its_agent_hangs_is_told_when_it_wakes(backend: Backend) {
+    let mesos_flags = vec![("MESOS_MAX_AGENT_PING_TIMEOUTS", "180".to_owned())];
+    let testbed = Testbed::start_with(backend, TestbedOptions { mesos_flags, ..TestbedOptions::default() });
+    let go = testbed.directory().join("go");
+    testbed.create("Job", "once", 1, &format!("until test -e {}; do sleep 0.1; done", go.display()));
+    testbed.wait_for_running("once", 1);
+    testbed.cluster.stop("1", Signal::Hang);
+    std::fs::write(&go, "").unwrap();
+    wait_until("the executor to miss an answer", PATIENCE, || {
+        let said: String = testbed
+            .sandbox_files("stderr")
+            .iter()
+            .filter_map(|path| std::fs::read_to_string(path).ok())
+            .collect();
+        if said.contains("did not answer within 30 s") { Ok(()) } else { Err(said) }
+    });
+    testbed.cluster.stop("1", Signal::Continue);
+    let tasks = testbed.wait_for_statuses("once", &[(ScheduleStatus::Finished, 1)]);
+    let told = events(&tasks[0]);
+    assert_eq!(told.iter().filter(|event| event.starts_with("Finished")).count(), 1, "{told:?}");
+}
+
+/// Orders to the master; the embedded one has no others than those of maintenance.
+fn order(testbed: &Testbed, call: &Value) {
+    let url = format!("http://{}/api/v1", testbed.cluster.master());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let status = runtime.block_on(async {
+        let request = mesos_v1::plain_http().build().unwrap().post(url);
+        let request = request.header("Content-Type", "application/json").body(call.to_string());
+        request.send().await.unwrap().status()
+    });
+    assert_eq!(status, 200, "{call}");
+}
+
+/// The agent on which the job's tasks run, once all of them do on one that is not `other_than`.
+fn wait_for_host(testbed: &Testbed, other_than: &str) -> (String, String) {
+    wait_until(&format!("all tasks to run elsewhere than on {other_than}"), PATIENCE, || {
+        let mut running = testbed.tasks("web");
+        running.retain(|task| task.status == Some(ScheduleStatus::Running));
+        let places: BTreeSet<(String, String)> = running
+            .iter()
+            .map(|task| (host(task).to_owned(), task.assigned_task.clone().unwrap().slave_id.unwrap()))
+            .collect();
+        match places.first() {
+            Some((host, agent)) if running.len() == 2 && places.len() == 1 && host != other_than => {
+                Ok((host.clone(), agent.clone()))
+            }
+            _ => Err(format!("{} run, on {places:?}", running.len())),
+        }
+    })
+}
+
+/// Only a real Mesos drains agents and marks them gone by order of an operator. Tasks move, and say why.
+#[test]
+fn tasks_leave_an_agent_that_is_drained_or_gone_by_order() {
+    let testbed = Testbed::start_with(
+        Backend::RealMesos,
+        TestbedOptions {
+            agents: 2,
+            scheduler_flags: vec!["-offer_order=CPU".to_owned()],
+            ..TestbedOptions::default()
+        },
+    );
+    testbed.create("Service", "web", 2, SERVICE);
+    let (first, first_agent) = wait_for_host(&testbed, "none");
+    order(
+        &testbed,
+        &json!({ "type": "DRAIN_AGENT", "drain_agent": { "agent_id": { "value": first_agent } } }),
+    );
+    let (second, second_agent) = wait_for_host(&testbed, &first);
+    order(
+        &testbed,
+        &json!({ "type": "REACTIVATE_AGENT", "reactivate_agent": { "agent_id": { "value": first_agent } } }),
+    );
+    order(
+        &testbed,
+        &json!({ "type": "MARK_AGENT_GONE", "mark_agent_gone": { "agent_id": { "value": second_agent } } }),
+    );
+    assert_eq!(wait_for_host(&testbed, &second), (first, first_agent));
+    wait_until("one process for each instance", PATIENCE, || {
+        let found = testbed.sandbox_processes("sleep 86398").len();
+        if found == 2 { Ok(()) } else { Err(format!("{found} processes")) }
+    });
+    for task in testbed.tasks("web").iter().filter(|task| task.status != Some(ScheduleStatus::Running)) {
+        let told = events(task);
+        let causes = ["An operator drains this host's agent in Mesos.", "Agent has been marked gone"];
+        assert!(causes.iter().any(|cause| told.last().unwrap().contains(cause)), "{told:?}");
+    }
+}
+
 e2e::on_both_clusters! {
+    a_task_that_ends_while_its_agent_hangs_is_told_when_it_wakes,
     an_agent_that_stays_away_is_named_and_its_tasks_do_not_run_twice,
     an_agent_whose_attributes_changed_comes_back_under_a_new_id,
 }

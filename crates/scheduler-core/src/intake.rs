@@ -19,6 +19,18 @@ const BEING_KILLED: [TaskStatus; 4] =
 /// The reason of updates that Mesos makes up as an answer; their words are not the executor's.
 const RECONCILIATION: &str = "REASON_RECONCILIATION";
 
+/// The reason of updates about tasks that an operator's order to Mesos ended; their words are only the executor's.
+const AGENT_DRAINING: &str = "REASON_AGENT_DRAINING";
+
+/// What a status says, with what only its reason tells.
+fn message_of(update: &StatusUpdate) -> Option<Arc<str>> {
+    if update.reason != Some(AGENT_DRAINING) {
+        return update.message.clone();
+    }
+    let own = update.message.as_deref().unwrap_or_default();
+    Some(Arc::from(format!("An operator drains this host's agent in Mesos. {own}").trim_end()))
+}
+
 impl Core {
     pub(crate) fn on_subscribed(&mut self, framework: FrameworkId, step: &mut Step<'_>) {
         if self.state.tables().framework() != Some(&framework) {
@@ -68,7 +80,7 @@ impl Core {
         }
         let result = self.change_status(
             &StatusChange {
-                message: update.message,
+                message: message_of(&update),
                 agent: update.agent.clone(),
                 ..StatusChange::to(&update.task, update.status)
             },

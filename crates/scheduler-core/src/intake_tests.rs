@@ -122,3 +122,16 @@ fn lost_tasks_are_counted_by_rack_and_dedication() {
     assert_eq!(bench.counter("tasks_lost_rack_r1"), 1);
     assert_eq!(bench.counter("tasks_lost_dedicated_*/x"), 1);
 }
+
+#[test]
+fn a_task_that_an_operator_of_mesos_drained_away_says_so() {
+    let mut bench = Bench::subscribed(quiet_config());
+    let id = bench.task_in(service("r/prod/j"), &[Assigned, Running]);
+    let message = Some(Arc::from("Instructed to kill task."));
+    let drained =
+        StatusUpdate { reason: Some("REASON_AGENT_DRAINING"), message, ..update(&id, TaskStatus::Killed) };
+    bench.mesos(MesosEvent::Status(drained));
+    let task = bench.task(&id).unwrap();
+    let told = task.events.last().unwrap().message.as_deref();
+    assert_eq!(told, Some("An operator drains this host's agent in Mesos. Instructed to kill task."));
+}
