@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use thermos::checkpoint::DEFAULT_CHECKPOINT_ROOT;
+use thermos::command_line::with_two_dashes;
 use thermos::garbage::{Policy, parse_age, parse_size};
 
 /// Collects old task state on an agent. A Mesos agent starts it when a scheduler with -gc_executor_path asks for it.
@@ -43,18 +44,11 @@ impl Flags {
     /// # Errors
     /// What clap says, help and version included.
     pub fn try_read(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(arguments.enumerate().map(|(position, argument)| match argument.to_str() {
-            Some(text) if position > 0 && is_single_dash(text) => OsString::from(format!("-{text}")),
-            _ => argument,
-        }))
+        Self::try_parse_from(with_two_dashes(arguments))
     }
 
     /// What becomes of finished tasks that no cluster knows.
     pub const fn policy(&self) -> Policy {
         Policy { max_age: self.max_age, max_space: self.max_space, max_tasks: self.max_tasks }
     }
-}
-
-fn is_single_dash(text: &str) -> bool {
-    text.len() > 2 && text.starts_with('-') && !text.starts_with("--")
 }

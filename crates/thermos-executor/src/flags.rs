@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Parser;
+use thermos::command_line::{OldLogFlags, with_two_dashes};
 
 /// Runs one task of an Aurora cluster. A Mesos agent starts it; the agent's environment says where to report.
 #[derive(Parser, Debug, Clone)]
@@ -101,21 +102,8 @@ pub struct Flags {
     #[arg(long, requires = "check")]
     pub image_root: Option<PathBuf>,
 
-    /// Folder for log files of older versions; accepted, the executor logs to its stderr.
-    #[arg(long = "log_dir", alias = "log-dir", hide = true)]
-    pub log_dir: Option<PathBuf>,
-
-    /// As --log_dir.
-    #[arg(long = "log_to_disk", alias = "log-to-disk", hide = true)]
-    pub log_to_disk: Option<String>,
-
-    /// As --log_dir.
-    #[arg(long = "log_to_stderr", alias = "log-to-stderr", hide = true)]
-    pub log_to_stderr: Option<String>,
-
-    /// As --log_dir.
-    #[arg(long = "log_simple", alias = "log-simple", hide = true)]
-    pub log_simple: bool,
+    #[command(flatten)]
+    _logs: OldLogFlags,
 }
 
 impl Flags {
@@ -124,10 +112,7 @@ impl Flags {
     /// # Errors
     /// What clap says, help and version included.
     pub fn try_read(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(arguments.enumerate().map(|(position, argument)| match argument.to_str() {
-            Some(text) if position > 0 && is_single_dash(text) => OsString::from(format!("-{text}")),
-            _ => argument,
-        }))
+        Self::try_parse_from(with_two_dashes(arguments))
     }
 }
 
@@ -135,10 +120,6 @@ impl Flags {
 #[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
 fn path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
     Ok(PathBuf::from(text))
-}
-
-fn is_single_dash(text: &str) -> bool {
-    text.len() > 2 && text.starts_with('-') && !text.starts_with("--")
 }
 
 #[cfg(test)]

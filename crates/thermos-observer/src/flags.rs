@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::Parser;
+use thermos::command_line::{OldLogFlags, with_two_dashes};
 use thermos::detect::DEFAULT_MESOS_ROOT;
 use thermos::usage::{DISK_INTERVAL_SECS, PROCESS_INTERVAL_SECS};
 
@@ -79,21 +80,8 @@ pub struct Flags {
     )]
     pub disk_usage_json_path: String,
 
-    /// Of older versions: a folder for log files. The observer logs to its stderr.
-    #[arg(long = "log_dir", alias = "log-dir", hide = true)]
-    pub log_dir: Option<PathBuf>,
-
-    /// As --log_dir.
-    #[arg(long = "log_to_disk", alias = "log-to-disk", hide = true)]
-    pub log_to_disk: Option<String>,
-
-    /// As --log_dir.
-    #[arg(long = "log_to_stderr", alias = "log-to-stderr", hide = true)]
-    pub log_to_stderr: Option<String>,
-
-    /// As --log_dir.
-    #[arg(long = "log_simple", alias = "log-simple", hide = true)]
-    pub log_simple: bool,
+    #[command(flatten)]
+    _logs: OldLogFlags,
 
     /// Of older versions: a service manager keeps programs in the background.
     #[arg(long = "app_daemonize", alias = "app-daemonize", hide = true)]
@@ -119,10 +107,7 @@ impl Flags {
     /// # Errors
     /// What clap says, help and version included.
     pub fn try_read(arguments: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(arguments.enumerate().map(|(position, argument)| match argument.to_str() {
-            Some(text) if position > 0 && is_single_dash(text) => OsString::from(format!("-{text}")),
-            _ => argument,
-        }))
+        Self::try_parse_from(with_two_dashes(arguments))
     }
 
     /// Where tasks are looked for.
@@ -133,10 +118,6 @@ impl Flags {
             plain: self.root.iter().map(absolute).collect(),
         }
     }
-}
-
-fn is_single_dash(text: &str) -> bool {
-    text.len() > 2 && text.starts_with('-') && !text.starts_with("--")
 }
 
 #[cfg(test)]

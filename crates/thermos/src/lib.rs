@@ -10,6 +10,7 @@
 
 pub mod binding;
 pub mod checkpoint;
+pub mod command_line;
 pub mod coordinator;
 pub mod detect;
 pub mod garbage;
