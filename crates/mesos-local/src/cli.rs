@@ -161,8 +161,7 @@ impl Cli {
                 let mut config = flags.config(master, work_dir, hostname)?;
                 config.ip = ip;
                 config.port = port;
-                config.resources =
-                    crate::resources::parse_resources(&resources, crate::resources::UNRESERVED)?;
+                config.resources = crate::resources::agent_resources(&resources, &config.work_dir)?;
                 config.attributes = crate::resources::parse_attributes(&attributes)?;
                 run::run_agent(config).await
             }

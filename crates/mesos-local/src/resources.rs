@@ -3,9 +3,11 @@
 //! Scalars are fixed point with three decimals, so 0.1 + 0.2 is 0.3. Resources are unreserved or statically reserved for
 //! one role. Absent on purpose: volumes, revocable, shared and provider resources, which one machine does not need.
 
+mod machine;
 mod message;
 mod text;
 
+pub use machine::agent_resources;
 pub use message::{ResourceError, resources_from_messages, resources_to_internal, resources_to_offer};
 pub(crate) use text::is_valid_role;
 pub use text::{TextError, Value, parse_attributes, parse_resources, parse_value};

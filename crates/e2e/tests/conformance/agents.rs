@@ -138,6 +138,15 @@ async fn mesos_a6_resources_and_attributes_as_text(backend: Backend) {
         let arguments = ["--resources", text, "--attributes", bad];
         assert!(bed.cluster.try_start_again("1", &arguments, &[]).is_err(), "{bad}");
     }
+
+    // What is not named is what the machine has.
+    let bed = FrameworkBed::start_agents(backend, 1, "mem:512", Vec::new());
+    let offer = WireScheduler::subscribe(&bed, framework_info()).await.offer().await;
+    let cores = std::fs::read_to_string("/proc/cpuinfo").unwrap().matches("processor\t").count();
+    assert_eq!((amount(&offer, "cpus"), amount(&offer, "mem")), (Some(cores as f64), Some(512.0)));
+    assert!(amount(&offer, "disk").is_some_and(|disk| disk > 0.0), "{offer:?}");
+    let ports = offer.resources.iter().find(|one| one.name == "ports").unwrap();
+    assert_eq!(ports.ranges, v1::Resource::ranges("ports", [(31000, 32000)]).ranges);
 }
 
 async fn mesos_a7_an_agent_that_is_lost_comes_back_with_its_tasks(backend: Backend) {

@@ -1,5 +1,6 @@
 //! The executor API: E1 to E13.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use e2e::framework::{FrameworkBed, framework_info, task};
@@ -221,9 +222,13 @@ async fn mesos_e11_a_command_and_its_files(backend: Backend) {
     let mut scheduler = WireScheduler::subscribe(&bed, framework_info()).await;
     let offer = scheduler.offer().await;
     let folder = bed.cluster.directory();
+    // Only root can run a command as somebody else, who must reach the sandbox then.
+    let own = e2e::current_user();
+    let user = if own == "root" { "nobody".to_owned() } else { own };
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o711)).unwrap();
     let program = folder.join("program.sh");
-    let text =
-        "#!/bin/sh\necho \"$*: $(cat packed.txt)\" > ran.txt.new\nmv ran.txt.new ran.txt\nexec sleep 3600\n";
+    let text = "#!/bin/sh\necho \"$*: $(cat packed.txt) $(id -un)\" > ran.txt.new\nmv ran.txt.new ran.txt\n\
+                exec sleep 3600\n";
     std::fs::write(&program, text).unwrap();
     std::fs::write(folder.join("packed.txt"), "unpacked").unwrap();
     let packed = std::process::Command::new("tar")
@@ -243,6 +248,7 @@ async fn mesos_e11_a_command_and_its_files(backend: Backend) {
             },
             uri(folder.join("packed.tar.gz").display().to_string()),
         ],
+        user: Some(user.clone()),
         shell: Some(false),
         value: Some("./go".to_owned()),
         arguments: vec!["./go".to_owned(), "one two".to_owned()],
@@ -251,7 +257,7 @@ async fn mesos_e11_a_command_and_its_files(backend: Backend) {
     scheduler.accept(&[&offer], vec![launched], 3600.0).await;
     let ran = sandbox(&bed, &offer, &scheduler, "t").join("ran.txt");
     wait_for("the program", async || ran.exists()).await;
-    assert_eq!(std::fs::read_to_string(ran).unwrap(), "one two: unpacked\n");
+    assert_eq!(std::fs::read_to_string(ran).unwrap(), format!("one two: unpacked {user}\n"));
 }
 
 async fn mesos_e12_two_tasks_on_one_executor(backend: Backend) {

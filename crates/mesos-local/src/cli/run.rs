@@ -13,7 +13,7 @@ use tracing::info;
 use super::flags::{AgentFlags, ClusterFlags, MasterFlags};
 use crate::agent::{Agent, AgentConfig, AgentError, Farewell, kill_containers};
 use crate::master::{Master, MasterConfig};
-use crate::resources::{UNRESERVED, parse_attributes, parse_resources};
+use crate::resources::{agent_resources, parse_attributes};
 
 /// How long agents may take to register. Owner: this file; without executors to wait for it takes a moment.
 const REGISTRATION_PATIENCE: Duration = Duration::from_secs(30);
@@ -80,7 +80,7 @@ impl RunCommand {
         let hostname = format!("agent-{i}");
         let mut config = self.agent.config(master.address.to_string(), self.dir.join(&hostname), hostname)?;
         config.port = if self.cluster.port == 0 { 0 } else { self.cluster.port.saturating_add(i) };
-        config.resources = parse_resources(&self.cluster.resources_of(i, count), UNRESERVED)?;
+        config.resources = agent_resources(&self.cluster.resources_of(i, count), &self.dir)?;
         config.attributes = parse_attributes(&self.cluster.attributes_of(i))?;
         if let Some(path) = std::env::var("PATH").ok().filter(|path| !path.is_empty()) {
             config.executor_environment.entry("PATH".to_owned()).or_insert(path);
