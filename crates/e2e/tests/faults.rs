@@ -119,8 +119,12 @@ fn disturb(testbed: &Testbed, round: &[(&str, Fault)], during: impl FnOnce()) {
 
 fn start(backend: Backend, options: TestbedOptions) -> Testbed {
     let resources = "cpus:160;mem:65536;disk:200000;ports:[31000-32000]";
-    // A master that has just come drops the kills of tasks whose agents have not come yet.
-    let scheduler_flags = vec!["-initial_task_kill_retry_interval=2secs".to_owned()];
+    let scheduler_flags = vec![
+        // A master that has just come drops the kills of tasks whose agents have not come yet.
+        "-initial_task_kill_retry_interval=2secs".to_owned(),
+        // Hundreds of tasks with a copy each would fill the disk.
+        "-thermos_executor_in_place".to_owned(),
+    ];
     let options = TestbedOptions { agents: 2, resources, scheduler_flags, ..options };
     let testbed = Testbed::start_with(backend, options);
     for (job, instances) in RESIDENTS {
