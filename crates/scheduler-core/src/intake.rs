@@ -22,13 +22,22 @@ const RECONCILIATION: &str = "REASON_RECONCILIATION";
 /// The reason of updates about tasks that an operator's order to Mesos ended; their words are only the executor's.
 const AGENT_DRAINING: &str = "REASON_AGENT_DRAINING";
 
+/// What it means that Mesos answers that a task is lost.
+const UNKNOWN_TO_MESOS: &str = ". Mesos does not know the task any more: its agent was stopped or removed, or came back \
+    under a new id, or never got it. See the host on the page of the agents";
+
 /// What a status says, with what only its reason tells.
 fn message_of(update: &StatusUpdate) -> Option<Arc<str>> {
-    if update.reason != Some(AGENT_DRAINING) {
-        return update.message.clone();
-    }
     let own = update.message.as_deref().unwrap_or_default();
-    Some(Arc::from(format!("An operator drains this host's agent in Mesos. {own}").trim_end()))
+    match update.reason {
+        Some(AGENT_DRAINING) => {
+            Some(Arc::from(format!("An operator drains this host's agent in Mesos. {own}").trim_end()))
+        }
+        Some(RECONCILIATION) if update.status == TaskStatus::Lost => {
+            Some(Arc::from(format!("{own}{UNKNOWN_TO_MESOS}").trim_start_matches(['.', ' '])))
+        }
+        _ => update.message.clone(),
+    }
 }
 
 impl Core {

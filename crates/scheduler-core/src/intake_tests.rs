@@ -135,3 +135,26 @@ fn a_task_that_an_operator_of_mesos_drained_away_says_so() {
     let told = task.events.last().unwrap().message.as_deref();
     assert_eq!(told, Some("An operator drains this host's agent in Mesos. Instructed to kill task."));
 }
+
+#[test]
+fn a_task_that_mesos_does_not_know_any_more_says_what_that_means() {
+    let mut bench = Bench::subscribed(quiet_config());
+    let answered = |message: Option<&str>, id: &TaskId| StatusUpdate {
+        reason: Some("REASON_RECONCILIATION"),
+        message: message.map(Arc::from),
+        ..update(id, TaskStatus::Lost)
+    };
+    for (message, begins) in [
+        (
+            Some("Reconciliation: Task is unknown"),
+            "Reconciliation: Task is unknown. Mesos does not know the task any more",
+        ),
+        (None, "Mesos does not know the task any more"),
+    ] {
+        let id = bench.task_in(service("r/prod/j"), &[Assigned, Running]);
+        bench.mesos(MesosEvent::Status(answered(message, &id)));
+        let task = bench.task(&id).unwrap();
+        let told = task.events.last().unwrap().message.as_deref().unwrap();
+        assert!(told.starts_with(begins), "{told}");
+    }
+}
