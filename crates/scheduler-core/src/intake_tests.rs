@@ -138,7 +138,6 @@ fn a_task_that_an_operator_of_mesos_drained_away_says_so() {
 
 #[test]
 fn a_task_that_mesos_does_not_know_any_more_says_what_that_means() {
-    let mut bench = Bench::subscribed(quiet_config());
     let answered = |message: Option<&str>, id: &TaskId| StatusUpdate {
         reason: Some("REASON_RECONCILIATION"),
         message: message.map(Arc::from),
@@ -151,6 +150,7 @@ fn a_task_that_mesos_does_not_know_any_more_says_what_that_means() {
         ),
         (None, "Mesos does not know the task any more"),
     ] {
+        let mut bench = Bench::subscribed(quiet_config());
         let id = bench.task_in(service("r/prod/j"), &[Assigned, Running]);
         bench.mesos(MesosEvent::Status(answered(message, &id)));
         let task = bench.task(&id).unwrap();
