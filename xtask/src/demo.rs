@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use crate::run;
 
 /// The crates of the programs that `aurora local` starts, and of `aurora` itself.
-const PROGRAMS: [&str; 4] = ["aurora-cli", "aurora-scheduler", "mesos-local", "thermos-executor"];
+const PROGRAMS: [&str; 5] =
+    ["aurora-cli", "aurora-scheduler", "mesos-local", "thermos-executor", "thermos-observer"];
 
 /// Builds the programs and becomes `aurora local up` with the files, or with the first example.
 pub fn run(files: &[String]) -> Result<()> {
