@@ -24,10 +24,7 @@ use machine::Machine;
 fn main() -> ExitCode {
     let flags = match Flags::try_read(std::env::args_os()) {
         Ok(flags) => flags,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
-        }
+        Err(error) => return thermos::command_line::answer(&error),
     };
     match execute(&flags) {
         Ok(()) => ExitCode::SUCCESS,

@@ -73,10 +73,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
         Cli::command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
-        }
+        Err(error) => return thermos::command_line::answer(&error),
     };
     let places = cli.places;
     let done = match cli.command {

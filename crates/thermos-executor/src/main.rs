@@ -34,7 +34,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use flags::Flags;
 use lifecycle::Executor;
 
-/// Wrong command line, or no agent to report to (`spec/thermos.md` §3.3).
+/// No agent to report to, as a wrong command line (`spec/thermos.md` §3.3).
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -43,10 +43,7 @@ fn main() -> ExitCode {
     }
     let flags = match Flags::try_read(std::env::args_os()) {
         Ok(flags) => flags,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
-        }
+        Err(error) => return thermos::command_line::answer(&error),
     };
     if flags.check {
         return check(&flags);

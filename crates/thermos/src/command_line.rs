@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Args;
 
@@ -23,6 +24,16 @@ pub struct OldLogFlags {
     /// In which form.
     #[arg(long = "log_simple", alias = "log-simple", hide = true)]
     pub log_simple: bool,
+}
+
+/// Exit status of a wrong command line.
+const USAGE: u8 = 2;
+
+/// Prints what a command line gets that is not carried out: what is wrong with it, or the help or version it asks for.
+pub fn answer(error: &clap::Error) -> ExitCode {
+    // Who closed the stream wants to hear nothing.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
 }
 
 /// Lets `-name=value` work like `--name=value`, as it does in the programs of old. The first argument is the program.
