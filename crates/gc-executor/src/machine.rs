@@ -10,6 +10,7 @@ use thermos::detect::{FoundTask, Root, Secured, Standing, mesos_roots};
 use thermos::garbage::{
     Erase, EraseError, Policy, Scope, erase_data, erase_logs, erase_metadata, measure, select,
 };
+use thermos::os::identity::Look;
 use thermos::plan::record::TaskState;
 use thermos::plan::replay::RunnerState;
 use thermos::run::{Killed, kill_task, kill_with_runner};
@@ -18,8 +19,11 @@ use tracing::{error, info, warn};
 use crate::flags::Flags;
 use crate::matrix::{Action, Local, Remote, decide};
 
-/// A runner touches its stream at least every minute; one that has not for so long is dead.
+/// A runner touches its stream now and then; one that has not for so long is dead.
 const SILENCE_LIMIT: Duration = Duration::from_secs(3600);
+
+/// How long an executor whose runner is known to be gone has to end the task itself.
+const EXECUTOR_LIMIT: Duration = Duration::from_secs(300);
 
 /// Folders between an agent's work folder and a run directory.
 const RUN_DEPTH: usize = 8;
@@ -110,13 +114,19 @@ impl Machine {
     /// Ends active tasks whose runner is dead and silent. Returns what the scheduler has to be told.
     pub fn clean_orphans(&self, now: SystemTime) -> Vec<Report> {
         let mut reports = Vec::new();
+        let look = Look::default();
         for task in self.tasks().iter().filter(|task| task.is_clusters) {
-            let is_silent = age(task.last_sign, now) > SILENCE_LIMIT;
-            if task.found.standing != Standing::Active || !is_silent {
+            let silence = age(task.last_sign, now);
+            let is_candidate = task.found.standing == Standing::Active && silence > EXECUTOR_LIMIT;
+            if !is_candidate || silence <= SILENCE_LIMIT && look.abandoned(&task.state).is_none() {
                 continue;
             }
             let id = &task.found.task_id;
-            info!(task = id, "its runner has been silent for an hour");
+            info!(
+                task = id,
+                seconds = silence.as_secs(),
+                "its runner is dead, by its identity or its silence"
+            );
             // A runner that lives holds the stream, and then nothing is done.
             let lost = self.secured(task).and_then(|secured| {
                 self.unless_dry("lose", id, || {

@@ -1,8 +1,10 @@
 use std::process::{Child, Command};
 
 use thermos::checkpoint::{Appender, TaskPaths};
+use thermos::os::identity::identify;
 use thermos::os::kernel::{Kernel, Linux};
 use thermos::plan::record::{ProcessState, ProcessStatus, Record, RunnerHeader, TaskStatus};
+use thermos::plan::{Birth, BootId, Place, ProcessId};
 
 use super::*;
 
@@ -64,6 +66,7 @@ impl Bench {
                 timestamp_ms: Some(millis),
                 runner_pid: Some(999_999),
                 runner_uid: Some(0),
+                ..TaskStatus::default()
             })
         };
         let sandbox = root
@@ -199,6 +202,30 @@ fn th_158_a_silent_task_without_a_runner_is_lost() {
     assert!(silent.finished().exists());
     assert!(held.active().exists() && fresh.active().exists());
     drop(runner);
+}
+
+#[test]
+fn d17_a_runner_known_to_be_gone_is_not_waited_for_an_hour() {
+    let bench = Bench::new();
+    let own = identify(i32::try_from(std::process::id()).unwrap());
+    let birth = own.birth.unwrap();
+    let boot = BootId::parse("11111111-2222-4333-8444-555555555555").unwrap();
+    let before_reboot = Birth { place: Place { boot, ..birth.place }, ..birth };
+    let task = |id: &str, birth: Birth, ago| {
+        let paths = bench.task(&bench.run_root("F", id), id, None, ago);
+        let runner = ProcessId { birth: Some(birth), ..own };
+        let mut stream = Appender::open(&paths.runner()).unwrap();
+        stream.append(&Record::Task(TaskStatus::new(TaskState::Active, 1000, runner, 0))).unwrap();
+        stream.file().set_modified(bench.now - ago).unwrap();
+        paths
+    };
+    let gone = task("gone", before_reboot, HOUR / 6);
+    let just_gone = task("just", before_reboot, HOUR / 60);
+    let lives = task("lives", birth, HOUR / 6);
+    let reports = bench.machine().clean_orphans(bench.now);
+    assert_eq!(ids(&reports), [("gone", MesosState::TaskLost, "GC executor detected failed task runner.")]);
+    assert!(gone.finished().exists());
+    assert!(just_gone.active().exists() && lives.active().exists());
 }
 
 #[test]

@@ -312,9 +312,32 @@ fn kill_takes_everything_of_a_task_along_and_its_runner() {
 }
 
 #[test]
+fn d17_status_tells_of_a_runner_that_is_gone() {
+    let place = Place::new();
+    let mut child = place.start("t1", "exec sleep 4714");
+    assert_eq!(stderr(&place.run(&["status"])), "");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let expected = format!(
+        "WARNING: task t1: its runner (process {}) is gone without having ended it; 1 of its processes still runs; `thermos kill 't1'` ends it\n",
+        child.id()
+    );
+    for level in ["0", "3"] {
+        let said = place.run(&["status", "--verbosity", level]);
+        assert_eq!(stderr(&said), expected);
+        assert!(stdout(&said).starts_with("Active tasks:\n  t1 "), "{}", stdout(&said));
+    }
+    assert!(place.run(&["kill", "t1"]).status.success());
+    assert_eq!(stderr(&place.run(&["status"])), "");
+}
+
+#[test]
 fn a_graceful_kill_lets_the_task_end_by_itself() {
     let place = Place::new();
-    let mut child = place.start("t1", "trap 'echo ended; exit 0' TERM; sleep 4712 & wait");
+    let ready = place.path().join("ready");
+    let command = format!("trap 'echo ended; exit 0' TERM; touch {}; sleep 4712 & wait", ready.display());
+    let mut child = place.start("t1", &command);
+    wait_for("the trap to be set", || ready.exists().then_some(()));
     let output = place.run(&["kill", "--graceful", "t1"]);
     assert_eq!(stdout(&output), "Killing t1...done.\n", "{}", stderr(&output));
     child.wait().unwrap();

@@ -1,7 +1,10 @@
 //! Tasks, runs and lists as JSON (`spec/thermos.md` §4.4).
 
+use std::time::UNIX_EPOCH;
+
 use serde_json::{Map, Value, json};
 use thermos::detect::Standing;
+use thermos::os::identity::Look;
 use thermos::plan::record::ProcessState;
 
 use crate::Observer;
@@ -73,12 +76,15 @@ impl Observer {
     /// `/j/task_ids`.
     pub fn task_ids(&self, which: Which, window: Window) -> Value {
         let (tasks, count) = self.window(which, window);
+        let look = Look::default();
         let tasks: Vec<Value> = tasks
             .iter()
             .map(|task| {
                 let mut entry = self.usage(task);
                 if let Some(fields) = entry.as_object_mut() {
                     fields.extend(summary(task));
+                    let orphaned = Orphaned::of(task, &look);
+                    fields.extend(orphaned.map(|orphaned| ("abandoned".to_owned(), orphaned.json())));
                 }
                 entry
             })
@@ -109,6 +115,9 @@ impl Observer {
         fields.insert("resource_consumption".to_owned(), self.usage(task));
         fields.insert("processes".to_owned(), groups(task));
         fields.insert("task".to_owned(), task.json.clone());
+        if let Some(orphaned) = Orphaned::of(task, &Look::default()) {
+            fields.insert("abandoned".to_owned(), orphaned.json());
+        }
         Value::Object(fields)
     }
 
@@ -148,6 +157,40 @@ impl Observer {
     pub fn usage(&self, task: &Task) -> Value {
         let (usage, disk) = self.samples.of_task(task);
         shown_with_disk(&usage, disk)
+    }
+}
+
+/// A task that nobody governs any more, in words.
+pub struct Orphaned {
+    /// What is left of it.
+    pub message: String,
+    /// When something last happened to it, epoch seconds.
+    pub last_sign: Option<u64>,
+    /// Who clears it up, and how to do it at once.
+    pub remedy: String,
+}
+
+impl Orphaned {
+    /// Of a task whose runner is gone without having ended it.
+    pub fn of(task: &Task, look: &Look) -> Option<Self> {
+        if task.standing == Standing::Finished {
+            return None;
+        }
+        let message = look.abandoned(&task.state)?.to_string();
+        let last_sign = task.root.last_sign(&task.task_id).ok();
+        let last_sign = last_sign.and_then(|sign| sign.duration_since(UNIX_EPOCH).ok());
+        let kill = format!("`thermos kill {}` on this host", task.task_id);
+        let remedy = match task.root.run() {
+            Some(_) => format!(
+                "the agent removes its files with the folder of its executor; until then it is recorded as lost by the scheduler's next collection on this host, if there is one (-gc_executor_path), or by {kill}"
+            ),
+            None => format!("{kill} ends it"),
+        };
+        Some(Self { message, last_sign: last_sign.map(|span| span.as_secs()), remedy })
+    }
+
+    fn json(&self) -> Value {
+        json!({"message": self.message, "last_sign_timestamp": self.last_sign, "remedy": self.remedy})
     }
 }
 

@@ -62,12 +62,18 @@ fn row(observer: &Observer, task: &Task) -> String {
     let full = observer.task(task);
     let usage = &full["resource_consumption"];
     let id = segment(&task.task_id);
+    let state = match orphaned(&full) {
+        Some((message, ..)) => {
+            format!("{} <span class=\"bad\" title=\"{message}\">no runner</span>", text(&full["state"]))
+        }
+        None => text(&full["state"]),
+    };
     format!(
         "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td><a href=\"/task/{id}\">info</a><td><a href=\"/browse/{id}\">browse</a><td>{}</tr>",
         text(&full["name"]),
         text(&full["user"]),
         seconds(full["launch_timestamp"].as_f64()),
-        text(&full["state"]),
+        state,
         cores(&usage["cpu"]),
         bytes(&usage["ram"]),
         bytes(&usage["disk"]),
@@ -88,6 +94,9 @@ pub fn task(observer: &Observer, id: &str) -> Reply {
     let damage = task.damage.as_ref().map_or_else(String::new, |damage| {
         format!("<p class=\"bad\">{}; what comes before is shown</p>", escape(damage))
     });
+    let orphaned = orphaned(&full).map_or_else(String::new, |(message, since, remedy)| {
+        format!("<p class=\"bad\">{message}. It was last heard of at {since} UTC. To end it: {remedy}.</p>")
+    });
     let failure = failure_of(&task);
     let history: String = task
         .state
@@ -100,7 +109,7 @@ pub fn task(observer: &Observer, id: &str) -> Reply {
     let processes: String =
         task.state.processes.keys().map(|name| process_row(observer, &task, id, name, -1)).collect();
     let body = format!(
-        "{damage}{failure}<table class=\"facts\"><tr><th>status<td>{}<tr><th>user<td>{}<tr><th>ports<td>{}<tr><th>chroot<td><a href=\"/browse/{url}\">browse</a><tr><th>hostname<td>{}<tr><th>launched<td>{}<tr><th>config<td><a href=\"/rawtask/{url}\">view</a><tr><th>cpu<td>{}<tr><th>ram<td>{}<tr><th>disk<td>{}</table><h2>History</h2><table>{history}</table><h2>Processes</h2>{PROCESS_HEAD}{processes}</table>",
+        "{damage}{orphaned}{failure}<table class=\"facts\"><tr><th>status<td>{}<tr><th>user<td>{}<tr><th>ports<td>{}<tr><th>chroot<td><a href=\"/browse/{url}\">browse</a><tr><th>hostname<td>{}<tr><th>launched<td>{}<tr><th>config<td><a href=\"/rawtask/{url}\">view</a><tr><th>cpu<td>{}<tr><th>ram<td>{}<tr><th>disk<td>{}</table><h2>History</h2><table>{history}</table><h2>Processes</h2>{PROCESS_HEAD}{processes}</table>",
         text(&full["state"]),
         text(&full["user"]),
         ports(&full["ports"]),
@@ -111,6 +120,13 @@ pub fn task(observer: &Observer, id: &str) -> Reply {
         bytes(&usage["disk"]),
     );
     page(&format!("task {id}"), &body)
+}
+
+/// What is said of a task that nobody governs any more: what is left, since when, and who clears it up.
+fn orphaned(task: &Value) -> Option<(String, String, String)> {
+    let orphaned = task.get("abandoned")?;
+    let since = seconds(orphaned["last_sign_timestamp"].as_f64());
+    Some((text(&orphaned["message"]), since, text(&orphaned["remedy"])))
 }
 
 const PROCESS_HEAD: &str = "<table><tr><th>name<th>run<th>status<th>return code<th>started<th>finished<th>cpu<th>ram<th>stdout<th>stderr</tr>";

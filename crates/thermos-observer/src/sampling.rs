@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use thermos::detect::Standing;
+use thermos::os::identity::here;
 use thermos::plan::replay::ProcessRun;
 use thermos::usage::{Snapshot, Usage};
 
 use crate::Observer;
 use crate::tasks::{Key, Task};
 
-/// A process that began this far from its record is another one under the same number.
+/// A process that began this far from its record is another one under the same number, if the record says no more.
 const START_TOLERANCE_SECS: f64 = 10.0;
 
 /// The latest samples.
@@ -73,9 +74,15 @@ impl Samples {
 
 /// The tree of a run's shell, if that shell is there.
 fn tree(snapshot: &Snapshot, run: &ProcessRun, before: Option<&Snapshot>) -> Option<Usage> {
-    let (pid, start) = run.pid.zip(run.start_time)?;
-    let began = snapshot.start_secs(pid)?;
-    ((began - start).abs() < START_TOLERANCE_SECS).then(|| snapshot.tree(pid, before))
+    let shell = run.shell()?;
+    let is_it = match shell.birth {
+        Some(birth) => {
+            here() == Some(birth.place) && snapshot.start_ticks(shell.pid) == Some(birth.start_ticks)
+        }
+        // An old record.
+        None => (snapshot.start_secs(shell.pid)? - run.start_time?).abs() < START_TOLERANCE_SECS,
+    };
+    is_it.then(|| snapshot.tree(shell.pid, before))
 }
 
 /// A sample as endpoints show it, without the disk.
@@ -121,7 +128,9 @@ mod tests {
 
     use serde_json::json;
     use thermos::detect::Root;
+    use thermos::os::identity::identify;
     use thermos::os::kernel::{Kernel, Linux};
+    use thermos::plan::Birth;
 
     use super::*;
 
@@ -137,15 +146,10 @@ mod tests {
 
     fn run(child: &Child) -> ProcessRun {
         ProcessRun {
-            seq: 2,
             state: thermos::plan::ProcessState::Running,
-            fork_time: None,
-            coordinator_pid: None,
             start_time: Some(Linux.now().as_secs_f64()),
             pid: i32::try_from(child.id()).ok(),
-            stop_time: None,
-            return_code: None,
-            reason: None,
+            ..ProcessRun::waiting(2)
         }
     }
 
@@ -181,6 +185,12 @@ mod tests {
         // The same number, begun long before the record: another process.
         let stranger = ProcessRun { start_time: Some(1000.0), ..run(&one) };
         assert_eq!(samples.of_run(&stranger), Usage::default());
+        // What the record says exactly is believed, whatever the clock said.
+        let birth = identify(i32::try_from(one.id()).unwrap()).birth;
+        let exact = ProcessRun { shell_birth: birth, ..stranger };
+        assert_eq!(samples.of_run(&exact).processes, 1);
+        let later = birth.map(|birth| Birth { start_ticks: birth.start_ticks + 1, ..birth });
+        assert_eq!(samples.of_run(&ProcessRun { shell_birth: later, ..run(&one) }), Usage::default());
         task.standing = Standing::Finished;
         let (usage, disk) = samples.of_task(&task);
         assert_eq!(shown_with_disk(&usage, disk)["nice"], json!(null));

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use thermos::checkpoint::{Appender, TaskPaths};
+use thermos::os::identity::identify;
 use thermos::plan::record::{ProcessState, ProcessStatus, Record, RunnerHeader, TaskState, TaskStatus};
+use thermos::plan::{Birth, ProcessId};
 
 /// Nothing in these tests takes this long on a machine that works, however busy it is.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -56,6 +58,7 @@ impl Work {
                 timestamp_ms: Some(second * 1000),
                 runner_pid: Some(1),
                 runner_uid: Some(0),
+                ..TaskStatus::default()
             })
         };
         put(step(TaskState::Active, 1000));
@@ -223,6 +226,47 @@ fn th_144_tasks_and_runs_as_json() {
     assert_eq!(observer.json("/j/process/old/unknown"), json!({}));
     // Also by the run it is in.
     assert!(observer.json("/j/task/run-old")["run-old"]["task_id"] == "old");
+}
+
+#[test]
+fn d17_a_task_whose_runner_is_gone_says_so() {
+    let work = Work::new();
+    for id in ["gone", "lives", "old"] {
+        work.add(id, false);
+    }
+    let takes_over = |id: &str, runner: ProcessId| {
+        let root = work.run_directory(&format!("thermos-{id}"), &format!("run-{id}")).join("checkpoints");
+        let mut stream = Appender::open(&TaskPaths::new(root, id).runner()).unwrap();
+        stream.append(&Record::Task(TaskStatus::new(TaskState::Active, 1_005_000, runner, 0))).unwrap();
+    };
+    let own = identify(i32::try_from(std::process::id()).unwrap());
+    let birth = own.birth.unwrap();
+    takes_over("lives", own);
+    takes_over(
+        "gone",
+        ProcessId { birth: Some(Birth { start_ticks: birth.start_ticks - 1, ..birth }), ..own },
+    );
+    let observer = Observer::start(&work);
+    // What upstream has stays as it is, and something is added.
+    let task = observer.json("/j/task/gone")["gone"].clone();
+    assert_eq!(task["state"], "ACTIVE");
+    let message = format!(
+        "its runner (process {}) is gone without having ended it; nothing of it runs any more",
+        own.pid
+    );
+    assert_eq!(task["abandoned"]["message"], json!(message));
+    assert!(task["abandoned"]["last_sign_timestamp"].as_u64().unwrap() > 1_700_000_000);
+    assert!(task["abandoned"]["remedy"].as_str().unwrap().contains("`thermos kill gone`"));
+    for id in ["lives", "old"] {
+        assert!(observer.json(&format!("/j/task/{id}"))[id].get("abandoned").is_none(), "{id}");
+    }
+    let listed = observer.json("/j/task_ids/active");
+    let abandoned = listed["tasks"].as_array().unwrap().iter().filter(|task| task.get("abandoned").is_some());
+    assert_eq!(abandoned.map(|task| task["task_id"].as_str().unwrap()).collect::<Vec<_>>(), ["gone"]);
+    let (_, page) = observer.get("/task/gone");
+    assert!(page.contains(&message) && page.contains("It was last heard of at "), "{page}");
+    let (_, list) = observer.get("/");
+    assert_eq!(list.matches("no runner").count(), 1, "{list}");
 }
 
 #[test]

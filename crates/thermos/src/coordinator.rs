@@ -22,6 +22,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::setsid;
 
 use crate::checkpoint::Appender;
+use crate::os::identity::identify;
 use crate::os::kernel::{Kernel, Linux};
 use crate::os::memory::release_program;
 use crate::os::{fd, fork};
@@ -152,6 +153,7 @@ impl Coordinator<'_> {
         self.record(ProcessState::Running, |status, now| {
             status.start_time = Some(now);
             status.pid = Some(own_pid);
+            status.set_birth(identify(own_pid).birth);
         })?;
         self.record(ProcessState::Failed, |status, now| {
             status.stop_time = Some(now);
@@ -165,6 +167,7 @@ impl Coordinator<'_> {
         self.record(ProcessState::Running, |status, now| {
             status.start_time = Some(now);
             status.pid = Some(shell_pid);
+            status.set_birth(identify(shell_pid).birth);
         })?;
         let mut orphanhood = Orphanhood::new(self.handed.lifeline, self.assignment.runner_pid, shell_pid);
         let mut ended: Option<ExitStatus> = None;

@@ -18,10 +18,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::checkpoint::{Appender, Tail, TaskPaths};
+use crate::os::identity::{Fate, Witness};
 use crate::os::kernel::{Kernel, Linux};
 use crate::os::memory::release_program;
 use crate::os::signals::{Sender, carry_out};
 use crate::os::users::{User, UserDatabase};
+use crate::plan::birth::ProcessId;
 use crate::plan::escalation::{self, SignalOrder};
 use crate::plan::machine::{Machine, Step};
 use crate::plan::record::{ProcessState, ProcessStatus, Record, TaskState, TaskStatus};
@@ -58,6 +60,8 @@ struct Live {
 
 /// A runner at work.
 struct Runner {
+    /// This process, as its records name it.
+    id: ProcessId,
     config: RunnerConfig,
     paths: TaskPaths,
     task: Task,
@@ -169,13 +173,16 @@ impl Runner {
 
     /// Takes in what coordinators recorded since the last look, and notices those that vanished.
     fn collect(&mut self) -> Result<(), RunError> {
-        let adopted_table = self.live.values().any(|live| live.is_adopted).then(|| self.kernel.processes());
+        let adopted = self.live.values().any(|live| live.is_adopted).then(|| {
+            let header = self.machine.state().header.as_ref();
+            (self.kernel.processes(), Witness::new(header))
+        });
         for process in self.live.keys().cloned().collect::<Vec<_>>() {
             let Some(live) = self.live.get(&process) else { continue };
             // Dead first, stream second: what a coordinator wrote before its end is then seen in any case.
-            let is_gone = match &adopted_table {
-                Some(table) if live.is_adopted => {
-                    table.get(&live.coordinator).is_none_or(|process| process.is_zombie)
+            let is_gone = match (&adopted, self.machine.state().last_run(&process)) {
+                (Some((table, witness)), Some(run)) if live.is_adopted => {
+                    witness.coordinator(table, run) != Fate::Lives
                 }
                 _ => reap::is_over(live.coordinator),
             };
@@ -236,13 +243,8 @@ impl Runner {
     }
 
     fn record_task(&mut self, state: TaskState) -> Result<(), RunError> {
-        let status = TaskStatus {
-            state: Some(state.wire()),
-            timestamp_ms: Some(self.kernel.now().as_millis()),
-            runner_pid: Some(own_pid()),
-            runner_uid: i32::try_from(nix::unistd::getuid().as_raw()).ok(),
-        };
-        self.record(&Record::Task(status))
+        let now = self.kernel.now().as_millis();
+        self.record(&Record::Task(TaskStatus::new(state, now, self.id, nix::unistd::getuid().as_raw())))
     }
 
     fn enter(&mut self, state: TaskState) -> Result<(), RunError> {
@@ -326,7 +328,11 @@ impl Runner {
         let sender = Sender {
             own_pid: own_pid(),
             coordinators: self.coordinators().into_iter().collect(),
-            shells: self.machine.state().last_runs().filter_map(|(_, _, run)| run.pid).collect(),
+            shells: self
+                .live
+                .keys()
+                .filter_map(|process| self.machine.state().last_run(process)?.pid)
+                .collect(),
         };
         carry_out(&self.kernel, &sender, orders);
     }

@@ -101,6 +101,11 @@ impl Snapshot {
         self.samples.get(&pid).map(|sample| sample.start_secs)
     }
 
+    /// When a process began, in clock ticks from the start of the machine.
+    pub fn start_ticks(&self, pid: i32) -> Option<i64> {
+        self.samples.get(&pid).and_then(|sample| i64::try_from(sample.start_ticks).ok())
+    }
+
     /// What a process and everything below it use, since `before` if there is an earlier look.
     pub fn tree(&self, root: i32, before: Option<&Self>) -> Usage {
         let mut usage = Usage::default();

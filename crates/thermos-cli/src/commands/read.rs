@@ -109,7 +109,11 @@ fn show(state: &RunnerState) {
     output::line("Recovered Task States:");
     for step in &state.statuses {
         let when = times::asctime_millis(step.timestamp_ms);
-        output::line(format!("  {when} [pid: {}] => {}", step.runner_pid, step.state.name()));
+        output::line(format!(
+            "  {when} [pid: {}] => {}",
+            step.runner.map_or(0, |runner| runner.pid),
+            step.state.name()
+        ));
     }
     output::line("Recovered Processes:");
     for (process, runs) in &state.processes {

@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use thermos::detect::{FoundTask, Standing};
+use thermos::os::identity::Look;
 use thermos::os::users::UserDatabase;
 use thermos::plan::replay::{ProcessRun, RunnerState};
 
@@ -25,6 +26,9 @@ pub struct Status {
     /// Ids of tasks, or regular expressions that match at their beginning; all tasks if there is none.
     #[arg(value_name = "TASK")]
     tasks: Vec<String>,
+
+    #[arg(skip)]
+    look: Look,
 }
 
 impl Status {
@@ -60,11 +64,18 @@ impl Status {
 
     fn show(&self, task: &FoundTask) {
         let mut line = format!("  {:<20} [owner: {:>8}]", task.task_id, owner(task));
+        let loaded = task.root.load(&task.task_id);
+        if let Ok(loaded) = &loaded
+            && task.standing == Standing::Active
+            && let Some(abandoned) = self.look.abandoned(&loaded.state)
+        {
+            let id = &task.task_id;
+            eprintln!("WARNING: task {id}: {abandoned}; `thermos kill '{id}'` ends it");
+        }
         if self.verbosity == 0 {
             output::line(line);
             return;
         }
-        let loaded = task.root.load(&task.task_id);
         let (state, damage) = match loaded {
             Ok(loaded) => (loaded.state, loaded.damage.map(|damage| damage.to_string())),
             Err(error) => (RunnerState::default(), Some(error.to_string())),

@@ -36,7 +36,7 @@ fn kill_process(pid: i32) {
 /// The runner of a rig's task.
 fn runner_of(rig: &Rig) -> i32 {
     let paths = TaskPaths::new(rig.folder.path().join("checkpoints"), "t");
-    wait_for("the runner", || Some(load(&paths.runner()).ok()?.state.statuses.last()?.runner_pid))
+    wait_for("the runner", || Some(load(&paths.runner()).ok()?.state.runner()?.pid))
 }
 
 #[test]

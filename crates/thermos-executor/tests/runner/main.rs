@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod environment;
+mod identity;
 mod image;
 mod outcomes;
 mod rig;

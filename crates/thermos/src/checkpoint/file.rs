@@ -3,10 +3,14 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::frame::{DecodeRecordError, decode_record, encode_record};
 use crate::plan::record::Record;
 use crate::plan::replay::{ReplayError, RunnerState, Strictness};
+
+/// Between two looks at a lock.
+const LOCK_POLL: Duration = Duration::from_millis(20);
 
 /// A stream that cannot be appended to.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +64,22 @@ impl Appender {
             Ok(()) => Ok(Self { path: path.to_owned(), file }),
             Err(std::fs::TryLockError::WouldBlock) => Err(AppendError::Locked { path: path.to_owned() }),
             Err(std::fs::TryLockError::Error(source)) => Err(open(source)),
+        }
+    }
+
+    /// As [`Appender::open`], and waits a while for a writer that is about to be gone.
+    ///
+    /// # Errors
+    /// [`AppendError::Open`] and [`AppendError::Locked`].
+    pub fn open_within(path: &Path, patience: Duration) -> Result<Self, AppendError> {
+        let begin = Instant::now();
+        loop {
+            match Self::open(path) {
+                Err(AppendError::Locked { .. }) if begin.elapsed() < patience => {
+                    std::thread::sleep(LOCK_POLL)
+                }
+                other => return other,
+            }
         }
     }
 

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::plan::birth::{Birth, BootId, Place, ProcessId};
 use crate::plan::record::{ProcessState, TaskState};
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -17,6 +18,7 @@ fn golden() -> Vec<(Record, &'static str)> {
                 timestamp_ms: Some(1000),
                 runner_pid: Some(42),
                 runner_uid: Some(0),
+                ..TaskStatus::default()
             }),
             "000000250c0003080001000000000a000200000000000003e80800030000002a080004000000000000",
         ),
@@ -99,6 +101,38 @@ fn th_88_unknown_fields_are_skipped() {
     encoded[3] += 7;
     let (record, _) = decode_record(&encoded).unwrap().unwrap();
     assert_eq!(record, Record::Process(ProcessStatus::new("a", 0, ProcessState::Waiting)));
+}
+
+#[test]
+fn d17_what_identifies_a_process_follows_all_that_upstream_writes() {
+    let birth = Birth {
+        place: Place {
+            boot: BootId::parse("0c1d9a5e-0001-4000-8000-00000000abcd").unwrap(),
+            namespace: 4026531836,
+        },
+        start_ticks: 77,
+    };
+    let old = ProcessStatus {
+        start_time: Some(2.0),
+        pid: Some(44),
+        ..ProcessStatus::new("a", 2, ProcessState::Running)
+    };
+    let mut new = old.clone();
+    new.set_birth(Some(birth));
+    let upstream = encode_record(&Record::Process(old)).unwrap();
+    let ours = encode_record(&Record::Process(new.clone())).unwrap();
+    // Behind the length, up to the two stop bytes. What follows has ids that upstream's readers skip (TH-88).
+    assert_eq!(ours[4..upstream.len() - 2], upstream[4..upstream.len() - 2]);
+    assert_eq!(ours[upstream.len() - 2..upstream.len() + 1], [11, 0, 21]);
+    assert_eq!(decode_record(&ours).unwrap(), Some((Record::Process(new.clone()), ours.len())));
+    assert_eq!(new.birth(), Some(birth));
+
+    let runner = ProcessId { pid: 42, birth: Some(birth) };
+    let status = TaskStatus::new(TaskState::Active, 1000, runner, 0);
+    let ours = encode_record(&Record::Task(status.clone())).unwrap();
+    let upstream = bytes(golden()[0].1);
+    assert_eq!(ours[4..upstream.len() - 2], upstream[4..upstream.len() - 2]);
+    assert_eq!(status.runner(), Some(runner));
 }
 
 #[test]

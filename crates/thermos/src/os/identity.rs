@@ -1,7 +1,167 @@
-//! Whether a process number in an old record still means the process it meant (`spec/thermos.md` §1.10).
+//! Whether a process number in a record still means the process it meant (`spec/thermos.md` §1.10, D17).
 
-use super::kernel::ProcessFacts;
+use std::cell::OnceCell;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::sync::OnceLock;
+
+use super::kernel::{Kernel, Linux, ProcessFacts, ProcessTable};
+use super::users::UserDatabase;
+use crate::plan::birth::{Birth, BootId, Place, ProcessId};
 use crate::plan::record::RunnerHeader;
+use crate::plan::replay::{ProcessRun, RunnerState};
+
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+const OWN_NAMESPACE: &str = "/proc/self/ns/pid";
+
+/// Which field of `/proc/PID/stat` is the start, counted from the one behind the name.
+const START_FIELD: usize = 19;
+
+/// Where this process counts processes; none when the kernel does not tell.
+pub fn here() -> Option<Place> {
+    // A copy of this process is at the same place.
+    static HERE: OnceLock<Option<Place>> = OnceLock::new();
+    *HERE.get_or_init(|| {
+        let boot = BootId::parse(&fs::read_to_string(BOOT_ID).ok()?)?;
+        let namespace = i64::try_from(fs::metadata(OWN_NAMESPACE).ok()?.ino()).ok()?;
+        Some(Place { boot, namespace })
+    })
+}
+
+/// A process of this namespace with its birth, for a record.
+pub fn identify(pid: i32) -> ProcessId {
+    let birth = || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name may hold blanks and brackets itself.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let start_ticks = fields.split_ascii_whitespace().nth(START_FIELD)?.parse().ok()?;
+        Some(Birth { place: here()?, start_ticks })
+    };
+    ProcessId { pid, birth: birth() }
+}
+
+/// What became of a process that a record names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It lives.
+    Lives,
+    /// It is gone. Its number may be another's by now.
+    Gone,
+    /// It was in another pid namespace, into which nobody can see from here.
+    OutOfSight,
+}
+
+/// What became of a process whose birth was recorded. A zombie is gone.
+pub fn fate_of(table: &ProcessTable, place: Option<Place>, pid: i32, birth: Birth) -> Fate {
+    match place {
+        Some(place) if place.boot != birth.place.boot => Fate::Gone,
+        Some(place) if place == birth.place => match table.get(&pid) {
+            Some(process) if process.start_ticks == birth.start_ticks && !process.is_zombie => Fate::Lives,
+            _ => Fate::Gone,
+        },
+        _ => Fate::OutOfSight,
+    }
+}
+
+/// Tells the processes of one task from others.
+#[derive(Debug)]
+pub struct Witness {
+    header: RunnerHeader,
+    users: UserDatabase,
+    place: Option<Place>,
+}
+
+impl Witness {
+    /// For the task with this header.
+    pub fn new(header: Option<&RunnerHeader>) -> Self {
+        Self { header: header.cloned().unwrap_or_default(), users: UserDatabase::default(), place: here() }
+    }
+
+    /// What became of a process, exactly if its birth was recorded, and otherwise by user and start (epoch seconds).
+    pub fn fate(&self, table: &ProcessTable, id: ProcessId, recorded_start: Option<f64>) -> Fate {
+        if let Some(birth) = id.birth {
+            return fate_of(table, self.place, id.pid, birth);
+        }
+        let (Some(process), Some(recorded_start)) = (table.get(&id.pid), recorded_start) else {
+            return Fate::Gone;
+        };
+        let name = process.uid.and_then(|uid| self.users.by_uid(uid).ok()).map(|user| user.name);
+        // A coordinator is still root while its process is the user's already.
+        let as_root = RunnerHeader { uid: Some(0), ..self.header.clone() };
+        let is_same = is_ours(process, name.as_deref(), &self.header, recorded_start)
+            || process.uid == Some(0) && is_ours(process, name.as_deref(), &as_root, recorded_start);
+        if is_same && !process.is_zombie { Fate::Lives } else { Fate::Gone }
+    }
+
+    /// What became of the coordinator of a run.
+    pub fn coordinator(&self, table: &ProcessTable, run: &ProcessRun) -> Fate {
+        run.coordinator().map_or(Fate::Gone, |id| self.fate(table, id, run.fork_time))
+    }
+
+    /// What became of the shell of a run.
+    pub fn shell(&self, table: &ProcessTable, run: &ProcessRun) -> Fate {
+        run.shell().map_or(Fate::Gone, |id| self.fate(table, id, run.start_time))
+    }
+}
+
+fn is_zombie(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_none_or(|(_, fields)| fields.trim_start().starts_with(['Z', 'X', 'x']))
+}
+
+/// What is left of a task whose runner is gone without having ended it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Abandoned {
+    /// The runner that was last in control.
+    pub runner_pid: i32,
+    /// Processes of the task that live on: their coordinator or their shell does.
+    pub live_processes: usize,
+}
+
+impl std::fmt::Display for Abandoned {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "its runner (process {}) is gone without having ended it; ", self.runner_pid)?;
+        match self.live_processes {
+            0 => write!(out, "nothing of it runs any more"),
+            1 => write!(out, "1 of its processes still runs"),
+            count => write!(out, "{count} of its processes still run"),
+        }
+    }
+}
+
+/// One look at the processes of this machine, taken once it is needed.
+#[derive(Debug, Default)]
+pub struct Look {
+    table: OnceCell<ProcessTable>,
+}
+
+impl Look {
+    /// Whether the runner of a task is gone without having ended it. Streams that do not say exactly who the runner was, or
+    /// where it cannot be seen, tell nothing.
+    pub fn abandoned(&self, state: &RunnerState) -> Option<Abandoned> {
+        if state.task_state()?.is_terminal() {
+            return None;
+        }
+        let runner = state.runner()?;
+        let birth = runner.birth?;
+        // Most runners live, and are found without a look at all processes. A dead one may not be collected yet.
+        if here() == Some(birth.place) && identify(runner.pid).birth == Some(birth) && !is_zombie(runner.pid)
+        {
+            return None;
+        }
+        let table = self.table.get_or_init(|| Linux.processes());
+        if fate_of(table, here(), runner.pid, birth) != Fate::Gone {
+            return None;
+        }
+        let witness = Witness::new(state.header.as_ref());
+        let lives = |run: &ProcessRun| {
+            [witness.coordinator(table, run), witness.shell(table, run)].contains(&Fate::Lives)
+        };
+        let live_processes =
+            state.last_runs().filter(|(_, _, run)| run.state.is_live() && lives(run)).count();
+        Some(Abandoned { runner_pid: runner.pid, live_processes })
+    }
+}
 
 /// Seconds that a start time may differ from the recorded one.
 const START_TOLERANCE_SECS: f64 = 10.0;
@@ -30,7 +190,7 @@ mod tests {
     use super::*;
 
     fn process(uid: Option<u32>, start_secs: f64) -> ProcessFacts {
-        ProcessFacts { pid: 1, parent: 0, group: 1, session: 1, is_zombie: false, start_secs, uid }
+        ProcessFacts { start_secs, uid, ..ProcessFacts::for_tests(1, 0, 1) }
     }
 
     fn header(uid: Option<i32>) -> RunnerHeader {

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+use crate::plan::birth::Place;
 use crate::plan::escalation::Strength;
 use crate::plan::moment::Moment;
 
@@ -25,8 +26,27 @@ pub struct ProcessFacts {
     pub is_zombie: bool,
     /// Epoch seconds.
     pub start_secs: f64,
+    /// Clock ticks from the start of the machine to its own.
+    pub start_ticks: i64,
     /// Its real user; none when it cannot be read.
     pub uid: Option<u32>,
+}
+
+impl ProcessFacts {
+    /// A process with these numbers, for tests.
+    #[cfg(test)]
+    pub const fn for_tests(pid: i32, parent: i32, session: i32) -> Self {
+        Self {
+            pid,
+            parent,
+            group: session,
+            session,
+            is_zombie: false,
+            start_secs: 0.0,
+            start_ticks: 0,
+            uid: Some(0),
+        }
+    }
 }
 
 /// The processes of this machine, or of this container.
@@ -38,6 +58,8 @@ pub trait Kernel {
     fn now(&self) -> Moment;
     /// All processes that can be seen.
     fn processes(&self) -> ProcessTable;
+    /// Where their numbers are counted; none when that is not known.
+    fn place(&self) -> Option<Place>;
     /// Signals one process. One that is gone, or not ours to signal, is left alone.
     fn signal(&self, pid: i32, strength: Strength);
     /// Signals a process group likewise.
@@ -67,6 +89,10 @@ impl Kernel for Linux {
         all.filter_map(|process| facts(&process.ok()?, boot, ticks)).map(|facts| (facts.pid, facts)).collect()
     }
 
+    fn place(&self) -> Option<Place> {
+        super::identity::here()
+    }
+
     fn signal(&self, pid: i32, strength: Strength) {
         // 0 and below address groups, 1 is init: never ours.
         if pid > 1 {
@@ -91,6 +117,7 @@ fn facts(process: &procfs::process::Process, boot: u64, ticks: u64) -> Option<Pr
         session: stat.session,
         is_zombie: matches!(stat.state, 'Z' | 'X' | 'x'),
         start_secs: boot as f64 + stat.starttime as f64 / ticks.max(1) as f64,
+        start_ticks: i64::try_from(stat.starttime).unwrap_or(i64::MAX),
         uid: process.uid().ok(),
     })
 }
@@ -100,6 +127,8 @@ fn facts(process: &procfs::process::Process, boot: u64, ticks: u64) -> Option<Pr
 pub struct RecordedKernel {
     /// The processes it shows.
     pub table: ProcessTable,
+    /// Where it says to be.
+    pub place: Option<Place>,
     /// The time it shows.
     pub time: Moment,
     /// What it was asked to signal: positive numbers are processes, negative ones are groups.
@@ -113,6 +142,10 @@ impl Kernel for RecordedKernel {
 
     fn processes(&self) -> ProcessTable {
         self.table.clone()
+    }
+
+    fn place(&self) -> Option<Place> {
+        self.place
     }
 
     fn signal(&self, pid: i32, strength: Strength) {

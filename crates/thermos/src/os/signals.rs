@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::kernel::{Kernel, ProcessTable};
+use crate::plan::birth::{Birth, Place, ProcessId};
 use crate::plan::escalation::{SignalOrder, Strength, Target};
 
 /// Who sends, and who of its children is not an orphan.
@@ -21,15 +22,15 @@ pub fn carry_out(kernel: &impl Kernel, sender: &Sender, orders: &[SignalOrder]) 
     if orders.is_empty() {
         return 0;
     }
-    let table = kernel.processes();
+    let view = View { table: kernel.processes(), place: kernel.place() };
     let mut hit: BTreeSet<i32> = BTreeSet::new();
     for order in orders {
-        let victims = victims(&table, sender, order.target);
+        let victims = view.victims(sender, order.target);
         // A group is signalled as one, so that nobody forks out of it between look and shot.
-        if let (Target::Session(leader), Strength::Kill) = (order.target, order.strength)
+        if let (Target::Session { coordinator, .. }, Strength::Kill) = (order.target, order.strength)
             && !victims.is_empty()
         {
-            kernel.signal_group(leader, order.strength);
+            kernel.signal_group(coordinator.pid, order.strength);
         }
         for pid in victims {
             if hit.insert(pid) {
@@ -40,40 +41,75 @@ pub fn carry_out(kernel: &impl Kernel, sender: &Sender, orders: &[SignalOrder]) 
     hit.len()
 }
 
-fn victims(table: &ProcessTable, sender: &Sender, target: Target) -> Vec<i32> {
-    let live = table.values().filter(|process| !process.is_zombie && process.pid != sender.own_pid);
-    match target {
-        Target::OrphanedChildren => live
-            .filter(|process| {
-                let is_own = process.parent == sender.own_pid && !sender.coordinators.contains(&process.pid);
-                is_own
-                    || sender.coordinators.contains(&process.parent) && !sender.shells.contains(&process.pid)
-            })
-            .map(|process| process.pid)
-            .collect(),
-        Target::Session(leader) => live
-            .filter(|process| process.session == leader || process.group == leader)
-            .map(|process| process.pid)
-            .collect(),
-        Target::BelowShell { pid, coordinator } if is_shell(table, pid, coordinator) => {
-            descendants(table, pid)
-        }
-        Target::Shell { pid, coordinator } if is_shell(table, pid, coordinator) => vec![pid],
-        Target::BelowShell { .. } | Target::Shell { .. } => Vec::new(),
-        Target::Coordinator(pid) => live
-            .filter(|process| {
-                process.pid == pid && (process.parent == sender.own_pid || process.session == pid)
-            })
-            .map(|process| process.pid)
-            .collect(),
-    }
+/// All processes, and where they are.
+struct View {
+    table: ProcessTable,
+    place: Option<Place>,
 }
 
-/// Whether the number still means the shell of this coordinator: its child, or in its session.
-fn is_shell(table: &ProcessTable, pid: i32, coordinator: i32) -> bool {
-    table.get(&pid).is_some_and(|process| {
-        !process.is_zombie && (process.parent == coordinator || process.session == coordinator)
-    })
+impl View {
+    fn victims(&self, sender: &Sender, target: Target) -> Vec<i32> {
+        let live = self.table.values().filter(|process| !process.is_zombie && process.pid != sender.own_pid);
+        match target {
+            Target::OrphanedChildren => live
+                .filter(|process| {
+                    let is_own =
+                        process.parent == sender.own_pid && !sender.coordinators.contains(&process.pid);
+                    is_own
+                        || sender.coordinators.contains(&process.parent)
+                            && !sender.shells.contains(&process.pid)
+                })
+                .map(|process| process.pid)
+                .collect(),
+            Target::Session { coordinator, shell } if self.is_session(coordinator, shell) => live
+                .filter(|process| process.session == coordinator.pid || process.group == coordinator.pid)
+                .map(|process| process.pid)
+                .collect(),
+            Target::BelowShell { shell, coordinator } if self.is_shell(shell, coordinator) => {
+                descendants(&self.table, shell.pid)
+            }
+            Target::Shell { shell, coordinator } if self.is_shell(shell, coordinator) => vec![shell.pid],
+            Target::Coordinator(coordinator) => live
+                .filter(|process| process.pid == coordinator.pid)
+                .filter(|process| match coordinator.birth {
+                    Some(birth) => self.is_same(coordinator.pid, birth),
+                    None => process.parent == sender.own_pid || process.session == coordinator.pid,
+                })
+                .map(|process| process.pid)
+                .collect(),
+            Target::Session { .. } | Target::BelowShell { .. } | Target::Shell { .. } => Vec::new(),
+        }
+    }
+
+    /// Whether this number means the process of this birth here. A zombie still holds its number.
+    fn is_same(&self, pid: i32, birth: Birth) -> bool {
+        self.place == Some(birth.place)
+            && self.table.get(&pid).is_some_and(|process| process.start_ticks == birth.start_ticks)
+    }
+
+    /// Whether the number still means this shell; without its birth, whether it is a child of the coordinator or in its session.
+    fn is_shell(&self, shell: ProcessId, coordinator: ProcessId) -> bool {
+        self.table.get(&shell.pid).is_some_and(|process| {
+            let is_same = match shell.birth {
+                Some(birth) => self.is_same(shell.pid, birth),
+                None => process.parent == coordinator.pid || process.session == coordinator.pid,
+            };
+            is_same && !process.is_zombie
+        })
+    }
+
+    /// Whether the session of this number is the one the coordinator began. Its number is not given again as long as anybody
+    /// is in it, so the shell in it proves it as well.
+    fn is_session(&self, coordinator: ProcessId, shell: Option<ProcessId>) -> bool {
+        let Some(birth) = coordinator.birth else { return true };
+        let has_shell = || {
+            let (shell, birth) = shell.and_then(|shell| Some((shell.pid, shell.birth?)))?;
+            let process = self.table.get(&shell)?;
+            Some(process.session == coordinator.pid && self.is_same(shell, birth))
+        };
+        self.is_same(coordinator.pid, birth)
+            || !self.table.contains_key(&coordinator.pid) && has_shell().unwrap_or(false)
+    }
 }
 
 /// Everybody below a process, nearest first, zombies passed through.
@@ -98,6 +134,7 @@ pub fn descendants(table: &ProcessTable, root: i32) -> Vec<i32> {
 mod tests {
     use super::*;
     use crate::os::kernel::{ProcessFacts, RecordedKernel};
+    use crate::plan::birth::BootId;
 
     /// (pid, parent, session) of a runner 10 with coordinators 20 and 30, shells 21 and 31, a child 22 of the first in a session
     /// of its own, and the orphans 40 and 32.
@@ -116,18 +153,8 @@ mod tests {
         let table = rows
             .into_iter()
             .map(|(pid, parent, session)| {
-                (
-                    pid,
-                    ProcessFacts {
-                        pid,
-                        parent,
-                        group: session,
-                        session,
-                        is_zombie: false,
-                        start_secs: 0.0,
-                        uid: Some(0),
-                    },
-                )
+                let facts = ProcessFacts::for_tests(pid, parent, session);
+                (pid, ProcessFacts { start_ticks: i64::from(pid) * 100, ..facts })
             })
             .collect();
         RecordedKernel { table, ..RecordedKernel::default() }
@@ -135,6 +162,77 @@ mod tests {
 
     fn sender() -> Sender {
         Sender { own_pid: 10, coordinators: BTreeSet::from([20, 30]), shells: BTreeSet::from([21, 31]) }
+    }
+
+    const fn id(pid: i32) -> ProcessId {
+        ProcessId { pid, birth: None }
+    }
+
+    fn place(boot: &str) -> Place {
+        Place { boot: BootId::parse(&boot.repeat(32)).unwrap(), namespace: 7 }
+    }
+
+    /// A process that began in this tick, on a machine started as `a`.
+    fn born(pid: i32, start_ticks: i64) -> ProcessId {
+        ProcessId { pid, birth: Some(Birth { place: place("a"), start_ticks }) }
+    }
+
+    /// Everything that the end of a run hits.
+    fn hit_at_the_end(
+        kernel: &RecordedKernel,
+        coordinator: ProcessId,
+        shell: ProcessId,
+    ) -> Vec<(i32, Strength)> {
+        let orders = [
+            kill(Target::BelowShell { shell, coordinator }),
+            kill(Target::Session { coordinator, shell: Some(shell) }),
+            kill(Target::Coordinator(coordinator)),
+            kill(Target::Shell { shell, coordinator }),
+        ];
+        carry_out(kernel, &Sender { own_pid: 99, ..Sender::default() }, &orders);
+        kernel.sent.take()
+    }
+
+    #[test]
+    fn d17_a_number_that_was_given_again_is_not_signalled() {
+        let kernel = RecordedKernel { place: Some(place("a")), ..kernel() };
+        let all = [22, -20, 20, 21].map(|pid| (pid, Strength::Kill));
+        assert_eq!(hit_at_the_end(&kernel, born(20, 2000), born(21, 2100)), all);
+        // One of the two is another process by now.
+        assert_eq!(
+            hit_at_the_end(&kernel, born(20, 1999), born(21, 2100)),
+            [22, 21].map(|pid| (pid, Strength::Kill))
+        );
+        assert_eq!(
+            hit_at_the_end(&kernel, born(20, 2000), born(21, 2099)),
+            [-20, 20, 21].map(|pid| (pid, Strength::Kill))
+        );
+        // Both are.
+        assert_eq!(hit_at_the_end(&kernel, born(20, 1999), born(21, 2099)), []);
+        // The coordinator is gone, and the shell proves that the session is still the old one; or nobody does.
+        let mut orphaned = kernel;
+        orphaned.table.remove(&20);
+        assert_eq!(
+            hit_at_the_end(&orphaned, born(20, 1), born(21, 2100)),
+            [22, -20, 21].map(|pid| (pid, Strength::Kill))
+        );
+        assert_eq!(hit_at_the_end(&orphaned, born(20, 1), born(21, 2099)), []);
+    }
+
+    #[test]
+    fn d17_nothing_lives_after_another_start_of_the_machine_or_in_another_namespace() {
+        let rebooted = RecordedKernel { place: Some(place("b")), ..kernel() };
+        assert_eq!(hit_at_the_end(&rebooted, born(20, 2000), born(21, 2100)), []);
+        let elsewhere = Place { namespace: 8, ..place("a") };
+        let inside = RecordedKernel { place: Some(elsewhere), ..kernel() };
+        assert_eq!(hit_at_the_end(&inside, born(20, 2000), born(21, 2100)), []);
+    }
+
+    #[test]
+    fn d17_old_records_go_by_family() {
+        let kernel = RecordedKernel { place: Some(place("b")), ..kernel() };
+        let all = [22, -20, 20, 21].map(|pid| (pid, Strength::Kill));
+        assert_eq!(hit_at_the_end(&kernel, id(20), id(21)), all);
     }
 
     fn kill(target: Target) -> SignalOrder {
@@ -152,10 +250,10 @@ mod tests {
     fn a_run_is_killed_with_all_below_it_and_nothing_beside_it() {
         let kernel = kernel();
         let orders = [
-            kill(Target::BelowShell { pid: 21, coordinator: 20 }),
-            kill(Target::Session(20)),
-            kill(Target::Coordinator(20)),
-            kill(Target::Shell { pid: 21, coordinator: 20 }),
+            kill(Target::BelowShell { shell: id(21), coordinator: id(20) }),
+            kill(Target::Session { coordinator: id(20), shell: Some(id(21)) }),
+            kill(Target::Coordinator(id(20))),
+            kill(Target::Shell { shell: id(21), coordinator: id(20) }),
         ];
         assert_eq!(carry_out(&kernel, &sender(), &orders), 3);
         let expected =
@@ -170,7 +268,10 @@ mod tests {
             carry_out(
                 &kernel,
                 &sender(),
-                &[kill(Target::Session(99)), kill(Target::Shell { pid: 31, coordinator: 20 })]
+                &[
+                    kill(Target::Session { coordinator: id(99), shell: None }),
+                    kill(Target::Shell { shell: id(31), coordinator: id(20) })
+                ]
             ),
             0
         );

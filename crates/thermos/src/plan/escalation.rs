@@ -1,5 +1,6 @@
 //! Who gets which signal, and when: one table for the whole runner (`spec/thermos.md` §1.10).
 
+use super::birth::ProcessId;
 use super::replay::{ProcessRun, RunnerState};
 
 /// How hard a signal is.
@@ -16,24 +17,29 @@ pub enum Strength {
 pub enum Target {
     /// Daemons that forked twice and were re-parented: to their coordinator, or to the runner once that is gone.
     OrphanedChildren,
-    /// The shell of a run, not its group. Its number alone may be another's by now: it must still belong to its coordinator.
+    /// The shell of a run, not its group. Without its birth it must still belong to its coordinator.
     Shell {
-        /// Its number.
-        pid: i32,
+        /// The shell.
+        shell: ProcessId,
         /// Its coordinator, whose child and session it is in.
-        coordinator: i32,
+        coordinator: ProcessId,
     },
     /// Everything below the shell of a run, wherever it moved itself.
     BelowShell {
-        /// The shell's number.
-        pid: i32,
+        /// The shell.
+        shell: ProcessId,
         /// Its coordinator.
-        coordinator: i32,
+        coordinator: ProcessId,
     },
     /// The session and process group that a coordinator leads.
-    Session(i32),
+    Session {
+        /// The coordinator.
+        coordinator: ProcessId,
+        /// The shell in it, if it came up. With it, the session is known again once the coordinator is gone.
+        shell: Option<ProcessId>,
+    },
     /// A coordinator itself.
-    Coordinator(i32),
+    Coordinator(ProcessId),
 }
 
 /// One signal to be sent. Orders are carried out in their order; the pids of all are collected before the first is sent,
@@ -64,20 +70,21 @@ pub fn on_cleaning(state: &RunnerState) -> Vec<SignalOrder> {
 
 /// A process that comes up only after CLEANING was entered: it was asked to end before it could hear it.
 pub fn on_stray_start(run: &ProcessRun) -> Vec<SignalOrder> {
-    let shell = run.pid.zip(run.coordinator_pid);
+    let shell = run.shell().zip(run.coordinator());
     shell
-        .map(|(pid, coordinator)| order(Target::Shell { pid, coordinator }, Strength::Terminate))
+        .map(|(shell, coordinator)| order(Target::Shell { shell, coordinator }, Strength::Terminate))
         .into_iter()
         .collect()
 }
 
 /// A run ended, or is ended by force: nothing of its session stays.
 pub fn on_run_end(run: &ProcessRun) -> Vec<SignalOrder> {
-    let Some(coordinator) = run.coordinator_pid else { return Vec::new() };
+    let Some(coordinator) = run.coordinator() else { return Vec::new() };
+    let shell = run.shell();
     let mut targets = Vec::new();
-    targets.extend(run.pid.map(|pid| Target::BelowShell { pid, coordinator }));
-    targets.extend([Target::Session(coordinator), Target::Coordinator(coordinator)]);
-    targets.extend(run.pid.map(|pid| Target::Shell { pid, coordinator }));
+    targets.extend(shell.map(|shell| Target::BelowShell { shell, coordinator }));
+    targets.extend([Target::Session { coordinator, shell }, Target::Coordinator(coordinator)]);
+    targets.extend(shell.map(|shell| Target::Shell { shell, coordinator }));
     targets.into_iter().map(|target| order(target, Strength::Kill)).collect()
 }
 
@@ -92,17 +99,11 @@ mod tests {
     use crate::plan::record::ProcessState;
 
     fn run(state: ProcessState, pid: Option<i32>) -> ProcessRun {
-        ProcessRun {
-            seq: 2,
-            state,
-            fork_time: Some(1.0),
-            coordinator_pid: Some(10),
-            start_time: None,
-            pid,
-            stop_time: None,
-            return_code: None,
-            reason: None,
-        }
+        ProcessRun { state, fork_time: Some(1.0), coordinator_pid: Some(10), pid, ..ProcessRun::waiting(2) }
+    }
+
+    const fn id(pid: i32) -> ProcessId {
+        ProcessId { pid, birth: None }
     }
 
     #[test]
@@ -115,7 +116,7 @@ mod tests {
             on_cleaning(&state),
             [
                 order(Target::OrphanedChildren, Strength::Terminate),
-                order(Target::Shell { pid: 12, coordinator: 10 }, Strength::Terminate)
+                order(Target::Shell { shell: id(12), coordinator: id(10) }, Strength::Terminate)
             ]
         );
     }
@@ -127,10 +128,10 @@ mod tests {
         assert_eq!(
             targets,
             [
-                Target::BelowShell { pid: 12, coordinator: 10 },
-                Target::Session(10),
-                Target::Coordinator(10),
-                Target::Shell { pid: 12, coordinator: 10 }
+                Target::BelowShell { shell: id(12), coordinator: id(10) },
+                Target::Session { coordinator: id(10), shell: Some(id(12)) },
+                Target::Coordinator(id(10)),
+                Target::Shell { shell: id(12), coordinator: id(10) }
             ]
         );
     }

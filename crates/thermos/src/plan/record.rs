@@ -3,6 +3,8 @@
 use aurora_api::thrift::Map;
 use aurora_api::thrift_struct;
 
+use super::birth::{Birth, ProcessId};
+
 /// State of one run of a process. The numbers are on disk and never change (`spec/thermos.md` §1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i32)]
@@ -178,6 +180,12 @@ thrift_struct! {
         11 "fork_time" => fork_time: f64,
         /// Ours: why the run could not start. Old readers skip it (`spec/thermos.md` §7.3).
         20 "reason" => reason: String,
+        /// Ours: with the next two, which process the number of this record means (D17). The kernel's boot id.
+        21 "boot_id" => boot_id: String,
+        /// Ours: the pid namespace.
+        22 "pid_namespace" => pid_namespace: i64,
+        /// Ours: clock ticks from the start of the machine to that of the process.
+        23 "start_ticks" => start_ticks: i64,
     }
 }
 
@@ -190,6 +198,18 @@ impl ProcessStatus {
             state: Some(state.wire()),
             ..Self::default()
         }
+    }
+
+    /// Says which process the number in this record means.
+    pub fn set_birth(&mut self, birth: Option<Birth>) {
+        self.boot_id = birth.map(|birth| birth.place.boot.to_string());
+        self.pid_namespace = birth.map(|birth| birth.place.namespace);
+        self.start_ticks = birth.map(|birth| birth.start_ticks);
+    }
+
+    /// Which process the number in this record means; none in old records.
+    pub fn birth(&self) -> Option<Birth> {
+        Birth::from_wire(self.boot_id.as_deref(), self.pid_namespace, self.start_ticks)
     }
 }
 
@@ -204,6 +224,33 @@ thrift_struct! {
         3 "runner_pid" => runner_pid: i32,
         /// Its uid.
         4 "runner_uid" => runner_uid: i32,
+        /// Ours: with the next two, which process `runner_pid` means (D17). The kernel's boot id.
+        21 "boot_id" => boot_id: String,
+        /// Ours: the pid namespace.
+        22 "pid_namespace" => pid_namespace: i64,
+        /// Ours: clock ticks from the start of the machine to that of the runner.
+        23 "start_ticks" => start_ticks: i64,
+    }
+}
+
+impl TaskStatus {
+    /// A record of the task entering `state`, at this time (epoch milliseconds), written by this process of this user.
+    pub fn new(state: TaskState, timestamp_ms: i64, runner: ProcessId, uid: u32) -> Self {
+        Self {
+            state: Some(state.wire()),
+            timestamp_ms: Some(timestamp_ms),
+            runner_pid: Some(runner.pid),
+            runner_uid: i32::try_from(uid).ok(),
+            boot_id: runner.birth.map(|birth| birth.place.boot.to_string()),
+            pid_namespace: runner.birth.map(|birth| birth.place.namespace),
+            start_ticks: runner.birth.map(|birth| birth.start_ticks),
+        }
+    }
+
+    /// Which process wrote it, as far as the record says.
+    pub fn runner(&self) -> Option<ProcessId> {
+        let birth = Birth::from_wire(self.boot_id.as_deref(), self.pid_namespace, self.start_ticks);
+        self.runner_pid.map(|pid| ProcessId { pid, birth })
     }
 }
 

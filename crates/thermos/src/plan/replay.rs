@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::birth::{Birth, ProcessId};
 use super::record::{ProcessState, ProcessStatus, Record, RunnerHeader, TaskState, TaskStatus};
 
 /// A record that does not fit the ones before it.
@@ -77,6 +78,10 @@ pub struct ProcessRun {
     pub start_time: Option<f64>,
     /// The shell, from RUNNING on.
     pub pid: Option<i32>,
+    /// Which process the coordinator's number means.
+    pub coordinator_birth: Option<Birth>,
+    /// Which process the shell's number means.
+    pub shell_birth: Option<Birth>,
     /// Epoch seconds.
     pub stop_time: Option<f64>,
     /// Exit status, or minus the signal.
@@ -86,7 +91,8 @@ pub struct ProcessRun {
 }
 
 impl ProcessRun {
-    fn waiting(seq: i64) -> Self {
+    /// A run before anything of it exists.
+    pub const fn waiting(seq: i64) -> Self {
         Self {
             seq,
             state: ProcessState::Waiting,
@@ -94,10 +100,22 @@ impl ProcessRun {
             coordinator_pid: None,
             start_time: None,
             pid: None,
+            coordinator_birth: None,
+            shell_birth: None,
             stop_time: None,
             return_code: None,
             reason: None,
         }
+    }
+
+    /// Its coordinator, from FORKED on.
+    pub fn coordinator(&self) -> Option<ProcessId> {
+        self.coordinator_pid.map(|pid| ProcessId { pid, birth: self.coordinator_birth })
+    }
+
+    /// Its shell, from RUNNING on.
+    pub fn shell(&self) -> Option<ProcessId> {
+        self.pid.map(|pid| ProcessId { pid, birth: self.shell_birth })
     }
 }
 
@@ -108,8 +126,8 @@ pub struct TaskStep {
     pub state: TaskState,
     /// When, epoch milliseconds; 0 when the record does not say.
     pub timestamp_ms: i64,
-    /// The runner that wrote it; 0 when the record does not say.
-    pub runner_pid: i32,
+    /// The runner that wrote it; none when the record does not say.
+    pub runner: Option<ProcessId>,
 }
 
 /// What a record changed.
@@ -154,6 +172,11 @@ impl RunnerState {
     /// The task's state; none before the first record.
     pub fn task_state(&self) -> Option<TaskState> {
         self.statuses.last().map(|step| step.state)
+    }
+
+    /// The runner that was last in control.
+    pub fn runner(&self) -> Option<ProcessId> {
+        self.statuses.last().and_then(|step| step.runner)
     }
 
     /// The latest run of a process.
@@ -206,7 +229,7 @@ impl RunnerState {
         self.statuses.push(TaskStep {
             state,
             timestamp_ms: status.timestamp_ms.unwrap_or(0),
-            runner_pid: status.runner_pid.unwrap_or(0),
+            runner: status.runner(),
         });
         Ok(Change::Task(state))
     }
@@ -271,10 +294,12 @@ fn advanced(
             next.fork_time = Some(status.fork_time.ok_or_else(|| missing("fork_time", status))?);
             next.coordinator_pid =
                 Some(status.coordinator_pid.ok_or_else(|| missing("coordinator_pid", status))?);
+            next.coordinator_birth = status.birth();
         }
         ProcessState::Running => {
             next.start_time = Some(status.start_time.ok_or_else(|| missing("start_time", status))?);
             next.pid = Some(status.pid.ok_or_else(|| missing("pid", status))?);
+            next.shell_birth = status.birth();
         }
         ProcessState::Success | ProcessState::Killed => {
             next.stop_time = Some(status.stop_time.ok_or_else(|| missing("stop_time", status))?);

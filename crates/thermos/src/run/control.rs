@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Events, Live, RunError, Runner, RunnerConfig};
+use super::{Events, Live, RunError, Runner, RunnerConfig, own_pid};
 use crate::binding::Context;
 use crate::checkpoint::{Appender, LoadError, Tail, TaskPaths};
+use crate::os::identity::identify;
 use crate::os::kernel::{Kernel, Linux};
 use crate::os::users::{User, UserDatabase, UserError};
 use crate::plan::machine::Machine;
@@ -56,6 +57,7 @@ pub fn take(mut config: RunnerConfig) -> Result<Control, RunError> {
     // Daemons that leave their session come back to this process, which ends them with the task.
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let mut runner = Box::new(Runner {
+        id: identify(own_pid()),
         config,
         paths,
         task,

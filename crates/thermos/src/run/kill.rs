@@ -2,24 +2,22 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::own_pid;
 use crate::checkpoint::{AppendError, Appender, LoadError, TaskPaths, load};
-use crate::os::identity::is_ours;
-use crate::os::kernel::{Kernel, Linux, ProcessFacts, ProcessTable};
+use crate::os::identity::{Fate, Witness, identify};
+use crate::os::kernel::{Kernel, Linux, ProcessFacts};
 use crate::os::signals::{Sender, carry_out, descendants};
-use crate::os::users::UserDatabase;
 use crate::plan::escalation::{self, Strength};
-use crate::plan::record::{ProcessState, ProcessStatus, Record, RunnerHeader, TaskState, TaskStatus};
+use crate::plan::record::{ProcessState, ProcessStatus, Record, TaskState, TaskStatus};
 use crate::plan::replay::{ProcessRun, RunnerState};
 
 /// How long the lock of a runner that just died may take to be free.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
-const LOCK_POLL: Duration = Duration::from_millis(20);
 
 /// A task that could not be ended.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +62,7 @@ pub enum Killed {
 /// # Errors
 /// [`KillError`]. A runner that still lives keeps the lock, and nothing is done.
 pub fn kill_task(paths: &TaskPaths, outcome: TaskState) -> Result<Killed, KillError> {
-    let mut stream = lock(paths)?;
+    let mut stream = Appender::open_within(&paths.runner(), LOCK_WAIT)?;
     let loaded = load(&paths.runner())?;
     if let Some(intact) = loaded.intact_bytes() {
         stream.cut(intact).map_err(|source| AppendError::Write { path: paths.runner(), source })?;
@@ -75,7 +73,7 @@ pub fn kill_task(paths: &TaskPaths, outcome: TaskState) -> Result<Killed, KillEr
         move_to_finished(paths)?;
         return Ok(Killed::AlreadyOver(task_state));
     }
-    let header = state.header.clone().unwrap_or_default();
+    let witness = Witness::new(state.header.as_ref());
     let live: Vec<(String, ProcessRun)> = state
         .last_runs()
         .filter(|(_, _, run)| run.state.is_live())
@@ -84,7 +82,8 @@ pub fn kill_task(paths: &TaskPaths, outcome: TaskState) -> Result<Killed, KillEr
     stream.append(&task_record(TaskState::Active))?;
     for (process, run) in &live {
         let table = Linux.processes();
-        let is_there = is_any_ours(&table, run, &header);
+        let fates = [witness.coordinator(&table, run), witness.shell(&table, run)];
+        let is_there = fates.contains(&Fate::Lives);
         if is_there {
             let sender = Sender { own_pid: own_pid(), ..Sender::default() };
             carry_out(&Linux, &sender, &escalation::on_run_end(run));
@@ -106,7 +105,7 @@ pub fn kill_task(paths: &TaskPaths, outcome: TaskState) -> Result<Killed, KillEr
 fn runner_of(paths: &TaskPaths) -> Result<Option<i32>, KillError> {
     let stream = paths.runner();
     let Err(AppendError::Locked { .. }) = Appender::open(&stream) else { return Ok(None) };
-    let recorded = load(&stream)?.state.statuses.last().map(|step| step.runner_pid);
+    let recorded = load(&stream)?.state.runner().map(|runner| runner.pid);
     let file = std::fs::metadata(&stream).ok().map(|metadata| (metadata.dev(), metadata.ino()));
     let holds = |pid: &i32| {
         let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
@@ -145,22 +144,12 @@ pub fn kill_with_runner(paths: &TaskPaths, outcome: TaskState) -> Result<Killed,
     let killed = kill_task(paths, outcome)?;
     let after = Linux.processes();
     for pid in family {
-        let is_same = |old: &ProcessFacts, new: &ProcessFacts| (old.start_secs - new.start_secs).abs() < 0.02;
+        let is_same = |old: &ProcessFacts, new: &ProcessFacts| old.start_ticks == new.start_ticks;
         if before.get(&pid).zip(after.get(&pid)).is_some_and(|(old, new)| is_same(old, new)) {
             Linux.signal(pid, Strength::Kill);
         }
     }
     Ok(killed)
-}
-
-fn lock(paths: &TaskPaths) -> Result<Appender, AppendError> {
-    let begin = Instant::now();
-    loop {
-        match Appender::open(&paths.runner()) {
-            Err(AppendError::Locked { .. }) if begin.elapsed() < LOCK_WAIT => std::thread::sleep(LOCK_POLL),
-            other => return other,
-        }
-    }
 }
 
 /// Copies what coordinators recorded after the runner's end.
@@ -180,35 +169,9 @@ fn catch_up(paths: &TaskPaths, stream: &mut Appender, state: &mut RunnerState) -
     Ok(())
 }
 
-fn is_any_ours(table: &ProcessTable, run: &ProcessRun, header: &RunnerHeader) -> bool {
-    let users = UserDatabase::default();
-    let check = |pid: Option<i32>, recorded: Option<f64>| {
-        let (Some(process), Some(recorded)) = (pid.and_then(|pid| table.get(&pid)), recorded) else {
-            return false;
-        };
-        let name = process.uid.and_then(|uid| users.by_uid(uid).ok()).map(|user| user.name);
-        // A coordinator is still root while its process is the user's already.
-        let is_roots = process.uid == Some(0);
-        !process.is_zombie
-            && (is_ours(process, name.as_deref(), header, recorded)
-                || (is_roots
-                    && is_ours(
-                        process,
-                        name.as_deref(),
-                        &RunnerHeader { uid: Some(0), ..header.clone() },
-                        recorded,
-                    )))
-    };
-    check(run.coordinator_pid, run.fork_time) || check(run.pid, run.start_time)
-}
-
 fn task_record(state: TaskState) -> Record {
-    Record::Task(TaskStatus {
-        state: Some(state.wire()),
-        timestamp_ms: Some(Linux.now().as_millis()),
-        runner_pid: Some(own_pid()),
-        runner_uid: i32::try_from(nix::unistd::getuid().as_raw()).ok(),
-    })
+    let uid = nix::unistd::getuid().as_raw();
+    Record::Task(TaskStatus::new(state, Linux.now().as_millis(), identify(own_pid()), uid))
 }
 
 fn move_to_finished(paths: &TaskPaths) -> Result<(), KillError> {

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
@@ -13,6 +14,7 @@ use crate::checkpoint::{AppendError, Appender, LoadError, Tail, TaskPaths};
 use crate::coordinator::{self, Assignment, Credentials, Handed, ImageLaunch};
 use crate::os::beneath::Directory;
 use crate::os::fork::fork_into;
+use crate::os::identity::identify;
 use crate::os::kernel::Kernel;
 use crate::plan::record::{ProcessState, ProcessStatus, Record};
 use crate::sandbox::image::TASK_FILE_SYSTEM;
@@ -81,12 +83,13 @@ impl Runner {
     /// Writes FORKED into the coordinator's stream, and only then lets the coordinator go on.
     fn register(&mut self, process: &str, mut spawned: Spawned) -> Result<(), RunError> {
         let now = self.kernel.now().as_secs_f64();
-        let forked = Record::Process(ProcessStatus {
+        let mut forked = ProcessStatus {
             fork_time: Some(now),
             coordinator_pid: Some(spawned.pid),
             ..ProcessStatus::new(process, spawned.forked_seq, ProcessState::Forked)
-        });
-        spawned.stream.append(&forked)?;
+        };
+        forked.set_birth(identify(spawned.pid).birth);
+        spawned.stream.append(&Record::Process(forked))?;
         let tail = Tail::open_at(&self.paths.coordinator(process), spawned.head)?;
         self.live.insert(process.to_owned(), Live { coordinator: spawned.pid, tail, is_adopted: false });
         // A coordinator that is gone already is found out by the next look at it.
@@ -252,9 +255,12 @@ impl Runner {
     }
 }
 
+/// How long the lock of a coordinator may take to be free whose runner died before it had a record.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
 /// Opens and locks the stream of a process. A coordinator that died while writing left part of a record: it is cut off.
 fn open_stream(path: &Path) -> Result<Appender, LaunchError> {
-    let stream = Appender::open(path)?;
+    let stream = Appender::open_within(path, LOCK_WAIT)?;
     let mut tail = Tail::open(path)?;
     while let Ok(Some(_)) = tail.next_record() {}
     if tail.offset() < stream.size()? {
