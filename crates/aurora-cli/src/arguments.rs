@@ -6,7 +6,7 @@ mod keys;
 mod numbers;
 mod shared;
 
-pub use instances::{InstanceSpec, instance_spec};
+pub use instances::{InstanceSpec, instance_ranges, instance_spec};
 pub use keys::{ClusterJobKey, ClusterRole, JobPattern, cluster_role, job_key, job_pattern};
 pub use numbers::{cores, int, megabytes, port};
 pub use shared::{ConfigOptions, HookConfig, Verbosity, WaitOptions, WaitUntil, wait_until};

@@ -64,9 +64,29 @@ fn instance_list(list: &str, invalid: impl Fn() -> String) -> Result<Vec<i32>, S
     Ok(instances.into_iter().collect())
 }
 
+/// Ascending instances as ranges: `0-2`, `5`.
+#[must_use]
+pub fn instance_ranges(instances: impl IntoIterator<Item = i64>) -> Vec<String> {
+    let mut ranges: Vec<(i64, i64)> = Vec::new();
+    for instance in instances {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == instance => *last = instance,
+            _ => ranges.push((instance, instance)),
+        }
+    }
+    let text = |(first, last)| if first == last { format!("{first}") } else { format!("{first}-{last}") };
+    ranges.into_iter().map(text).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instances_are_told_as_ranges() {
+        assert_eq!(instance_ranges([3]), ["3"]);
+        assert_eq!(instance_ranges([0, 1, 2, 5, 7, 8]), ["0-2", "5", "7-8"]);
+    }
 
     #[test]
     fn instances_are_a_sorted_union() {

@@ -41,6 +41,29 @@ fn what_does_not_run_is_explained() {
 }
 
 #[test]
+fn instances_that_wait_for_the_same_are_told_together() {
+    let stub = Stub::start();
+    let waiting = |instance| {
+        let mut task = task(instance, ScheduleStatus::Pending);
+        task.task_events.as_mut().unwrap()[0].message = None;
+        task
+    };
+    stub.world().tasks = [0, 1, 2, 5].map(waiting).to_vec();
+    stub.world().pending_reason = Some("Insufficient: CPU\n2 of 2 agents: not enough CPU");
+    let outcome = stub.aurora(&["job", "explain", K]).exits(0);
+    assert_eq!(
+        outcome.out,
+        format!(
+            "{K}: 0 of 4 active instances are RUNNING
+{K}/0-2,5 are PENDING
+  nearest fit: Insufficient: CPU
+  2 of 2 agents: not enough CPU
+"
+        )
+    );
+}
+
+#[test]
 fn one_instance_is_explained_in_json() {
     let outcome = mixed().aurora(&["job", "why", &format!("{K}/1"), "-o", "json"]).exits(0);
     let report: Value = serde_json::from_str(&outcome.out).unwrap();

@@ -63,12 +63,14 @@ snapshot of 2023-11-14 22:13:20 UTC: 2 hosts, 0 active tasks (0 pending)
 www/prod/huge, added: 1 stays pending
   instance 0 pending:
     2 of 2 agents: not enough CPU (need 100.01 cores, best has 2.99 cores)
+    what helps: less CPU per instance or more agents that suit
 
 www/prod/web, added: 2 fit, 1 stays pending
   instance 0 on a
   instance 1 on b
   instance 2 pending:
     2 of 2 agents: limit host:1 reached
+    what helps: a higher limit on 'host' or more agents that suit
 
 2 tasks stay pending
 "

@@ -7,6 +7,8 @@ use aurora_api::amounts::Timestamp;
 use serde_json::{Value, json};
 use sim::what_if::{Answer, JobAnswer, Why};
 
+use crate::arguments::instance_ranges;
+
 /// How many hosts of a job are told in the text.
 const HOSTS_MAX: usize = 10;
 
@@ -144,17 +146,7 @@ fn counted(count: usize, noun: &str) -> String {
 
 /// In words: `instance 3`, `instances 0-2, 7`.
 fn instances(instances: &BTreeSet<u32>) -> String {
-    let mut ranges: Vec<(u32, u32)> = Vec::new();
-    for instance in instances {
-        match ranges.last_mut() {
-            Some((_, last)) if *last + 1 == *instance => *last = *instance,
-            _ => ranges.push((*instance, *instance)),
-        }
-    }
-    let shown: Vec<String> = ranges
-        .iter()
-        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") })
-        .collect();
+    let shown = instance_ranges(instances.iter().copied().map(i64::from));
     let noun = if instances.len() == 1 { "instance" } else { "instances" };
     format!("{noun} {}", shown.join(", "))
 }

@@ -6,7 +6,7 @@ use aurora_api::thrift::{ScheduleStatus, ScheduledTask, TaskEvent};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use crate::arguments::{InstanceSpec, Verbosity, instance_spec};
+use crate::arguments::{InstanceSpec, Verbosity, instance_ranges, instance_spec};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
@@ -32,6 +32,12 @@ pub struct Explain {
 /// What is to be said of one instance that does not run.
 struct Finding {
     instance: i32,
+    state: State,
+}
+
+/// The same for all instances that are told together.
+#[derive(PartialEq, Eq)]
+struct State {
     status: ScheduleStatus,
     /// The text of the event that brought it there.
     message: Option<String>,
@@ -69,11 +75,13 @@ impl Explain {
             .filter(|task| task.status != Some(ScheduleStatus::Running))
             .map(|task| Finding {
                 instance: instance_id(task),
-                status: task.status.unwrap_or(ScheduleStatus::Init),
-                message: latest_event(task).and_then(|event| event.message.clone()),
-                throttled_until: tasks::throttled_until(task),
-                reasons: is_pending(task).then(|| reasons.of_task(task)),
-                last_failure: failures.get(&instance_id(task)).cloned(),
+                state: State {
+                    status: task.status.unwrap_or(ScheduleStatus::Init),
+                    message: latest_event(task).and_then(|event| event.message.clone()),
+                    throttled_until: tasks::throttled_until(task),
+                    reasons: is_pending(task).then(|| reasons.of_task(task)),
+                    last_failure: failures.get(&instance_id(task)).cloned(),
+                },
             })
             .collect();
         if self.output == "json" {
@@ -95,9 +103,19 @@ impl Explain {
 fn text(key: &str, active: usize, findings: &[Finding], failures: &BTreeMap<i32, String>) -> String {
     let mut lines =
         vec![format!("{key}: {} of {active} active instances are RUNNING", active - findings.len())];
+    // Instances of which the same is to be said are told together: there may be thousands.
+    let mut groups: Vec<(&Finding, Vec<i64>)> = Vec::new();
     for finding in findings {
+        match groups.iter_mut().find(|(first, _)| first.state == finding.state) {
+            Some((_, instances)) => instances.push(finding.instance.into()),
+            None => groups.push((finding, vec![finding.instance.into()])),
+        }
+    }
+    for (Finding { state: finding, .. }, instances) in groups {
         let message = finding.message.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
-        lines.push(format!("{}/{} is {}{message}", key, finding.instance, finding.status));
+        let verb = if instances.len() == 1 { "is" } else { "are" };
+        let instances = instance_ranges(instances).join(",");
+        lines.push(format!("{key}/{instances} {verb} {}{message}", finding.status));
         let until = finding.throttled_until.map(|until| tasks::time_text(until, &TimeZone::system()));
         lines.extend(until.map(|until| format!("  it may start again at {until}")));
         if let Some(reasons) = &finding.reasons {
@@ -119,14 +137,15 @@ fn text(key: &str, active: usize, findings: &[Finding], failures: &BTreeMap<i32,
 
 impl Finding {
     fn as_json(&self) -> serde_json::Value {
+        let State { status, message, throttled_until, reasons, last_failure } = &self.state;
         json!({
             "instance": self.instance,
-            "status": self.status.to_string(),
-            "message": self.message,
-            "throttledUntilMs": self.throttled_until,
-            "nearestFit": self.reasons.as_ref().map(|reasons| &reasons.nearest_fit),
-            "reasons": self.reasons.as_ref().map(|reasons| &reasons.lines),
-            "lastFailure": self.last_failure,
+            "status": status.to_string(),
+            "message": message,
+            "throttledUntilMs": throttled_until,
+            "nearestFit": reasons.as_ref().map(|reasons| &reasons.nearest_fit),
+            "reasons": reasons.as_ref().map(|reasons| &reasons.lines),
+            "lastFailure": last_failure,
         })
     }
 }
