@@ -33,6 +33,13 @@ fn sched_150_reconciliation_has_its_periods() {
         ));
     }
     assert_eq!(runs, [(1, 0), (1, 1), (2, 1), (5, 2)]);
+    let both = |bench: &Bench| {
+        ["reconciliation_explicit_runs", "reconciliation_implicit_runs"].map(|name| bench.counter(name))
+    };
+    bench.request(crate::Change::ReconcileExplicit { batch_size: None });
+    assert_eq!(both(&bench), [6, 2]);
+    bench.request(crate::Change::ReconcileImplicit);
+    assert_eq!(both(&bench), [6, 3]);
     let negative = CoreConfig { reconciliation_initial_delay: Millis(-1), ..quiet_config() };
     assert!(negative.check().is_err());
 }
@@ -52,15 +59,36 @@ fn sched_151_tasks_are_asked_about_in_batches() {
     ] {
         bench.task_in(ad_hoc(job), path);
     }
-    let effects = bench.tick(Millis(MINUTE));
-    let [Effect::Reconcile(tasks)] =
-        &effects.iter().filter(|effect| matches!(effect, Effect::Reconcile(_))).collect::<Vec<_>>()[..]
-    else {
-        panic!("one batch")
+    // One of them was launched, so its agent is known.
+    let launched = bench.active(&job_key("r/prod/b"), 0).unwrap();
+    let place = aurora_api::task::Assignment {
+        agent: aurora_api::ids::AgentId::new("agent"),
+        host: aurora_api::ids::HostName::new("host"),
+        ports: std::collections::BTreeMap::new(),
     };
-    assert_eq!(tasks.len(), 1);
-    assert_eq!(asked(&bench.tick(Millis(2999))), [0; 0]);
-    assert_eq!(asked(&bench.tick(Millis(1))), [1]);
+    let task = aurora_api::task::Task { assignment: Some(place), ..aurora_api::task::Task::clone(&launched) };
+    let config = bench.core.state.tables().config_id(&task.id).unwrap();
+    bench.core.state.apply(&crate::Operation::SaveTask { task: std::sync::Arc::new(task), config }).unwrap();
+    let mut told = Vec::new();
+    for (wait, count) in [(MINUTE, 1), (2999, 0), (1, 1)] {
+        let effects = bench.tick(Millis(wait));
+        assert_eq!(asked(&effects).len(), count);
+        told.extend(effects.into_iter().filter_map(|effect| match effect {
+            Effect::Reconcile(tasks) => Some(tasks),
+            _ => None,
+        }));
+    }
+    assert!(told.iter().all(|batch| batch.len() == 1));
+    let mut told: Vec<_> = told
+        .into_iter()
+        .flatten()
+        .map(|(task, agent)| {
+            (bench.task(&task).unwrap().config.job.to_string(), agent.map(|it| it.to_string()))
+        })
+        .collect();
+    told.sort();
+    let expected = [("r/prod/a".to_owned(), None), ("r/prod/b".to_owned(), Some("agent".to_owned()))];
+    assert_eq!(told, expected);
     assert_eq!(asked(&bench.tick(Millis(20 * MINUTE))), [0; 0]);
     assert_eq!(asked(&bench.tick(Millis(10 * MINUTE))), [0], "implicit: an empty list");
 }

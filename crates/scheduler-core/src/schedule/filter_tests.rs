@@ -150,8 +150,17 @@ fn sched_55_a_dedicated_constraint_is_a_value_constraint() {
 
 #[test]
 fn sched_56_values_are_checked_before_limits() {
-    let config = default_task(&[limit("a-limit", 1), value("dedicated", false, &["xxx"])]);
-    assert_eq!(texts(&host(&[("a-limit", &["x"])]), &config), ["Constraint not satisfied: dedicated"]);
+    // Names that sort before and behind it; both limits are reached.
+    for name in ["a", "host"] {
+        let config = default_task(&[limit(name, 1), value("dedicated", false, &["xxx"])]);
+        let counts = counted(&[name], &[vec![(name, &["x"])], vec![(name, &["x"])]]);
+        let held = host(&[(name, &["x"])]);
+        let found = |config: &TaskConfig| {
+            check(&held, config, &counts).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&config), ["Constraint not satisfied: dedicated"]);
+        assert_eq!(found(&default_task(&[limit(name, 1)])), [format!("Limit not satisfied: {name}")]);
+    }
 }
 
 #[test]

@@ -63,13 +63,153 @@ fn with_failures(bench: &mut Bench, id: &TaskId, failure_count: i32) {
     bench.core.state.apply(&crate::Operation::SaveTask { task, config }).unwrap();
 }
 
+/// Every status, and none at all.
+fn targets() -> impl Iterator<Item = Option<TaskStatus>> {
+    TaskStatus::ALL.into_iter().map(Some).chain([None])
+}
+
+/// The actions that were seen, as the table of `spec/scheduler.md` §1.3 writes them.
+fn letters(before: &Task, done: &Done, after: Option<&Task>) -> String {
+    let is_own = |effect: &&Effect| match effect {
+        Effect::StatusChanged { task, .. } => task.id == before.id,
+        _ => true,
+    };
+    let own: Vec<&Effect> = done.effects.iter().filter(is_own).collect();
+    let saves = own.iter().filter(|effect| matches!(effect, Effect::StatusChanged { .. })).count();
+    let mut letters = String::new();
+    let mut add = |letter: char, is_seen: bool| letters.extend(is_seen.then_some(letter));
+    add('F', after.is_some_and(|after| after.failure_count > before.failure_count));
+    add('S', saves > 0);
+    add('R', done.replacement().is_some_and(|new| new.id != before.id));
+    add('L', saves > 1);
+    add('K', done.kill_count() > 0);
+    add('D', after.is_none());
+    letters
+}
+
+/// A stored task in any status at all, with a KILLING event in its history only if it is being killed.
+fn stored_as(status: TaskStatus) -> (Bench, TaskId) {
+    let (mut bench, id) = task_at(TaskConfig { max_task_failures: 0, ..ad_hoc("r/prod/j") }, &[]);
+    let stored = bench.task(&id).unwrap();
+    let mut task = Task { status, ..Task::clone(&stored) };
+    task.events[0].status = if status == Killing { Killing } else { Assigned };
+    let config = bench.core.state.tables().config_id(&id).unwrap();
+    bench.core.state.apply(&crate::Operation::SaveTask { task: Arc::new(task), config }).unwrap();
+    (bench, id)
+}
+
+/// What the table of `spec/scheduler.md` §1.3 gives for a task that is no service, has no retries and was not being
+/// killed, with the ends of nested changes: L goes on by the rule of the status that met the partition.
+fn expected(from: TaskStatus, to: Option<TaskStatus>) -> Option<&'static str> {
+    let to = match to {
+        Some(to) => to,
+        None => return matches!(from, Killing | Finished | Failed | Killed | Lost).then_some("D"),
+    };
+    Some(match (from, to) {
+        (Init, Pending | Throttled) | (Throttled, Pending) | (Pending, Assigned) => "S",
+        (Throttled | Pending, Killing) => "D",
+        (Assigned, Starting | Running) | (Starting, Running | Partitioned) | (Running, Partitioned) => "S",
+        (Assigned | Starting | Running, Finished) => "S",
+        (Assigned | Starting | Running | Partitioned, Failed) => "FS",
+        (Assigned | Starting | Running, Restarting | Draining | Preempting | Killing) => "SK",
+        (Assigned | Starting | Running, Killed) | (Starting | Running, Lost) => "SR",
+        (Assigned | Preempting | Restarting | Draining | Partitioned, Lost) => "SRK",
+        (Preempting | Restarting | Draining, Finished | Failed | Killed) => "SR",
+        (Preempting | Restarting | Draining, Killing) => "S",
+        (Preempting | Restarting | Draining, Partitioned) => "SRLK",
+        (Partitioned, Running | Starting | Assigned | Finished) => "S",
+        (Partitioned, Restarting | Draining | Preempting) => "SRLK",
+        (Partitioned, Killing) => "SL",
+        (Killing, Finished | Failed | Killed | Lost) => "S",
+        (Killing, Partitioned) => "SLK",
+        _ => return None,
+    })
+}
+
+#[test]
+fn sched_1_every_pair_of_statuses_does_what_the_table_says() {
+    let (mut success, mut noop, mut kill, mut illegal) = (0, 0, 0, 0);
+    for from in TaskStatus::ALL {
+        for to in targets() {
+            let (mut bench, id) = stored_as(from);
+            let before = bench.core.snapshot();
+            let task = bench.task(&id).unwrap();
+            let done = match to {
+                Some(to) => wish(&mut bench, &StatusChange::to(&id, to)),
+                None => wish(&mut bench, &StatusChange { to: None, ..StatusChange::to(&id, from) }),
+            };
+            let is_unchanged = bench.core.snapshot() == before;
+            let counted = done.effects.iter().filter(|effect| {
+                matches!(effect, Effect::Count { name, by: 1 } if name == "scheduler_illegal_task_state_transitions")
+            });
+            let counted = counted.count();
+            match done.result {
+                ChangeResult::Success => {
+                    let seen = letters(&task, &done, bench.task(&id).as_deref());
+                    assert_eq!(Some(seen.as_str()), expected(from, to), "{from} -> {to:?}");
+                    assert_eq!((counted, is_unchanged), (0, false));
+                    success += 1;
+                }
+                ChangeResult::Same => {
+                    assert_eq!((Some(from), done.effects.len(), is_unchanged), (to, 0, true));
+                    noop += 1;
+                }
+                ChangeResult::IllegalWithKill => {
+                    assert_eq!(kills(&done.effects), std::slice::from_ref(&id));
+                    assert!(matches!(to, Some(Assigned | Starting | Running)), "{from} -> {to:?}");
+                    assert_eq!((counted, is_unchanged), (1, true));
+                    kill += 1;
+                }
+                ChangeResult::Illegal => {
+                    assert_eq!((counted, done.effects.len(), is_unchanged), (1, 1, true), "{from} -> {to:?}");
+                    illegal += 1;
+                }
+                ChangeResult::Unexpected => panic!("nothing was expected"),
+            }
+        }
+    }
+    assert_eq!((success, noop, kill, illegal), (73, 15, 24, 128));
+}
+
+#[test]
+fn sched_2_life_in_an_unknown_task_is_ended_and_nothing_else_happens() {
+    for to in targets() {
+        let mut bench = Bench::subscribed(quiet_config());
+        let before = bench.core.snapshot();
+        let id = TaskId::new("unknown");
+        let done = wish(&mut bench, &StatusChange { to, ..StatusChange::to(&id, Lost) });
+        let (result, kill_count) = match to {
+            Some(Assigned | Starting | Running) => (ChangeResult::IllegalWithKill, 1),
+            None => (ChangeResult::Same, 0),
+            Some(_) => (ChangeResult::Illegal, 0),
+        };
+        assert_eq!((done.result, done.kill_count()), (result, kill_count), "{to:?}");
+        assert_eq!(bench.core.snapshot(), before, "{to:?}");
+    }
+}
+
 #[test]
 fn sched_3_killing_what_was_never_launched_deletes_it() {
-    let (mut bench, id) = task_at(service("r/prod/j"), &[]);
-    let done = go(&mut bench, &id, Killing);
-    assert!(matches!(&done.effects[..], [.., Effect::TasksRemoved(removed)] if removed[0].id == id));
-    assert_eq!((done.kill_count(), changes(&done.effects)), (0, vec![]));
-    assert_eq!(bench.task(&id), None);
+    let pending = || task_at(service("r/prod/j"), &[]);
+    let throttled = || {
+        let mut bench = Bench::subscribed(quiet_config());
+        bench.task_in(service("r/prod/j"), &[]);
+        for _ in 0..2 {
+            let id = bench.active(&job_key("r/prod/j"), 0).unwrap().id.clone();
+            bench.change_all(&id, &[Assigned, Running, Failed]);
+        }
+        let task = bench.active(&job_key("r/prod/j"), 0).unwrap();
+        assert_eq!(task.status, Throttled);
+        (bench, task.id.clone())
+    };
+    for (mut bench, id) in [pending(), throttled()] {
+        let stored = bench.core.view().task_count();
+        let done = go(&mut bench, &id, Killing);
+        assert!(matches!(&done.effects[..], [.., Effect::TasksRemoved(removed)] if removed[0].id == id));
+        assert_eq!((done.kill_count(), changes(&done.effects)), (0, vec![]));
+        assert_eq!((bench.task(&id), bench.core.view().task_count()), (None, stored - 1));
+        assert!(bench.tasks(Killed).is_empty());
+    }
 }
 
 #[test]
@@ -213,9 +353,16 @@ fn sched_16_an_active_instance_is_not_created_again() {
 #[test]
 fn sched_17_a_deleted_task_cannot_be_killed_again() {
     let (mut bench, id) = task_at(service("r/prod/j"), &[]);
-    go(&mut bench, &id, Killing);
+    let done = go(&mut bench, &id, Killing);
+    let removed = done
+        .effects
+        .iter()
+        .filter(|effect| matches!(effect, Effect::TasksRemoved(tasks) if tasks.len() == 1));
+    assert_eq!((removed.count(), done.kill_count(), changes(&done.effects)), (1, 0, vec![]));
+    assert_eq!(bench.task(&id), None);
     let done = wish(&mut bench, &StatusChange::to(&id, Killing));
     assert_eq!((done.result, done.kill_count()), (ChangeResult::Illegal, 0));
+    assert!(!done.effects.iter().any(|effect| matches!(effect, Effect::TasksRemoved(_))));
 }
 
 #[test]
