@@ -119,7 +119,7 @@ impl Daemon {
         };
         let outbox = World {
             requests: requests.clone(),
-            mesos: MesosCalls::new(handle.clone(), held.clone(), settings, inputs.clone()),
+            mesos: MesosCalls::new(handle.clone(), held.clone(), settings, inputs.clone(), stats.clone()),
             stats: stats.clone(),
         };
         let shell = Shell {

@@ -183,7 +183,9 @@ async fn the_pages_say_why_tasks_are_pending_and_that_mesos_is_away() {
     let (_, page) = daemon.get("/scheduler/www").await;
     assert!(page.contains("/scheduler/www/prod/hello") && page.contains("1 pending"), "{page}");
     assert!(!page.contains("Not connected"));
-    assert!(daemon.get("/pendingtasks").await.1.contains(r#""reason":"[Insufficient: CPU]""#));
+    let groups: serde_json::Value = serde_json::from_str(&daemon.get("/pendingtasks").await.1).unwrap();
+    assert_eq!(groups[0]["reason"], "[Insufficient: CPU]");
+    assert!(groups[0]["penaltyMs"].as_i64() >= Some(1000), "{groups}");
     assert!(daemon.get("/agents").await.1.contains("rack=[a]"));
     assert_eq!(daemon.get("/scheduler/www/prod/none").await.0, 404);
     assert_eq!(daemon.get("/scheduler/www/prod/hello/0").await.0, 303);

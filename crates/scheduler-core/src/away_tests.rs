@@ -45,7 +45,7 @@ fn a_pending_task_says_which_host_is_gone_since_when_and_what_ran_there() {
 
     bench.tick(Millis(60_000));
     let next = bench.tasks(Pending)[0].id.clone();
-    let lines = bench.core.view().explanation(&next).unwrap().lines();
+    let lines = bench.core.view().pending_lines(&next);
     assert_eq!(
         lines,
         [format!(

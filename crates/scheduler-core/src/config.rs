@@ -217,7 +217,9 @@ impl CoreConfig {
         not_below("preemption_slot_search_initial_delay", self.preemption_search_initial_delay, one)?;
         not_below("preemption_slot_search_interval", self.preemption_search_interval, one)?;
         not_below("update_affinity_reservation_hold_time", self.update_affinity_hold, one)?;
+        not_below("max_sla_duration_secs", self.policy.sla_duration_max, one)?;
         let not_zero = |flag, is_zero: bool| if is_zero { Err(ConfigError::Zero(flag)) } else { Ok(()) };
+        not_zero("max_tasks_per_job", self.policy.tasks_per_job_max == 0)?;
         not_zero("max_tasks_per_schedule_attempt", self.tasks_per_attempt == 0)?;
         not_zero("max_schedule_attempts_per_sec", self.schedule_attempts_per_1000_s == 0)?;
         not_zero("preemption_reservation_max_batch_size", self.preemption_batch_size == 0)?;

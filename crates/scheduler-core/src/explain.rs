@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use aurora_api::amounts::{Megabytes, MilliCpus, Millis, Timestamp};
+use aurora_api::ids::HostName;
+use aurora_api::task::{ConstraintRule, TaskConfig};
 
 use crate::away::{self, MissingHost};
 use crate::handle::Step;
@@ -19,10 +21,12 @@ const KEEP_THEIR_PLACES: &str =
     "wait for the agents they ran on before the update, for at most -update_affinity_reservation_hold_time";
 
 /// Why the pending tasks of one configuration could not be placed, as of the last attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Explanation {
     /// When it was tried.
     pub at: Timestamp,
+    /// How long to wait after it before the next attempt, because nothing could be placed; offers that suit end it sooner.
+    pub penalty: Millis,
     /// How many agents had an offer to look at.
     pub agents: usize,
     /// How many more agents are known that offer nothing: in use, or away.
@@ -33,6 +37,8 @@ pub struct Explanation {
     pub reasons: Vec<Reason>,
     /// Hosts whose agents are gone, the latest first.
     pub missing: Vec<Arc<MissingHost>>,
+    /// A host with tasks of the job of which nothing is known, so that no limit can be checked.
+    pub unknown_host: Option<HostName>,
     nearest: Option<NearestFit>,
     /// The nearest of the last attempt alone: it takes over when the nearest of all is too old.
     latest: Option<Arc<[Veto]>>,
@@ -115,19 +121,29 @@ impl Explanation {
         reasons.sort_by(|a, b| b.agents.cmp(&a.agents).then_with(|| a.cause.cmp(&b.cause)));
         let Findings { agents, keeping_places, .. } = findings;
         let silent_agents = known_hosts.saturating_sub(agents).saturating_sub(missing.len());
-        Self { at: now, agents, silent_agents, keeping_places, reasons, missing, nearest, latest }
+        Self {
+            at: now,
+            penalty: Millis::ZERO,
+            agents,
+            silent_agents,
+            keeping_places,
+            reasons,
+            missing,
+            unknown_host: None,
+            nearest,
+            latest,
+        }
+    }
+
+    /// No offer was looked at: tasks of the job are on a host of which nothing is known.
+    pub(crate) fn without_limits(host: HostName, now: Timestamp) -> Self {
+        Self { at: now, unknown_host: Some(host), ..Self::default() }
     }
 
     /// The same reasons, but no nearest fit: it ends when a task of the group stops being pending (`spec/scheduler.md`
     /// §2.11).
     pub(crate) fn without_nearest_fit(&self) -> Self {
-        Self {
-            nearest: None,
-            latest: None,
-            reasons: self.reasons.clone(),
-            missing: self.missing.clone(),
-            ..*self
-        }
+        Self { nearest: None, latest: None, ..self.clone() }
     }
 
     /// The same with another nearest fit, if these vetoes are nearer (`spec/scheduler.md` §2.11).
@@ -137,13 +153,7 @@ impl Explanation {
             return None;
         }
         let nearest = Some(NearestFit { vetoes: Arc::from(vetoes), score, since: now });
-        Some(Self {
-            nearest,
-            latest: self.latest.clone(),
-            reasons: self.reasons.clone(),
-            missing: self.missing.clone(),
-            ..*self
-        })
+        Some(Self { nearest, ..self.clone() })
     }
 
     pub(crate) fn nearest_fit(&self, now: Timestamp) -> Option<&NearestFit> {
@@ -162,12 +172,15 @@ impl Explanation {
         reasons.join(",")
     }
 
-    /// Every reason as a sentence: `3 of 5 agents: not enough RAM (need 8 GB, best has 6 GB)`.
-    pub fn lines(&self) -> Vec<String> {
+    /// Every reason as a sentence, `3 of 5 agents: not enough RAM (need 8 GB, best has 6 GB)`, and in the last line what
+    /// helps. `config` is the tasks' configuration.
+    pub fn lines(&self, config: &TaskConfig) -> Vec<String> {
         let mut lines: Vec<String> = self
             .reasons
             .iter()
-            .map(|reason| format!("{} of {} agents: {}", reason.agents, self.agents, reason.cause))
+            .map(|reason| {
+                format!("{} of {} agents: {}", reason.agents, self.agents, reason.cause.text(config))
+            })
             .collect();
         lines.extend(away::lines(&self.missing));
         match self.keeping_places {
@@ -175,7 +188,12 @@ impl Explanation {
             1 => lines.push(format!("1 instance {KEEPS_ITS_PLACE}")),
             many => lines.push(format!("{many} instances {KEEP_THEIR_PLACES}")),
         }
-        if self.agents == 0 && self.silent_agents == 0 && lines.is_empty() {
+        if let Some(host) = &self.unknown_host {
+            lines.push(format!(
+                "tasks of the job are on host {host}, whose attributes are not known: its limits cannot be checked until the \
+                 host's agent offers something, or those tasks end"
+            ));
+        } else if self.agents == 0 && self.silent_agents == 0 && lines.is_empty() {
             lines.push(
                 "no agent has offered anything yet: check that agents are connected to the master".to_owned(),
             );
@@ -185,40 +203,104 @@ impl Explanation {
                 many => format!("{many} more agents offer nothing: they are in use, or away"),
             });
         }
+        lines.extend(self.remedy());
         lines
+    }
+
+    /// What would end the waiting; nothing if the reasons say so themselves.
+    fn remedy(&self) -> Option<String> {
+        let short = self.reasons.iter().filter_map(|reason| match &reason.cause {
+            Cause::Short { resource, .. } => Some(resource.as_str()),
+            _ => None,
+        });
+        let short: Vec<&str> = short.collect();
+        let mut ways = Vec::new();
+        if !short.is_empty() {
+            ways.push(format!("less {} per instance", listed(&short, "and")));
+        }
+        for Reason { cause, .. } in &self.reasons {
+            match cause {
+                Cause::LimitReached { name, .. } => ways.push(format!("a higher limit on '{name}'")),
+                Cause::WrongValue(name) => ways.push(format!("another constraint on '{name}'")),
+                Cause::Dedicated => {
+                    ways.push("a constraint 'dedicated', if the role may use those agents".to_owned());
+                }
+                Cause::InMaintenance => ways.push("the end of the maintenance".to_owned()),
+                Cause::Short { .. } | Cause::LacksAttribute(_) | Cause::Kept(_) => {}
+            }
+        }
+        if ways.is_empty() {
+            return None;
+        }
+        ways.push("more agents that suit".to_owned());
+        Some(format!("what helps: {}", listed(&ways, "or")))
     }
 }
 
-impl fmt::Display for Cause {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// `a`, `a or b`, `a, b or c`.
+fn listed<T: AsRef<str>>(items: &[T], conjunction: &str) -> String {
+    let texts: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+    match texts.split_last() {
+        None => String::new(),
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, first)) => format!("{} {conjunction} {last}", first.join(", ")),
+    }
+}
+
+/// The rules on an attribute.
+fn rules_on<'a>(name: &'a str, config: &'a TaskConfig) -> impl Iterator<Item = &'a ConstraintRule> {
+    config
+        .constraints
+        .iter()
+        .filter(move |constraint| *constraint.name == *name)
+        .map(|constraint| &constraint.rule)
+}
+
+impl Cause {
+    /// In words, for tasks of this configuration.
+    fn text(&self, config: &TaskConfig) -> String {
         match self {
             Self::Short { resource, need, best } => {
                 let name = resource.as_str();
                 let (need, best) = (Amount(*resource, *need), Amount(*resource, *best));
-                write!(formatter, "not enough {name} (need {need}, best has {best})")
+                format!("not enough {name} (need {need}, best has {best})")
             }
-            Self::LimitReached { name, limit } => write!(formatter, "limit {name}:{limit} reached"),
+            Self::LimitReached { name, limit } => format!("limit {name}:{limit} reached"),
             Self::LacksAttribute(name) => {
-                write!(
-                    formatter,
-                    "agents lack the attribute '{name}': start them with --attributes={name}:…"
-                )?;
-                if matches!(&**name, "host" | "rack") {
-                    write!(formatter, ", or run the scheduler with -enable_legacy_constraints=false")?;
+                let text =
+                    format!("agents lack the attribute '{name}': start them with --attributes={name}:…");
+                // The rule that the flag adds; one that the job has itself does not go with the flag.
+                let is_default = matches!(&**name, "host" | "rack")
+                    && rules_on(name, config).any(|rule| *rule == ConstraintRule::Limit(1));
+                if is_default {
+                    format!("{text}, or run the scheduler with -enable_legacy_constraints=false")
+                } else {
+                    text
                 }
-                Ok(())
             }
-            Self::WrongValue(name) => write!(formatter, "constraint on '{name}' not satisfied"),
-            Self::Dedicated => write!(formatter, "dedicated to other jobs"),
-            Self::InMaintenance => write!(formatter, "in maintenance"),
-            Self::Kept(KeptFor::Preemption) => write!(
-                formatter,
+            Self::WrongValue(name) => {
+                let asked = rules_on(name, config).filter_map(|rule| match rule {
+                    ConstraintRule::Value { negated: false, values } => {
+                        Some(format!("asks for {}", listed(&Vec::from_iter(values), "or")))
+                    }
+                    ConstraintRule::Value { negated: true, values } => {
+                        Some(format!("refuses {}", listed(&Vec::from_iter(values), "and")))
+                    }
+                    ConstraintRule::Limit(_) => None,
+                });
+                let asked: Vec<String> = asked.collect();
+                format!("constraint on '{name}' not satisfied: the job {}", listed(&asked, "and"))
+            }
+            Self::Dedicated => "dedicated to other jobs".to_owned(),
+            Self::InMaintenance => "in maintenance".to_owned(),
+            Self::Kept(KeptFor::Preemption) => {
                 "reserved for other tasks, for which room was made there (-offer_reservation_duration)"
-            ),
-            Self::Kept(KeptFor::Update) => write!(
-                formatter,
+                    .to_owned()
+            }
+            Self::Kept(KeptFor::Update) => {
                 "kept for an instance that is being updated (-update_affinity_reservation_hold_time)"
-            ),
+                    .to_owned()
+            }
         }
     }
 }

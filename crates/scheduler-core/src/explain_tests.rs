@@ -1,5 +1,5 @@
-use aurora_api::task::TaskConfig;
 use aurora_api::task::TaskStatus::{Assigned, Killing, Pending};
+use aurora_api::task::{Constraint, TaskConfig};
 
 use super::*;
 use crate::bench::*;
@@ -61,6 +61,9 @@ fn sched_149_a_reason_lasts_until_it_is_too_old_or_the_group_moves() {
     assert_eq!(reason(&bench), "Insufficient: CPU,Insufficient: RAM");
     let view = bench.core.view();
     assert_eq!(view.pending_reason(&id, bench.now + Millis(601_000)), "");
+    // A task that becomes pending does not end it.
+    bench.request(crate::Change::AddInstances { job: job_key("r/prod/j"), instance: 0, count: 1 });
+    assert_eq!(bench.core.view().pending_reason(&id, bench.now), "Insufficient: CPU,Insufficient: RAM");
 
     bench.change_all(&id, &[Killing]);
     assert_eq!(reason(&bench), "");
@@ -79,10 +82,10 @@ fn what_stays_pending_keeps_its_reasons_when_a_sibling_leaves() {
     bench.offer(offer("a", resources(0.5, 512, 4096), &[]));
     bench.tick(Millis(1));
     let (left, stays) = (bench.tasks(Pending)[0].id.clone(), bench.tasks(Pending)[1].id.clone());
-    let before = bench.core.view().explanation(&stays).unwrap().lines();
+    let before = bench.core.view().pending_lines(&stays);
     bench.change_all(&left, &[Killing]);
     let view = bench.core.view();
-    assert_eq!(view.explanation(&stays).unwrap().lines(), before);
+    assert_eq!(view.pending_lines(&stays), before);
     assert_eq!(view.pending_reason(&stays, bench.now), "", "the nearest fit has ended");
 }
 
@@ -109,20 +112,19 @@ fn every_reason_is_told_with_the_number_of_agents() {
     bench.tick(Millis(2));
     let id = bench.tasks(Pending)[0].id.clone();
     let view = bench.core.view();
-    insta::assert_snapshot!(view.explanation(&id).unwrap().lines().join("\n"), @r"
+    insta::assert_snapshot!(view.pending_lines(&id).join("\n"), @r"
     2 of 5 agents: not enough RAM (need 8 GB, best has 6 GB)
     1 of 5 agents: agents lack the attribute 'rack': start them with --attributes=rack:…, or run the scheduler with -enable_legacy_constraints=false
     1 of 5 agents: agents lack the attribute 'zone': start them with --attributes=zone:…
-    1 of 5 agents: constraint on 'zone' not satisfied
+    1 of 5 agents: constraint on 'zone' not satisfied: the job asks for east
     1 more agent offers nothing: it is in use, or away
+    what helps: less RAM per instance, another constraint on 'zone' or more agents that suit
     ");
     // The only agent that suits has its task; a second offer of it is at its limit.
     bench.offer(again(agent("f", 60_000, &["3"], &["east"]), "o-f2"));
     bench.tick(Millis(60_000));
     let view = bench.core.view();
-    assert!(
-        view.explanation(&id).unwrap().lines().contains(&"1 of 6 agents: limit rack:1 reached".to_owned())
-    );
+    assert!(view.pending_lines(&id).contains(&"1 of 6 agents: limit rack:1 reached".to_owned()));
 }
 
 #[test]
@@ -132,9 +134,76 @@ fn without_any_agent_the_reason_says_so() {
     bench.tick(Millis(1));
     let id = bench.tasks(Pending)[0].id.clone();
     assert_eq!(
-        bench.core.view().explanation(&id).unwrap().lines(),
+        bench.core.view().pending_lines(&id),
         ["no agent has offered anything yet: check that agents are connected to the master"]
     );
+}
+
+/// What a task of this configuration is told of one agent with these attributes.
+fn told_of(config: TaskConfig, attributes: &[(&str, &[&str])]) -> Vec<String> {
+    let mut bench = Bench::subscribed(quiet_config());
+    bench.create(config, 1);
+    bench.offer(offer("a", resources(4.0, 4096, 4096), attributes));
+    bench.tick(Millis(1));
+    let id = bench.tasks(Pending)[0].id.clone();
+    bench.core.view().pending_lines(&id)
+}
+
+#[test]
+fn only_the_rule_that_the_flag_adds_goes_with_it() {
+    let with = |rules: &[Constraint]| TaskConfig {
+        constraints: rules.iter().cloned().collect(),
+        ..service("r/prod/j")
+    };
+    let lacks = "1 of 1 agents: agents lack the attribute 'rack': start them with --attributes=rack:…";
+    let flag = ", or run the scheduler with -enable_legacy_constraints=false";
+    assert_eq!(told_of(with(&[limit("rack", 1)]), &[]), [format!("{lacks}{flag}")]);
+    assert_eq!(told_of(with(&[limit("rack", 2)]), &[]), [lacks]);
+    assert_eq!(told_of(with(&[value("rack", false, &["r1"])]), &[]), [lacks]);
+}
+
+#[test]
+fn a_rule_on_values_is_told_with_what_the_job_asks_for() {
+    let told = |negated, values: &[&str]| {
+        let constraints = [value("zone", negated, values)].into();
+        told_of(TaskConfig { constraints, ..service("r/prod/j") }, &[("zone", &["west"])])[0].clone()
+    };
+    let broken = "1 of 1 agents: constraint on 'zone' not satisfied: the job";
+    assert_eq!(told(false, &["east", "north", "south"]), format!("{broken} asks for east, north or south"));
+    assert_eq!(told(true, &["west"]), format!("{broken} refuses west"));
+}
+
+#[test]
+fn the_last_line_says_what_helps() {
+    use ResourceKind::{Cpus, Disk, Ram};
+    let helps = |causes: &[Cause]| {
+        let reasons = causes.iter().map(|cause| Reason { cause: cause.clone(), agents: 1 }).collect();
+        let explanation = Explanation { agents: 1, reasons, ..Explanation::default() };
+        explanation.lines(&service("r/prod/j")).pop().unwrap()
+    };
+    let short = |resource| Cause::Short { resource, need: 2, best: 1 };
+    let limit = Cause::LimitReached { name: Arc::from("host"), limit: 1 };
+    assert_eq!(
+        helps(&[short(Cpus), limit, short(Ram), short(Disk)]),
+        "what helps: less CPU, RAM and disk per instance, a higher limit on 'host' or more agents that suit"
+    );
+    assert_eq!(
+        helps(&[Cause::Dedicated, Cause::InMaintenance]),
+        "what helps: a constraint 'dedicated', if the role may use those agents, the end of the maintenance or more \
+         agents that suit"
+    );
+    assert!(!helps(&[Cause::LacksAttribute(Arc::from("rack"))]).contains("what helps"), "it says so itself");
+}
+
+#[test]
+fn a_failed_attempt_is_told_with_its_penalty() {
+    let mut bench = waiting(service("r/prod/j"));
+    let id = bench.tasks(Pending)[0].id.clone();
+    let penalty = |bench: &Bench| bench.core.view().explanation(&id).unwrap().penalty.0;
+    let first = penalty(&bench);
+    assert!((1000..=2000).contains(&first));
+    bench.tick(Millis(first));
+    assert!((first..=2 * first).contains(&penalty(&bench)));
 }
 
 #[test]

@@ -209,7 +209,7 @@ fn bans_beyond_their_number_are_looked_at_again() {
         bench.tick(Millis(10_000));
         assert_eq!(bench.core.groups.ban_count(), 1);
         let task = bench.active(&job_key("r/prod/j"), 0).unwrap();
-        let reasons = bench.core.view().explanation(&task.id).unwrap().lines();
+        let reasons = bench.core.view().pending_lines(&task.id);
         assert!(reasons[0].starts_with("2 of 2 agents: not enough CPU"), "{reasons:?}");
     }
 }

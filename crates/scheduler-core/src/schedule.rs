@@ -121,8 +121,9 @@ impl Core {
         let tasks: Vec<TaskId> = group.first(self.config.tasks_per_attempt);
         let placed = match self.attempt(id, &tasks, step) {
             Ok(placed) => placed,
-            Err(HostWithoutAttributes(_)) => {
+            Err(HostWithoutAttributes(host)) => {
                 step.count("schedule_attempts_failed", 1);
+                self.explanations.insert(id, Arc::new(Explanation::without_limits(host, step.now)));
                 0
             }
         };
@@ -136,6 +137,9 @@ impl Core {
             group.penalty
         };
         group.due = step.now + delay;
+        if let Some(explanation) = self.explanations.get_mut(&id) {
+            Arc::make_mut(explanation).penalty = group.penalty;
+        }
         step.set_timer(TimerKey::ScheduleGroup(id.0), group.due);
     }
 

@@ -140,10 +140,21 @@ fn sched_90_an_attempt_that_cannot_decide_backs_off() {
     let task = Task { status: Assigned, assignment: Some(assignment), ..Task::clone(&first) };
     let config = group_of(&bench);
     bench.core.state.apply(&Operation::SaveTask { task: Arc::new(task), config }).unwrap();
+    bench.core.groups.leave(&first.id);
     bench.offer(big("a"));
     assert!(launched(&bench.tick(Millis(1))).is_empty());
     assert_eq!(bench.counter("schedule_attempts_failed"), 1);
     assert!((1000..=2000).contains(&due_in(&bench)));
+    // Also then it says why.
+    let second = bench.active(&job_key("r/prod/j"), 1).unwrap().id.clone();
+    let told = bench.core.view().pending_lines(&second);
+    assert!(
+        told[0].starts_with("tasks of the job are on host x, whose attributes are not known"),
+        "{told:?}"
+    );
+    let x = offer("x", resources(0.1, 1, 1), &[("host", &["x"])]);
+    bench.offer(x);
+    assert_eq!(launched(&bench.tick(Millis(60_000))).len(), 1);
 }
 
 #[test]
@@ -183,6 +194,18 @@ fn sched_93_a_group_is_tried_at_once_and_after_a_restart_in_its_time() {
     bench.change(&id, Assigned);
     bench.restart();
     assert!(bench.core.groups.is_empty());
+
+    // What flaps waits for that as well.
+    for (spread, least, most) in [(0, 30_000, 60_000), (30_000, 30_000, 90_000)] {
+        let mut bench = Bench::subscribed(quiet_config());
+        let id = bench.task_in(service("r/prod/j"), &[]);
+        bench.change_all(&id, &[Assigned, Running, Lost]);
+        let second = bench.tasks(Pending)[0].clone();
+        assert_eq!((second.ancestor.as_ref(), due_in(&bench)), (Some(&id), 1));
+        bench.config.startup_delay_max = Millis(spread);
+        bench.restart();
+        assert!((least..=most).contains(&due_in(&bench)), "{}", due_in(&bench));
+    }
 }
 
 #[test]

@@ -73,7 +73,10 @@ impl Core {
         match task.status {
             TaskStatus::Killing => self.schedule_kill_retry(&task.id, step),
             TaskStatus::Throttled => {
-                step.set_timer_in(TimerKey::Throttle(id()), rest(announced_penalty(task)));
+                let wait = rest(announced_penalty(task));
+                step.count("task_throttle_ms_total", wait.0.unsigned_abs());
+                step.count("task_throttle_events", 1);
+                step.set_timer_in(TimerKey::Throttle(id()), wait);
             }
             TaskStatus::Partitioned => {
                 if let Some(delay) = partition_delay(task) {

@@ -156,6 +156,18 @@ fn sched_39_a_long_partition_ends_in_a_loss() {
     assert_eq!(task.status, Lost);
     assert_eq!(task.last_event().unwrap().message.as_deref(), Some("Task partitioned for too long."));
 
+    // It is back: a late firing does nothing.
+    let mut bench = Bench::subscribed(quiet_config());
+    let id = bench.task_in(with_policy(policy(true, 10)), &[]);
+    bench.change_all(&id, &[Assigned, Running, Partitioned]);
+    bench.now = bench.now + Millis(9_000);
+    bench.change(&id, Running);
+    let before = bench.core.snapshot();
+    bench.now = bench.now + Millis(1_000);
+    bench.input(crate::Input::Timer(TimerKey::Partition(id.clone())));
+    assert_eq!(bench.core.snapshot(), before);
+
+    // It is back, and away again: only the new absence counts.
     let mut bench = Bench::subscribed(quiet_config());
     let id = bench.task_in(with_policy(policy(true, 10)), &[]);
     bench.change_all(&id, &[Assigned, Running, Partitioned]);
@@ -193,7 +205,12 @@ fn sched_40_a_penalty_is_served() {
     bench.tick(Millis(1));
     assert_eq!(bench.task(&id).unwrap().status, Pending);
     // A late firing finds it PENDING.
+    assert!(bench.input(crate::Input::Timer(TimerKey::Throttle(id.clone()))).is_empty());
+    bench.change_all(&id, &[Assigned, Running]);
+    let before = bench.core.snapshot();
     assert!(bench.input(crate::Input::Timer(TimerKey::Throttle(id))).is_empty());
+    assert_eq!(bench.core.snapshot(), before);
+    assert_eq!((bench.counter("task_throttle_events"), bench.counter("task_throttle_ms_total")), (1, 100));
 
     let (mut bench, id) = throttled();
     bench.now = bench.now + Millis(3_600_000);

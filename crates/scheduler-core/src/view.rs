@@ -213,6 +213,12 @@ impl View {
         self.explanations.get(&self.tables.config_id(id)?)
     }
 
+    /// Every reason why a pending task is pending, in words, once it was tried ([`Explanation::lines`]).
+    pub fn pending_lines(&self, id: &TaskId) -> Vec<String> {
+        let lines = |task: &Arc<Task>| Some(self.explanation(id)?.lines(&task.config));
+        self.task(id).and_then(lines).unwrap_or_default()
+    }
+
     /// When a throttled task has served its penalty.
     pub fn throttled_until(&self, task: &Task) -> Option<Timestamp> {
         (task.status == TaskStatus::Throttled).then(|| crate::timeouts::throttled_until(task))

@@ -197,7 +197,7 @@ proptest! {
             match task.status {
                 TaskStatus::Running => {}
                 TaskStatus::Pending => {
-                    let reasons = view.explanation(&task.id).map(|why| why.lines()).unwrap_or_default();
+                    let reasons = view.pending_lines(&task.id);
                     prop_assert!(!reasons.is_empty(), "{} is pending and does not say why", task.id);
                     let text = view.pending_reason(&task.id, cluster.bench.now);
                     prop_assert!(!text.is_empty(), "{} has no nearest fit", task.id);

@@ -128,7 +128,13 @@ fn a_job_fits_as_far_as_there_is_room() {
     let answer = question.answer().unwrap();
     let (placed, waiting, reasons) = of(&answer, "www/prod/new", Why::Added);
     assert_eq!((placed, waiting, answer.pending), (4, 1, 1));
-    assert_eq!(reasons, ["2 of 2 agents: not enough CPU (need 1 core, best has 0 cores)"]);
+    assert_eq!(
+        reasons,
+        [
+            "2 of 2 agents: not enough CPU (need 1 core, best has 0 cores)",
+            "what helps: less CPU per instance or more agents that suit"
+        ]
+    );
 }
 
 #[test]
@@ -161,7 +167,13 @@ fn what_a_removed_host_held_goes_elsewhere_if_it_can() {
     let answer = question.answer().unwrap();
     let (placed, waiting, reasons) = of(&answer, "www/prod/web", Why::Displaced);
     assert_eq!((placed, waiting), (0, 1));
-    assert_eq!(reasons, ["1 of 1 agents: limit host:1 reached"]);
+    assert_eq!(
+        reasons,
+        [
+            "1 of 1 agents: limit host:1 reached",
+            "what helps: a higher limit on 'host' or more agents that suit"
+        ]
+    );
 }
 
 #[test]
@@ -212,7 +224,13 @@ fn what_waited_before_waits_or_fits() {
     assert_eq!((answer.pending_before, answer.pending), (2, 1));
     assert_eq!(of(&answer, "www/test/small", Why::Waiting).0, 1);
     let (_, _, reasons) = of(&answer, "www/test/large", Why::Waiting);
-    assert_eq!(reasons, ["2 of 2 agents: not enough CPU (need 9 cores, best has 2 cores)"]);
+    assert_eq!(
+        reasons,
+        [
+            "2 of 2 agents: not enough CPU (need 9 cores, best has 2 cores)",
+            "what helps: less CPU per instance or more agents that suit"
+        ]
+    );
 }
 
 #[test]

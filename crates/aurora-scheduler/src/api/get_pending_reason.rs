@@ -34,9 +34,8 @@ pub fn answer(app: &App, call: &GetPendingReason) -> Response {
 
 /// Upstream's text is the first line, for its clients; then every reason with the number of agents it holds for.
 fn reason_text(view: &View, id: &TaskId, now: Timestamp) -> String {
-    let lines = view.explanation(id).map(|explanation| explanation.lines()).unwrap_or_default();
     std::iter::once(view.pending_reason(id, now))
-        .chain(lines)
+        .chain(view.pending_lines(id))
         .collect::<Vec<_>>()
         .join("\n")
         .trim_end()

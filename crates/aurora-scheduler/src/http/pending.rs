@@ -20,12 +20,12 @@ pub async fn pending_tasks(State(app): State<AppState>) -> Json<Value> {
         groups.entry((&task.config.job, Arc::as_ptr(&task.config))).or_default().push(&task.id);
     }
     let entry = |((job, _), ids): ((&JobKey, _), Vec<&aurora_api::ids::TaskId>)| {
-        let reasons = ids.first().and_then(|id| view.explanation(id)).map_or_else(Vec::new, |explanation| {
-            explanation.nearest_vetoes(now).iter().map(ToString::to_string).collect()
-        });
+        let explanation = ids.first().and_then(|id| view.explanation(id));
+        let vetoes = explanation.map(|explanation| explanation.nearest_vetoes(now)).unwrap_or_default();
+        let reasons: Vec<String> = vetoes.iter().map(ToString::to_string).collect();
         let ids: Vec<&str> = ids.into_iter().map(aurora_api::ids::TaskId::as_str).collect();
         json!({
-            "penaltyMs": 0,
+            "penaltyMs": explanation.map_or(0, |explanation| explanation.penalty.0),
             "taskIds": ids,
             "name": job.to_string(),
             "reason": format!("[{}]", reasons.join(", ")),

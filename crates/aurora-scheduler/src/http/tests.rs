@@ -71,6 +71,7 @@ async fn vars_are_sorted_lines_and_an_object() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["task_store_PENDING"], 0);
     assert_eq!(json["resources_total_consumed_cpu_cores"], 0);
+    assert_eq!(json["timed_out_tasks"], 0, "counters are there before their first event");
 }
 
 #[tokio::test]

@@ -11,6 +11,71 @@ use serde_json::{Map, Value};
 use crate::app::{App, AppState};
 use crate::stats::StatValue;
 
+/// Counters that are told from the start, with 0, so that dashboards and alarms find them before their first event.
+const COUNTERS: &[&str] = &[
+    "agents_gone",
+    "agents_returned",
+    "agents_returned_under_new_id",
+    "assigner_launch_failures",
+    "offer_accept_races",
+    "offer_cancel_failures",
+    "offers_rescinded",
+    "preemption_slot_cache_expiration_removals",
+    "preemption_slot_cache_explicit_removals",
+    "preemption_slot_cache_removals",
+    "preemptor_missing_attributes",
+    "preemptor_slot_search_attempts_for_non_prod",
+    "preemptor_slot_search_attempts_for_prod",
+    "preemptor_slot_search_failed_for_non_prod",
+    "preemptor_slot_search_failed_for_prod",
+    "preemptor_slot_search_successful_for_non_prod",
+    "preemptor_slot_search_successful_for_prod",
+    "preemptor_slot_validation_failed",
+    "preemptor_slot_validation_successful",
+    "preemptor_task_processor_runs",
+    "preemptor_tasks_preempted_non_prod",
+    "preemptor_tasks_preempted_prod",
+    "preemptor_unmatched_tasks",
+    "reconciliation_explicit_runs",
+    "reconciliation_implicit_runs",
+    "reservation_cache_expiration_removals",
+    "reservation_cache_explicit_removals",
+    "reservation_cache_removals",
+    "schedule_attempts_blocks",
+    "schedule_attempts_failed",
+    "schedule_attempts_fired",
+    "schedule_attempts_no_match",
+    "scheduled_task_penalty_events",
+    "scheduled_task_penalty_ms_total",
+    "scheduler_driver_kill_failures",
+    "scheduler_framework_disconnects",
+    "scheduler_framework_message",
+    "scheduler_framework_reregisters",
+    "scheduler_illegal_task_state_transitions",
+    "scheduler_inverse_offers",
+    "scheduler_lost_executors",
+    "scheduler_resource_offers",
+    "scheduler_status_update",
+    "scheduling_veto_constraint_mismatch",
+    "scheduling_veto_dedicated_constraint_mismatch",
+    "scheduling_veto_dynamic",
+    "scheduling_veto_insufficient_resources",
+    "scheduling_veto_limit_not_satisfied",
+    "scheduling_veto_maintenance",
+    "scheduling_veto_mixed",
+    "scheduling_veto_static",
+    "slaves_lost",
+    "task_kill_retries",
+    "task_throttle_events",
+    "task_throttle_ms_total",
+    "tasks_pruned",
+    "timed_out_tasks",
+    "update_affinity_cache_expiration_removals",
+    "update_affinity_cache_explicit_removals",
+    "update_affinity_cache_removals",
+    "veto_evaluated_offers",
+];
+
 /// Lines of name and value.
 pub async fn text(State(app): State<AppState>) -> String {
     let mut text = String::new();
@@ -40,6 +105,9 @@ pub async fn json(State(app): State<AppState>) -> Json<Map<String, Value>> {
 
 fn all(app: &App) -> BTreeMap<String, StatValue> {
     let mut all = app.stats.all();
+    for name in COUNTERS {
+        all.entry((*name).to_owned()).or_insert(StatValue::Integer(0));
+    }
     let view = app.view();
     let mut gauge = |name: String, value: usize| {
         all.insert(name, StatValue::Integer(i64::try_from(value).unwrap_or(i64::MAX)));

@@ -16,6 +16,7 @@ use super::collection;
 use super::held::HeldOffers;
 use super::task_info::{LaunchSettings, task_info};
 use crate::queue::InputSender;
+use crate::stats::Stats;
 
 /// Sends calls. The seam to Mesos, so that tests can listen.
 pub trait CallSender: Send {
@@ -45,17 +46,25 @@ pub struct MesosCalls<S> {
     held: HeldOffers,
     settings: LaunchSettings,
     inputs: InputSender,
+    stats: Stats,
 }
 
 impl<S: CallSender> MesosCalls<S> {
     /// Sends with `sender`, taking offers from `held`.
-    pub fn new(sender: S, held: HeldOffers, settings: LaunchSettings, inputs: InputSender) -> Self {
-        Self { sender, held, settings, inputs }
+    pub fn new(
+        sender: S,
+        held: HeldOffers,
+        settings: LaunchSettings,
+        inputs: InputSender,
+        stats: Stats,
+    ) -> Self {
+        Self { sender, held, settings, inputs, stats }
     }
 
     /// ACCEPTs an offer with these tasks.
     pub fn launch(&self, id: &OfferId, tasks: &[Arc<Task>], refuse: Millis) {
         let Some(offer) = self.held.take(id) else {
+            self.stats.count("offer_accept_races", 1);
             let ids = tasks.iter().map(|task| task.id.clone()).collect();
             self.launch_failed(ids, "The offer was withdrawn before the launch.");
             return;
@@ -210,7 +219,8 @@ mod tests {
             ],
             ..Offer::default()
         });
-        (MesosCalls::new(recorder.clone(), held.clone(), settings, sender), recorder, held, receiver)
+        let calls = MesosCalls::new(recorder.clone(), held.clone(), settings, sender, Stats::default());
+        (calls, recorder, held, receiver)
     }
 
     fn told(receiver: &InputReceiver) -> Vec<String> {
@@ -224,6 +234,7 @@ mod tests {
         let task = Arc::new(assigned_task());
         calls.launch(&OfferId::new("o1"), &[Arc::clone(&task)], Millis(5000));
         assert!(held.all().is_empty() && told(&receiver).is_empty());
+        assert_eq!(calls.stats.counter("offer_accept_races"), 0);
         let accept = recorder.0.lock().unwrap().remove(0).accept.unwrap();
         assert_eq!(accept.offer_ids[0].value, "o1");
         assert_eq!(accept.filters.unwrap().refuse_seconds, Some(5.0));
@@ -231,6 +242,7 @@ mod tests {
         calls.launch(&OfferId::new("o1"), &[task], Millis(5000));
         let inputs = told(&receiver);
         assert!(inputs[0].contains("Launch") && inputs[0].contains("withdrawn"), "{inputs:?}");
+        assert_eq!(calls.stats.counter("offer_accept_races"), 1);
         calls.decline(&[OfferId::new("o1")], Millis(5000));
         assert!(recorder.0.lock().unwrap().is_empty());
     }

@@ -241,13 +241,12 @@ fn remedy(error: &SessionError, credential_file: Option<&Path>) -> String {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn sched_162_an_update_that_is_not_taken_is_not_counted() {
+    fn pump() -> (EventPump<crate::testing::RecordedCalls>, crate::queue::InputReceiver, Stats) {
         let (inputs, receiver) = crate::queue::input_queue();
         let stats = Stats::default();
         let pump = EventPump {
             calls: crate::testing::RecordedCalls::default(),
-            inputs: inputs.clone(),
+            inputs,
             held: HeldOffers::default(),
             revocable: Revocable { cpus: true, ram: false },
             stats: stats.clone(),
@@ -257,13 +256,63 @@ mod tests {
             clock: Box::new(crate::clock::SystemClock),
             credential_file: None,
         };
+        (pump, receiver, stats)
+    }
+
+    #[tokio::test]
+    async fn sched_162_an_update_that_is_not_taken_is_not_counted() {
+        let (pump, receiver, stats) = pump();
         let update = || SchedulerEvent::Update(Box::default());
         pump.on_event(update()).await.unwrap();
         assert_eq!(stats.counter("scheduler_status_update"), 1);
         assert_eq!(receiver.take_all(Some(std::time::Duration::ZERO)).unwrap().len(), 1);
-        inputs.close();
+        pump.inputs.close();
         assert!(pump.on_event(update()).await.is_err(), "it is handed on");
         assert_eq!(stats.counter("scheduler_status_update"), 1);
+    }
+
+    #[tokio::test]
+    async fn the_session_its_executors_and_messages_are_counted() {
+        let (pump, receiver, stats) = pump();
+        let subscribed = SchedulerEvent::Subscribed {
+            framework_id: "f".into(),
+            master: "m:5050".to_owned(),
+            heartbeat_interval: std::time::Duration::from_secs(15),
+            master_info: None,
+        };
+        pump.on_event(subscribed).await.unwrap();
+        assert_eq!(stats.gauge_value("framework_registered"), Some(1));
+        let ended = |status| SchedulerEvent::Failure {
+            agent_id: Some("a".into()),
+            executor_id: Some("e".into()),
+            status: Some(status),
+        };
+        pump.on_event(ended(0)).await.unwrap();
+        assert_eq!(stats.counter("scheduler_lost_executors"), 0);
+        pump.on_event(ended(1)).await.unwrap();
+        assert_eq!(stats.counter("scheduler_lost_executors"), 1);
+        let message =
+            SchedulerEvent::Message { agent_id: "a".into(), executor_id: "e".into(), data: b"x".to_vec() };
+        pump.on_event(message).await.unwrap();
+        assert_eq!(stats.counter("scheduler_framework_message"), 1);
+        let reason = SessionError::NotReady { master: "m:5050".to_owned(), status: 503, text: String::new() };
+        pump.on_event(SchedulerEvent::Disconnected { reason }).await.unwrap();
+        assert_eq!(stats.gauge_value("framework_registered"), Some(0));
+        let told: Vec<String> = receiver
+            .take_all(Some(std::time::Duration::ZERO))
+            .unwrap()
+            .iter()
+            .map(|input| format!("{input:?}"))
+            .collect();
+        assert_eq!(told.len(), 2, "ended executors and messages are nothing to the core: {told:?}");
+
+        // An error of Mesos ends the part, and with it the daemon.
+        let (pump, _receiver, _) = self::pump();
+        let (events, queue) = mpsc::channel(1);
+        let error = SessionError::Refused { master: "m:5050".to_owned(), message: "no".to_owned() };
+        events.send(SchedulerEvent::Ended { error }).await.unwrap();
+        let ended = pump.run(queue, CancellationToken::new()).await.unwrap_err();
+        assert!(mesos_v1::chain(&*ended).contains("no"), "{ended:?}");
     }
 
     #[test]

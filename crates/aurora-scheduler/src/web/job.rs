@@ -124,10 +124,8 @@ fn pending_reasons(view: &View, tasks: &[&Arc<Task>]) -> Vec<PendingReasons> {
             None => groups.push((task, 1)),
         }
     }
-    let reasons = |(task, tasks): (&Arc<Task>, usize)| PendingReasons {
-        tasks,
-        lines: view.explanation(&task.id).map(|explanation| explanation.lines()).unwrap_or_default(),
-    };
+    let reasons =
+        |(task, tasks): (&Arc<Task>, usize)| PendingReasons { tasks, lines: view.pending_lines(&task.id) };
     groups.into_iter().map(reasons).collect()
 }
 

@@ -129,7 +129,7 @@ fn sched_85_an_instance_waits_for_the_agent_it_keeps() {
     assert!(launched(&bench.tick(Millis(5000))).is_empty(), "its offer is absent");
     assert_eq!(bench.core.view().sizes().update_affinities, 1);
     let id = pending(&bench, "r/prod/j", 0);
-    let told = bench.core.view().explanation(&id).unwrap().lines().join("\n");
+    let told = bench.core.view().pending_lines(&id).join("\n");
     assert!(told.contains("1 instance waits for the agent it ran on before the update"), "{told}");
 
     bench.offer(offer("1", resources(1.0, 1024, 1024), &[]));
@@ -176,7 +176,7 @@ fn sched_87_a_kept_agent_is_passed_over_until_release_or_expiry() {
     bench.offer(room("1"));
     assert!(launched(&bench.tick(Millis(170_000))).is_empty(), "neither its group nor another");
     let id = pending(&bench, "r/prod/other", 0);
-    let told = bench.core.view().explanation(&id).unwrap().lines().join("\n");
+    let told = bench.core.view().pending_lines(&id).join("\n");
     assert!(told.contains("1 of 1 agents: kept for an instance that is being updated"), "{told}");
     assert_eq!(places(&bench.tick(Millis(70_000))), [("1".to_owned(), 1)], "the time is over");
     assert_eq!(bench.counter("update_affinity_cache_expiration_removals"), 1);

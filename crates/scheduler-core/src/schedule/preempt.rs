@@ -128,6 +128,9 @@ impl Core {
             let victims = stored
                 .as_ref()
                 .and_then(|host| self.victims(group, &wish, host, Some(&slot.victims), step).ok());
+            if stored.is_none() {
+                step.count("preemptor_missing_attributes", 1);
+            }
             let (Some(host), Some(victims)) = (stored, victims) else {
                 step.count("preemptor_slot_validation_failed", 1);
                 step.count(format!("preemptor_slot_validation_failed_for_{}", config.job), 1);

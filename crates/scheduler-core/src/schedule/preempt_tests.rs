@@ -143,6 +143,53 @@ fn sched_108_a_slot_that_holds_is_used_and_one_that_does_not_is_dropped() {
     assert_eq!(victim.status, Preempting);
     let message = victim.last_event().unwrap().message.clone().unwrap();
     assert!(message.starts_with("Preempting in favor of r-prod-x-"), "{message}");
+
+    // The first of two holds: the other stays. The victims are production tasks of lower priority here.
+    let (mut bench, group, waiting) = two_slots();
+    let effects = bench.tick(Millis(3000));
+    assert_eq!((kills(&effects).len(), bench.core.preemption.slot_count()), (1, 1));
+    assert_eq!(bench.counter("preemptor_slot_validation_successful"), 1);
+    assert_eq!(bench.counter("preemptor_slot_validation_failed"), 0);
+    assert_eq!(bench.counter("preemptor_tasks_preempted_prod"), 1);
+    assert_eq!(bench.counter("preemptor_tasks_preempted_r/prod/low"), 1);
+    assert_eq!(bench.counter("preemptor_task_preemptor_r/prod/x"), 1);
+    let victim = bench.tasks(Preempting)[0].clone();
+    let message = victim.last_event().unwrap().message.clone();
+    assert_eq!(message.as_deref(), Some(&*format!("Preempting in favor of {waiting}")));
+    let agent = victim.assignment.as_ref().unwrap().agent.clone();
+    assert_eq!(bench.core.preemption.agents_reserved_for(group, bench.now), [agent]);
+
+    // Both fail: nobody goes.
+    let (mut bench, group, _) = two_slots();
+    for task in bench.tasks(Running) {
+        bench.change(&task.id, Killed);
+    }
+    assert!(kills(&bench.tick(Millis(3000))).is_empty());
+    assert_eq!(bench.counter("preemptor_slot_validation_failed"), 2);
+    assert_eq!(bench.counter("preemptor_slot_validation_failed_for_r/prod/x"), 2);
+    assert_eq!(bench.core.preemption.slot_count(), 0);
+    assert!(!bench.core.preemption.has_reservation(group, bench.now));
+}
+
+/// A task with a slot on each of two agents, and its group.
+fn two_slots() -> (Bench, ConfigId, TaskId) {
+    let mut bench = Bench::subscribed(quick());
+    bench.grant_quota("r");
+    bench.create(important("r/prod/low"), 2);
+    for name in ["a1", "a2"] {
+        bench.offer(room(name));
+    }
+    bench.tick(Millis(5000));
+    for task in bench.tasks(aurora_api::task::TaskStatus::Assigned) {
+        bench.change(&task.id, Running);
+    }
+    bench.create(TaskConfig { priority: 9, ..important("r/prod/x") }, 2);
+    bench.tick(DELAY);
+    search(&mut bench);
+    assert_eq!(bench.core.preemption.slot_count(), 2);
+    let waiting = bench.active(&job_key("r/prod/x"), 0).unwrap().id.clone();
+    let group = group_of(&bench, "r/prod/x");
+    (bench, group, waiting)
 }
 
 #[test]
@@ -154,6 +201,8 @@ fn sched_92_the_room_goes_to_those_it_was_made_for() {
     bench.tick(Millis(3000));
     assert_eq!(bench.task(&victims[0]).unwrap().status, Preempting);
     bench.change(&victims[0], Killed);
+    let waiting = group_of(&bench, "r/prod/x");
+    assert!(bench.core.preemption.has_reservation(waiting, bench.now), "it ends with no other task's change");
     // Its replacement waits as well; it must not take the room, and one room is enough.
     assert_eq!(bench.tasks(Pending).len(), 2);
     bench.offer(again(room("a1"), "freed"));
@@ -179,7 +228,7 @@ fn sched_84_a_reservation_blocks_others_until_it_ends_and_forces_nobody() {
     bench.offer(room("a1"));
     assert!(launched(&bench.tick(Millis::from_secs(179))).is_empty(), "reserved for another group");
     let waiting = bench.active(&job_key("r/prod/x"), 0).unwrap().id.clone();
-    let told = bench.core.view().explanation(&waiting).unwrap().lines().join("\n");
+    let told = bench.core.view().pending_lines(&waiting).join("\n");
     assert_eq!(
         told,
         "1 of 1 agents: reserved for other tasks, for which room was made there (-offer_reservation_duration)"
@@ -189,22 +238,61 @@ fn sched_84_a_reservation_blocks_others_until_it_ends_and_forces_nobody() {
     let mut bench = Bench::subscribed(quick());
     bench.create(service("r/prod/x"), 1);
     let group = group_of(&bench, "r/prod/x");
-    bench.core.preemption.reserve(AgentId::new("a1"), group, bench.now + Millis::from_secs(180));
-    bench.offer(room("a2"));
+    let until = bench.now + Millis::from_secs(180);
+    bench.core.preemption.reserve(AgentId::new("a1"), group, until);
+    bench.offer(room("a1"));
+    assert_eq!(launched(&bench.tick(Millis(5000)))[0].0, "a1", "reserved for this group");
+
+    // Both agents offer: the reserved one is not preferred to one that comes first.
+    let by_cpu = CoreConfig { offer_order: vec![crate::config::OfferOrder::Cpu], ..quick() };
+    let mut bench = Bench::subscribed(by_cpu);
+    bench.create(service("r/prod/x"), 1);
+    let group = group_of(&bench, "r/prod/x");
+    bench.core.preemption.reserve(AgentId::new("a1"), group, until);
+    let larger = offer("a1", resources(2.0, 1024, 1024), &[("host", &["a1"])]);
+    bench.mesos(crate::MesosEvent::Offers(vec![larger, room("a2")]));
     assert_eq!(launched(&bench.tick(Millis(5000)))[0].0, "a2");
+    assert!(bench.core.preemption.agents_reserved_for(group, bench.now).is_empty(), "nobody waits any more");
 }
 
 #[test]
 fn sched_91_preemption_is_tried_when_nothing_fits_and_once_a_group() {
     let (mut bench, _) = full(quick(), &["a1", "a2"]);
+    bench.create(important("r/prod/x"), 1);
+    let group = group_of(&bench, "r/prod/x");
+    let before = (bench.counter("schedule_attempts_fired"), bench.counter("schedule_attempts_no_match"));
+    // One attempt at a time: how many were fired and did not match, and who has to go.
+    let attempt = |bench: &mut Bench| {
+        bench.tick(bench.timers[&TimerKey::ScheduleGroup(group.0)].since(bench.now));
+        (
+            bench.counter("schedule_attempts_fired") - before.0,
+            bench.counter("schedule_attempts_no_match") - before.1,
+            bench.tasks(Preempting).len(),
+        )
+    };
+    assert_eq!(attempt(&mut bench), (1, 1, 0), "no slot is known: it is tried again later");
+    let slots = |bench: &Bench| bench.core.preemption.slot_count();
+    bench.core.config.preemption_delay = Millis(1);
+    search(&mut bench);
+    assert_eq!(slots(&bench), 1);
+    assert_eq!(attempt(&mut bench), (2, 2, 1), "somebody has to go");
+    assert!(bench.core.preemption.has_reservation(group, bench.now), "and the agent is kept for the group");
+    search(&mut bench);
+    assert_eq!(slots(&bench), 1);
+    assert_eq!(attempt(&mut bench), (3, 3, 1), "an agent is reserved already: nobody is asked");
+    assert_eq!(slots(&bench), 1);
+    bench.offer(again(room("a3"), "new"));
+    assert_eq!(attempt(&mut bench), (4, 3, 1), "placed");
+    assert!(!bench.core.preemption.has_reservation(group, bench.now), "nobody waits any more");
+
+    // Two of a group wait: one makes room at a time.
+    let (mut bench, _) = full(quick(), &["a1", "a2"]);
     bench.create(important("r/prod/x"), 2);
     bench.tick(DELAY);
-    assert_eq!(bench.tasks(Preempting).len(), 0, "no slot is known: it is tried again later");
     search(&mut bench);
     bench.tick(Millis(10_000));
-    assert_eq!(bench.tasks(Preempting).len(), 1, "an agent is reserved already: nobody else has to go");
+    assert_eq!(bench.tasks(Preempting).len(), 1);
     let group = group_of(&bench, "r/prod/x");
-    assert!(bench.core.preemption.has_reservation(group, bench.now));
     bench.kill_job(&job_key("r/prod/x"));
     assert!(!bench.core.preemption.has_reservation(group, bench.now), "nobody waits any more");
 }

@@ -127,8 +127,7 @@ impl Stage {
                     message.unwrap_or_default()
                 );
                 writeln!(self.output, "{}", line.trim_end()).unwrap();
-                let reasons = view.explanation(&task.id).map(|explanation| explanation.lines());
-                for reason in reasons.into_iter().flatten() {
+                for reason in view.pending_lines(&task.id) {
                     writeln!(self.output, "      {reason}").unwrap();
                 }
             }

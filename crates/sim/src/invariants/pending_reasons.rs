@@ -41,5 +41,5 @@ pub fn check(
 
 /// Whether the task has something to say.
 pub(super) fn reasons(view: &View, id: &TaskId) -> bool {
-    view.explanation(id).is_some_and(|explanation| !explanation.lines().is_empty())
+    !view.pending_lines(id).is_empty()
 }

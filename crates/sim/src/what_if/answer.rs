@@ -159,9 +159,7 @@ fn pending(view: &View, tasks: &[&Task]) -> Vec<Pending> {
     let mut reasons: BTreeMap<Vec<String>, BTreeSet<u32>> = BTreeMap::new();
     for task in tasks {
         let lines = match task.status {
-            TaskStatus::Pending => {
-                view.explanation(&task.id).map(|explanation| explanation.lines()).unwrap_or_default()
-            }
+            TaskStatus::Pending => view.pending_lines(&task.id),
             TaskStatus::Throttled => vec!["it ended too often in a short time, and is held back".to_owned()],
             _ => continue,
         };

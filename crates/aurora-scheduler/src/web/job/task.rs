@@ -64,8 +64,7 @@ impl TaskRow {
         let place = task.assignment.as_ref();
         let is_thermos =
             task.config.executor.as_ref().is_some_and(|executor| &*executor.name == AURORA_EXECUTOR);
-        let reason =
-            view.explanation(&task.id).and_then(|explanation| explanation.lines().into_iter().next());
+        let reason = view.pending_lines(&task.id).into_iter().next();
         let message = last.and_then(|event| event.message.as_deref()).map(str::to_owned);
         // Throttled: when it may start again says more than how long it was held back in all.
         let throttled = view

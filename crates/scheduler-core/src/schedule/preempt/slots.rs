@@ -72,6 +72,12 @@ impl Preemption {
         self.agents.keys()
     }
 
+    /// The agents that are reserved for a group.
+    #[cfg(test)]
+    pub(super) fn agents_reserved_for(&self, group: ConfigId, now: Timestamp) -> Vec<AgentId> {
+        self.agents.keys_of(&group, now).cloned().collect()
+    }
+
     /// Agents that are reserved: `reservation_cache_size`.
     pub(crate) fn reservation_count(&self) -> usize {
         self.agents.len()

@@ -148,6 +148,22 @@ fn sched_103_slack_alone_kills_nobody_and_vetoes_hold() {
     assert_eq!(found(&preferred(1.0, 512), &[victim("a", 1.0, 512)], None, &draining), None);
     let picky = TaskConfig { constraints: [value("rack", false, &["x"])].into(), ..preferred(1.0, 512) };
     assert_eq!(found(&picky, &[victim("a", 1.0, 512)], None, &host()), None);
+    // Every prefix of the victims is too little.
+    let small = [victim("a", 1.0, 512), victim("b", 1.0, 512)];
+    assert_eq!(found(&preferred(3.0, 512), &small, None, &host()), None);
+
+    // A slot on a host of which nothing is known.
+    let mut bench = Bench::subscribed(quiet_config());
+    bench.grant_quota("r");
+    bench.create(TaskConfig { production: true, ..preferred(1.0, 512) }, 1);
+    let waiting = bench.active(&job_key("r/prod/p"), 0).unwrap().id.clone();
+    let group = bench.core.state.tables().config_id(&waiting).unwrap();
+    let unknown = aurora_api::ids::HostName::new("unknown");
+    let slot = crate::schedule::preempt::slots::Slot { host: unknown, victims: vec![TaskId::new("v")] };
+    bench.core.preemption.add_slot(group, slot, bench.now + Millis(60_000));
+    assert!(kills(&bench.tick(Millis(10))).is_empty());
+    assert_eq!(bench.counter("preemptor_missing_attributes"), 1);
+    assert_eq!(bench.counter("preemptor_slot_validation_failed"), 1);
 }
 
 #[test]
