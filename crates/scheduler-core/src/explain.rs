@@ -1,10 +1,9 @@
 //! Why a task is pending: the nearest fit in upstream's words, and every reason with the number of agents in ours.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
-use aurora_api::amounts::{Megabytes, MilliCpus, Millis, Timestamp};
+use aurora_api::amounts::{MilliCpus, Millis, Timestamp};
 use aurora_api::ids::HostName;
 use aurora_api::task::{ConstraintRule, TaskConfig};
 
@@ -261,9 +260,8 @@ impl Cause {
     fn text(&self, config: &TaskConfig) -> String {
         match self {
             Self::Short { resource, need, best } => {
-                let name = resource.as_str();
-                let (need, best) = (Amount(*resource, *need), Amount(*resource, *best));
-                format!("not enough {name} (need {need}, best has {best})")
+                let [need, best] = amounts(*resource, [*need, *best]);
+                format!("not enough {} (need {need}, best has {best})", resource.as_str())
             }
             Self::LimitReached { name, limit } => format!("limit {name}:{limit} reached"),
             Self::LacksAttribute(name) => {
@@ -305,18 +303,34 @@ impl Cause {
     }
 }
 
-/// An amount of a resource with its unit.
-struct Amount(ResourceKind, i64);
-
-impl fmt::Display for Amount {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            ResourceKind::Cpus if self.1 == 1000 => write!(formatter, "1 core"),
-            ResourceKind::Cpus => write!(formatter, "{} cores", MilliCpus(self.1)),
-            ResourceKind::Ram | ResourceKind::Disk => write!(formatter, "{}", Megabytes(self.1)),
-            ResourceKind::Ports | ResourceKind::Gpus => write!(formatter, "{}", self.1),
-        }
+/// Two different amounts of a resource with their unit, which is the same for both.
+fn amounts(resource: ResourceKind, amounts: [i64; 2]) -> [String; 2] {
+    match resource {
+        ResourceKind::Cpus => amounts.map(|amount| match amount {
+            1000 => "1 core".to_owned(),
+            amount => format!("{} cores", MilliCpus(amount)),
+        }),
+        ResourceKind::Ram | ResourceKind::Disk => megabytes(amounts),
+        ResourceKind::Ports | ResourceKind::Gpus => amounts.map(|amount| amount.to_string()),
     }
+}
+
+/// In gigabytes, with two decimals at most, as long as that tells one from the other; else in megabytes.
+fn megabytes(amounts: [i64; 2]) -> [String; 2] {
+    /// From so many gigabytes on nobody wants to read megabytes.
+    const LARGE: i64 = 10 * 1024;
+    let in_gigabytes = amounts.map(|amount| {
+        let hundredths = i128::from(amount) * 100 / 1024;
+        let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+        format!("{} GB", text.trim_end_matches('0').trim_end_matches('.'))
+    });
+    let are_whole = amounts.iter().all(|amount| *amount > 0 && amount % 1024 == 0);
+    let are_large =
+        amounts.iter().any(|amount| *amount >= LARGE) && amounts.iter().all(|amount| *amount >= 0);
+    if (are_whole || are_large) && in_gigabytes[0] != in_gigabytes[1] {
+        return in_gigabytes;
+    }
+    amounts.map(|amount| format!("{amount} MB"))
 }
 
 /// What one attempt found out about the offers it looked at.

@@ -196,6 +196,20 @@ fn the_last_line_says_what_helps() {
 }
 
 #[test]
+fn both_amounts_have_the_unit_that_tells_them_apart() {
+    let of = |need, best| amounts(ResourceKind::Ram, [need, best]).join(", ");
+    assert_eq!(of(8192, 6144), "8 GB, 6 GB");
+    assert_eq!(of(1040, 1024), "1040 MB, 1024 MB");
+    assert_eq!(of(16, 0), "16 MB, 0 MB");
+    assert_eq!(of(102_416, 4064), "100.01 GB, 3.96 GB");
+    assert_eq!(of(104_857_600, 999_968), "102400 GB, 976.53 GB");
+    assert_eq!(of(16_385, 16_384), "16385 MB, 16384 MB", "two decimals do not tell them apart");
+    assert_eq!(of(102_400, 0), "100 GB, 0 GB");
+    assert_eq!(amounts(ResourceKind::Cpus, [1000, 500]), ["1 core", "0.5 cores"]);
+    assert_eq!(amounts(ResourceKind::Ports, [2, 1]), ["2", "1"]);
+}
+
+#[test]
 fn a_failed_attempt_is_told_with_its_penalty() {
     let mut bench = waiting(service("r/prod/j"));
     let id = bench.tasks(Pending)[0].id.clone();

@@ -75,6 +75,7 @@ fn what_a_job_must_have_is_asked_for_in_turn() {
             "Job key IJobKey{role=a b, environment=null, name=null} is invalid.",
             "Job user contains illegal characters: x y",
             "Invalid tier 'gold' in TaskConfig.",
+            "The tiers of this cluster are: preemptible, preferred, revocable.",
             "num_cpus must be greater than 0.0",
             "ram_mb must be greater than 0.0",
             "disk_mb must be greater than 0.0",

@@ -53,7 +53,7 @@ pub struct Simulate {
     remove_hosts: Vec<String>,
 
     /// Processors that an executor takes; if not given, what the backup says, or the scheduler's default.
-    #[arg(long, value_name = "CORES", value_parser = cores)]
+    #[arg(long, value_name = "CORES", value_parser = overhead_cores)]
     executor_cpus: Option<f64>,
 
     /// Memory that an executor takes; if not given, what the backup says, or the scheduler's default.
@@ -71,6 +71,12 @@ pub struct Simulate {
 
     #[command(flatten)]
     config: ConfigOptions,
+}
+
+/// Cores that something takes.
+fn overhead_cores(text: &str) -> Result<f64, String> {
+    let cores = cores(text)?;
+    if cores < 0.0 { Err(format!("an executor cannot take {text} cores")) } else { Ok(cores) }
 }
 
 impl Simulate {

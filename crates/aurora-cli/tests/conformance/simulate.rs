@@ -133,6 +133,12 @@ fn what_cannot_be_simulated_is_said() {
     stub.file("other", "no backup");
     stub.file("jobs.aurora", JOBS);
     stub.admin(&["simulate"]).exits(1).err_has("--snapshot <FILE>");
+    stub.admin(&["simulate", "--snapshot=backup", "--executor-cpus=-1"])
+        .exits(1)
+        .err_has("an executor cannot take -1 cores");
+    stub.admin(&["simulate", "--snapshot=backup", "--add-job=jobs.aurora", "--remove-hosts=a,b"])
+        .exits(0)
+        .out_has("no host is left: name others with --agents");
     stub.admin(&["simulate", "--snapshot=nowhere"]).exits(1).err_has("cannot read nowhere: No such file");
     stub.admin(&["simulate", "--snapshot=other"])
         .exits(1)

@@ -105,6 +105,8 @@ fn check_tier<'a>(
     let tier = tiers.tiers.get(name).copied();
     if tier.is_none() {
         faults.push(format!("Invalid tier '{name}' in TaskConfig."));
+        let known: Vec<&str> = tiers.tiers.keys().map(|name| &**name).collect();
+        faults.push(format!("The tiers of this cluster are: {}.", known.join(", ")));
     }
     tier.map(|tier| (name, tier))
 }

@@ -159,6 +159,9 @@ fn pending(view: &View, tasks: &[&Task]) -> Vec<Pending> {
     let mut reasons: BTreeMap<Vec<String>, BTreeSet<u32>> = BTreeMap::new();
     for task in tasks {
         let lines = match task.status {
+            TaskStatus::Pending if view.host_count() == 0 => {
+                vec!["no host is left: name others with --agents".to_owned()]
+            }
             TaskStatus::Pending => view.pending_lines(&task.id),
             TaskStatus::Throttled => vec!["it ended too often in a short time, and is held back".to_owned()],
             _ => continue,
