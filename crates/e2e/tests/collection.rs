@@ -149,7 +149,47 @@ fn what_should_not_be_there_is_killed(backend: Backend) {
     assert_eq!(task_id(&still[0]), task_id(&running[0]), "the cluster's own task runs on");
 }
 
+fn what_is_left_of_a_task_without_any_of_its_programs_is_cleared_up(backend: Backend) {
+    let root = tempfile::tempdir().unwrap();
+    let testbed = start_collecting(backend, root.path());
+    testbed.create("Service", "it", 1, "(setsid sleep 86394 &); sleep 86395 & exec sleep 86396");
+    let before = testbed.wait_for_running("it", 1);
+    let left = |testbed: &Testbed| -> Vec<_> {
+        let all = processes::below(testbed.cluster.directory()).into_iter();
+        all.filter(|process| process.cwd.to_string_lossy().contains(task_id(&before[0]))).collect()
+    };
+    wait_until("all processes", PATIENCE, || {
+        let found = left(&testbed);
+        let sleeping = found.iter().filter(|process| process.command.starts_with("sleep 8639")).count();
+        if sleeping == 3 { Ok(()) } else { Err(format!("{found:#?}")) }
+    });
+    let stream = testbed.sandbox_files("runner").pop().unwrap();
+    for process in left(&testbed) {
+        if process.command.contains("thermos_") {
+            processes::kill_at_once(process.pid);
+        }
+    }
+    // Another run begins whatever became of the old one.
+    wait_until("another run", PATIENCE, || {
+        let tasks = testbed.wait_for_running("it", 1);
+        if task_id(&tasks[0]) == task_id(&before[0]) { Err("the old one".to_owned()) } else { Ok(()) }
+    });
+    // The collection lets the executor have some minutes to do it itself.
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(600);
+    std::fs::File::options().append(true).open(&stream).unwrap().set_modified(long_ago).unwrap();
+    wait_until("the processes to be gone", PATIENCE, || {
+        let left = left(&testbed);
+        if left.is_empty() { Ok(()) } else { Err(format!("{left:#?}")) }
+    });
+    let finished = stream.ancestors().nth(3).unwrap().join("tasks/finished").join(task_id(&before[0]));
+    wait_until("its record to say so", PATIENCE, || {
+        if finished.exists() { Ok(()) } else { Err(format!("no {}", finished.display())) }
+    });
+    testbed.wait_for_running("it", 1);
+}
+
 e2e::on_both_clusters! {
+    what_is_left_of_a_task_without_any_of_its_programs_is_cleared_up,
     old_state_goes_and_running_tasks_stay,
     a_task_without_a_trace_is_lost_and_starts_again,
     what_should_not_be_there_is_killed,

@@ -168,12 +168,14 @@ fn a_process_that_ignores_the_signal_is_killed(backend: Backend) {
 
 fn nothing_outlives_executor_and_runner(backend: Backend) {
     let testbed = Testbed::start(backend);
-    let main = [("main", "sleep 86398 & exec sleep 86399")];
-    Job { processes: &main, ..Job::default() }.create(&testbed);
+    // The first process is over and left a daemon in a session of its own.
+    let daemon = "setsid sh -c \"touch begun; exec sleep 86397\" & until test -e begun; do sleep 0.05; done";
+    let processes = [("daemon", daemon), ("main", "sleep 86398 & exec sleep 86399")];
+    Job { processes: &processes, ..Job::default() }.create(&testbed);
     let before = testbed.wait_for_running("it", 1);
-    let of_the_task = wait_for("both processes", PATIENCE, || {
+    let of_the_task = wait_for("all processes", PATIENCE, || {
         let found = testbed.sandbox_processes("sleep 8639");
-        let is_complete = ["sleep 86398", "sleep 86399"]
+        let is_complete = ["sleep 86397", "sleep 86398", "sleep 86399"]
             .iter()
             .all(|command| found.iter().any(|process| process.command == *command));
         is_complete.then_some(found)

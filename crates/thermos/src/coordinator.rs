@@ -3,7 +3,11 @@
 //! It is a copy of the runner and keeps four open files: the locked checkpoint stream, a gate that opens once the runner has
 //! recorded it, a doorbell to ring after each record, and the *lifeline*, whose other end only the executor holds. It survives
 //! its runner, so that a new runner can go on; it does not survive runner and executor both.
+//!
+//! A process may leave daemons behind, which are the task's then. Its coordinator stays with them as their *guard*, so that they
+//! do not outlive runner and executor either.
 
+mod family;
 mod image;
 mod orphan;
 mod output;
@@ -179,11 +183,12 @@ impl Coordinator<'_> {
             if let Some(status) = ended
                 && output.is_done()
             {
-                let recorded = self.record_end(status);
                 if orphanhood.clears_up() {
                     orphanhood.kill_all();
                 }
-                return recorded;
+                let stays = family::clear_session();
+                self.record_end(status, stays)?;
+                return if stays { self.guard(signals, &mut output, orphanhood) } else { Ok(()) };
             }
             if orphanhood.is_overdue() {
                 let recorded = self.record(ProcessState::Killed, |status, now| {
@@ -194,7 +199,7 @@ impl Coordinator<'_> {
                 orphanhood.kill_all();
                 return recorded;
             }
-            reap::strangers(&[shell_pid]);
+            let _ = reap::strangers(&[shell_pid]);
             let limit = if is_resting { None } else { Some(REST_AFTER_MS) };
             let is_quiet = !wait(signals, &mut output, &mut orphanhood, limit)?;
             if is_quiet && !is_resting {
@@ -204,7 +209,32 @@ impl Coordinator<'_> {
         }
     }
 
-    fn record_end(&mut self, status: ExitStatus) -> io::Result<()> {
+    /// Stays with the daemons of a process that is over, until they are gone. Ends them if runner and executor are.
+    fn guard(
+        &self,
+        signals: &SignalFd,
+        output: &mut Output,
+        mut orphanhood: Orphanhood<'_>,
+    ) -> io::Result<()> {
+        orphanhood.on_shell_end();
+        let mut is_resting = false;
+        while family::is_left() {
+            if orphanhood.is_overdue() {
+                orphanhood.kill_all();
+                return Ok(());
+            }
+            let limit = if is_resting { None } else { Some(REST_AFTER_MS) };
+            let is_quiet = !wait(signals, output, &mut orphanhood, limit)?;
+            if is_quiet && !is_resting {
+                release_program();
+            }
+            is_resting |= is_quiet;
+        }
+        Ok(())
+    }
+
+    /// The last record. With it the stream is free for the next run.
+    fn record_end(&mut self, status: ExitStatus, stays: bool) -> io::Result<()> {
         let (state, return_code) = match (status.code(), status.signal()) {
             (Some(0), _) => (ProcessState::Success, 0),
             (Some(code), _) => (ProcessState::Failed, code),
@@ -213,6 +243,7 @@ impl Coordinator<'_> {
         self.record(state, |record, now| {
             record.stop_time = Some(now);
             record.return_code = Some(return_code);
+            record.guarded = stays.then_some(true);
         })
     }
 
@@ -221,6 +252,9 @@ impl Coordinator<'_> {
         let mut status = ProcessStatus::new(&self.assignment.process, self.seq, state);
         fill(&mut status, Linux.now().as_secs_f64());
         self.handed.stream.append(&Record::Process(status)).map_err(io::Error::other)?;
+        if state.is_terminal() {
+            self.handed.stream.unlock()?;
+        }
         // Nobody may listen any more.
         let _ = nix::unistd::write(self.handed.doorbell, b".");
         Ok(())

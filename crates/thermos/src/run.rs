@@ -12,13 +12,14 @@ mod kill;
 mod launch;
 pub(crate) mod reap;
 mod standby;
+mod strays;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::checkpoint::{Appender, Tail, TaskPaths};
-use crate::os::identity::{Fate, Witness};
+use crate::os::identity::{self, Fate, Witness};
 use crate::os::kernel::{Kernel, Linux};
 use crate::os::memory::release_program;
 use crate::os::signals::{Sender, carry_out};
@@ -58,6 +59,23 @@ struct Live {
     is_adopted: bool,
 }
 
+/// A coordinator that stayed with the daemons of its process, which is over.
+#[derive(Clone, Copy)]
+struct Guard {
+    id: ProcessId,
+    /// Started by an earlier runner, so not a child of this one.
+    is_adopted: bool,
+}
+
+/// Who found out about the end of a run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Author {
+    /// Its coordinator, which has cleared up after its process.
+    Coordinator,
+    /// The runner: nobody has cleared up.
+    Runner,
+}
+
 /// A runner at work.
 struct Runner {
     /// This process, as its records name it.
@@ -70,6 +88,7 @@ struct Runner {
     machine: Machine,
     stream: Appender,
     live: BTreeMap<String, Live>,
+    guards: Vec<Guard>,
     events: Events,
     kernel: Linux,
     /// Whether nothing has happened for a while, and memory was given back.
@@ -194,7 +213,8 @@ impl Runner {
         for process in self.machine.overdue_forks(self.kernel.now()) {
             self.record_process(&process, ProcessState::Lost, |_| {})?;
         }
-        reap::strangers(&self.coordinators());
+        let ended = reap::strangers(&self.live.values().map(|live| live.coordinator).collect::<Vec<_>>());
+        self.guards.retain(|guard| guard.is_adopted || !ended.contains(&guard.id.pid));
         Ok(())
     }
 
@@ -204,23 +224,31 @@ impl Runner {
             let Some(record) = live.tail.next_record()? else { return Ok(()) };
             let Record::Process(status) = &record else { continue };
             if status.process.as_deref() == Some(process) && self.machine.state().is_news(status) {
-                self.record(&record)?;
+                self.record(&record, Author::Coordinator)?;
             }
         }
     }
 
     /// Appends a record and does what follows from it at once.
-    fn record(&mut self, record: &Record) -> Result<(), RunError> {
+    fn record(&mut self, record: &Record, author: Author) -> Result<(), RunError> {
         self.stream.append(record)?;
         let change = self.machine.apply(record, Strictness::Strict, self.kernel.now())?;
         let Change::Process { process, state } = change else { return Ok(()) };
         let Some(run) = self.machine.state().last_run(&process).cloned() else { return Ok(()) };
         if state.is_terminal() {
-            self.carry_out(&escalation::on_run_end(&run));
-            if let Some(live) = self.live.remove(&process)
-                && !live.is_adopted
-            {
-                reap::collect(live.coordinator);
+            if author == Author::Runner {
+                self.carry_out(&escalation::on_run_end(&run));
+            }
+            let live = self.live.remove(&process);
+            let is_adopted = live.as_ref().is_none_or(|live| live.is_adopted);
+            match (run.guard(), live) {
+                (Some(id), _) => {
+                    // What the rights of the process did not suffice for.
+                    self.carry_out(&[escalation::on_run_end_beside(id)]);
+                    self.guards.push(Guard { id, is_adopted });
+                }
+                (None, Some(live)) if !is_adopted => reap::collect(live.coordinator),
+                (None, _) => {}
             }
             if let Some(reason) = &run.reason {
                 eprintln!("thermos runner: process '{process}': {reason}");
@@ -239,12 +267,13 @@ impl Runner {
     ) -> Result<(), RunError> {
         let mut status = ProcessStatus::new(process, self.machine.state().next_seq(process), state);
         fill(&mut status);
-        self.record(&Record::Process(status))
+        self.record(&Record::Process(status), Author::Runner)
     }
 
     fn record_task(&mut self, state: TaskState) -> Result<(), RunError> {
         let now = self.kernel.now().as_millis();
-        self.record(&Record::Task(TaskStatus::new(state, now, self.id, nix::unistd::getuid().as_raw())))
+        let status = TaskStatus::new(state, now, self.id, nix::unistd::getuid().as_raw());
+        self.record(&Record::Task(status), Author::Runner)
     }
 
     fn enter(&mut self, state: TaskState) -> Result<(), RunError> {
@@ -319,26 +348,26 @@ impl Runner {
             .flat_map(|(_, _, run)| escalation::on_run_end(run))
             .collect();
         orders.extend(escalation::on_task_end());
-        reap::until_childless(|| {
-            self.carry_out(&orders);
-        });
+        orders.extend(self.guards.iter().map(|guard| escalation::on_end_of_guarded(guard.id)));
+        reap::until_childless(|| self.carry_out(&orders));
+        let adopted: Vec<ProcessId> =
+            self.guards.iter().filter(|guard| guard.is_adopted).map(|guard| guard.id).collect();
+        reap::until_gone(&adopted, || self.carry_out(&orders));
     }
 
     fn carry_out(&self, orders: &[SignalOrder]) {
+        if orders.is_empty() {
+            return;
+        }
+        let guards = self.guards.iter().filter(|guard| !guard.is_adopted || identity::lives(guard.id));
+        let live = self.live.values().map(|live| live.coordinator);
+        let shells = self.live.keys().filter_map(|process| self.machine.state().last_run(process)?.pid);
         let sender = Sender {
             own_pid: own_pid(),
-            coordinators: self.coordinators().into_iter().collect(),
-            shells: self
-                .live
-                .keys()
-                .filter_map(|process| self.machine.state().last_run(process)?.pid)
-                .collect(),
+            coordinators: live.chain(guards.map(|guard| guard.id.pid)).collect(),
+            shells: shells.collect(),
         };
         carry_out(&self.kernel, &sender, orders);
-    }
-
-    fn coordinators(&self) -> Vec<i32> {
-        self.live.values().map(|live| live.coordinator).collect()
     }
 
     fn wait(&mut self, limit: Option<Duration>) {

@@ -6,9 +6,9 @@ use std::fs;
 use serde_json::json;
 use thermos::plan::record::{ProcessState, TaskState};
 
-use crate::rig::{Rig, is_alive, process, process_with};
+use crate::rig::{Rig, is_alive, process, process_with, wait_for};
 
-use ProcessState::{Failed, Success};
+use ProcessState::{Failed, Running, Success};
 
 fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
@@ -73,16 +73,29 @@ fn th_60_children_in_the_session_end_with_their_process() {
 }
 
 #[test]
-fn th_61_daemons_come_back_to_the_runner() {
-    // Only one that has left the session when its process ends is out of reach.
-    let daemon = "(setsid bash -c 'trap \"echo term > got; exit\" TERM; echo $$ > daemon; while true; do sleep 0.05; done' &); until test -s daemon; do sleep 0.05; done";
-    let wait = "until test -s daemon; do sleep 0.05; done; until test \"$(ps -o ppid= -p $(cat daemon))\" -eq $(cat runner); do sleep 0.05; done";
+fn th_61_daemons_come_back_and_end_with_the_task() {
+    // Only one that has left the session when its process ends is out of reach. It hears the signal and stays.
+    let daemon = "(setsid bash -c 'trap \"echo term > got\" TERM; echo $$ > daemon; while true; do sleep 0.05; done' &); until test -s daemon; do sleep 0.05; done";
+    let wait = "trap '' TERM; touch ready; until test -e got; do sleep 0.05; done";
     let rig = Rig::new(&[process("p", daemon), process("q", wait)]).order(&["p", "q"]);
     let running = rig.start();
-    fs::write(rig.sandbox().join("runner"), running.pid().to_string()).unwrap();
+    rig.wait_run("q", Running);
+    wait_for("q to be ready", || rig.sandbox().join("ready").exists().then_some(()));
+    // Not the runner itself but the coordinator of its process, which is the runner's, so that it cannot outlive both.
+    let daemon = rig.wait_number("daemon");
+    let guard = rig.state().last_run("p").unwrap().coordinator_pid.unwrap();
+    assert_eq!(parent_of(daemon), guard);
+    assert_eq!(parent_of(guard), running.pid());
+    running.signal("USR1");
     running.end().fine();
-    assert!(!is_alive(rig.wait_number("daemon")));
-    assert_eq!(rig.runs("q"), [Success]);
+    assert!(rig.sandbox().join("got").exists(), "SIGTERM at CLEANING");
+    assert!(!is_alive(daemon) && !is_alive(guard), "SIGKILL at the end");
+    assert_eq!((rig.runs("p"), rig.runs("q")), (vec![Success], vec![Success]));
+}
+
+fn parent_of(pid: i32) -> i32 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(')').unwrap().1.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 #[test]

@@ -192,6 +192,65 @@ fn the_task_ends_even_when_executor_and_runner_are_killed_together() {
     wait_for("the processes to be gone", || (!is_inhabited(rig.folder.path())).then_some(()));
 }
 
+/// A process that is over, with a daemon that it left, and one that goes on.
+fn with_daemon() -> Rig {
+    let daemon = process(
+        "d",
+        "(setsid sh -c 'echo $$ > daemon; exec sleep 1000' &); until test -s daemon; do sleep 0.01; done",
+    );
+    let rig = Rig::new(&[daemon, process("p", "until test -e go; do sleep 0.05; done")]);
+    rig.order(&["d", "p"])
+}
+
+#[test]
+fn a_daemon_of_a_process_that_is_over_does_not_outlive_executor_and_runner() {
+    let rig = with_daemon();
+    let (writer, mut runner) = with_lifeline(&rig);
+    rig.wait_run("p", Running);
+    assert!(rig.state().last_run("d").unwrap().is_guarded);
+    assert!(is_alive(rig.wait_number("daemon")));
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+    drop(writer);
+    wait_for("the processes to be gone", || (!is_inhabited(rig.folder.path())).then_some(()));
+}
+
+#[test]
+fn a_daemon_of_a_process_that_is_over_is_taken_over_with_the_task() {
+    let rig = with_daemon();
+    let first = rig.start();
+    rig.wait_run("p", Running);
+    let daemon = rig.wait_number("daemon");
+    first.kill_runner();
+    let second = rig.start();
+    wait_for("the second runner", || (rig.state().statuses.len() == 2).then_some(()));
+    assert!(is_alive(daemon));
+    std::fs::write(rig.sandbox().join("go"), "").unwrap();
+    second.end().fine();
+    assert!(!is_alive(daemon) && !is_inhabited(rig.folder.path()));
+}
+
+#[test]
+fn a_daemon_of_a_process_that_is_over_is_killed_with_the_task() {
+    let rig = with_daemon();
+    let runner = rig.start();
+    rig.wait_run("p", Running);
+    runner.kill_runner();
+    thermos::run::kill_task(&rig.paths(), TaskState::Killed).unwrap();
+    wait_for("the processes to be gone", || (!is_inhabited(rig.folder.path())).then_some(()));
+}
+
+#[test]
+fn runs_that_leave_daemons_follow_each_other() {
+    let command = "(setsid sleep 1000 &); test -e go";
+    let fields = json!({"daemon": true, "min_duration": 0, "max_failures": 4});
+    let rig = Rig::new(&[process_with("p", command, fields)]);
+    let done = rig.run();
+    done.fine();
+    assert_eq!(rig.runs("p"), [ProcessState::Failed; 4], "{}", done.stderr());
+    assert!(!is_inhabited(rig.folder.path()));
+}
+
 #[test]
 fn a_damaged_stream_is_gone_on_with_from_before_the_damage() {
     for damage in [&[0, 0, 0, 9, 1, 2][..], &[0xff; 40], &[0, 0, 0, 1, 0], &[0]] {

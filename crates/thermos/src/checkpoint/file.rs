@@ -105,6 +105,14 @@ impl Appender {
         self.file.set_modified(std::time::SystemTime::now())
     }
 
+    /// Lets others write: this process has written its last record.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn unlock(&self) -> io::Result<()> {
+        self.file.unlock()
+    }
+
     /// The open file, to be handed to another process together with its lock.
     pub fn file(&self) -> &File {
         &self.file

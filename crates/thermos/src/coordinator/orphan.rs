@@ -32,13 +32,19 @@ enum Stage {
 pub struct Orphanhood<'a> {
     lifeline: Option<BorrowedFd<'a>>,
     runner_pid: i32,
-    shell_pid: i32,
+    /// As long as it lives.
+    shell_pid: Option<i32>,
     stage: Stage,
 }
 
 impl<'a> Orphanhood<'a> {
     pub const fn new(lifeline: Option<BorrowedFd<'a>>, runner_pid: i32, shell_pid: i32) -> Self {
-        Self { lifeline, runner_pid, shell_pid, stage: Stage::Guarded }
+        Self { lifeline, runner_pid, shell_pid: Some(shell_pid), stage: Stage::Guarded }
+    }
+
+    /// The process is over, and only daemons of it are left.
+    pub const fn on_shell_end(&mut self) {
+        self.shell_pid = None;
     }
 
     /// The file to watch, as long as it says nothing.
@@ -66,12 +72,24 @@ impl<'a> Orphanhood<'a> {
             Stage::Guarded => false,
             Stage::RunnerAlone => {
                 if nix::unistd::getppid().as_raw() != self.runner_pid {
-                    Linux.signal(self.shell_pid, Strength::Terminate);
+                    self.terminate();
                     self.stage = Stage::Abandoned { since: Instant::now() };
                 }
                 false
             }
             Stage::Abandoned { since } => since.elapsed() >= ORPHAN_GRACE,
+        }
+    }
+
+    /// Asks the process to end, or what is left of it.
+    fn terminate(&self) {
+        let own_pid = nix::unistd::getpid().as_raw();
+        let asked = match self.shell_pid {
+            Some(shell) => vec![shell],
+            None => descendants(&Linux.processes(), own_pid),
+        };
+        for pid in asked {
+            Linux.signal(pid, Strength::Terminate);
         }
     }
 

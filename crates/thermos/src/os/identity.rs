@@ -104,6 +104,13 @@ impl Witness {
     }
 }
 
+/// Whether this very process lives, without a look at others. One that cannot be told from others is taken for gone.
+pub fn lives(id: ProcessId) -> bool {
+    id.birth.is_some_and(|birth| here() == Some(birth.place))
+        && identify(id.pid).birth == id.birth
+        && !is_zombie(id.pid)
+}
+
 fn is_zombie(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_none_or(|(_, fields)| fields.trim_start().starts_with(['Z', 'X', 'x']))
@@ -145,8 +152,7 @@ impl Look {
         let runner = state.runner()?;
         let birth = runner.birth?;
         // Most runners live, and are found without a look at all processes. A dead one may not be collected yet.
-        if here() == Some(birth.place) && identify(runner.pid).birth == Some(birth) && !is_zombie(runner.pid)
-        {
+        if lives(runner) {
             return None;
         }
         let table = self.table.get_or_init(|| Linux.processes());

@@ -77,7 +77,16 @@ impl View {
                 })
                 .map(|process| process.pid)
                 .collect(),
-            Target::Session { .. } | Target::BelowShell { .. } | Target::Shell { .. } => Vec::new(),
+            Target::BelowGuard(guard) if self.is_guard(guard) => descendants(&self.table, guard.pid),
+            Target::BesideGuard(guard) if self.is_guard(guard) => live
+                .filter(|process| process.session == guard.pid && process.pid != guard.pid)
+                .map(|process| process.pid)
+                .collect(),
+            Target::Session { .. }
+            | Target::BelowShell { .. }
+            | Target::Shell { .. }
+            | Target::BelowGuard(_)
+            | Target::BesideGuard(_) => Vec::new(),
         }
     }
 
@@ -85,6 +94,11 @@ impl View {
     fn is_same(&self, pid: i32, birth: Birth) -> bool {
         self.place == Some(birth.place)
             && self.table.get(&pid).is_some_and(|process| process.start_ticks == birth.start_ticks)
+    }
+
+    /// Whether a guard is there. Records name them exactly or, where births cannot be read, not at all.
+    fn is_guard(&self, guard: ProcessId) -> bool {
+        guard.birth.is_some_and(|birth| self.is_same(guard.pid, birth))
     }
 
     /// Whether the number still means this shell; without its birth, whether it is a child of the coordinator or in its session.
@@ -226,6 +240,25 @@ mod tests {
         let elsewhere = Place { namespace: 8, ..place("a") };
         let inside = RecordedKernel { place: Some(elsewhere), ..kernel() };
         assert_eq!(hit_at_the_end(&inside, born(20, 2000), born(21, 2100)), []);
+    }
+
+    #[test]
+    fn a_guard_stays_while_what_it_guards_is_hit() {
+        let mut kernel = RecordedKernel { place: Some(place("a")), ..kernel() };
+        // 23 came back to the guard 20 from a session of its own, 24 is left of the guard's session.
+        for (pid, session) in [(23, 23), (24, 20)] {
+            kernel.table.insert(pid, ProcessFacts::for_tests(pid, 20, session));
+        }
+        let hit = |target| {
+            carry_out(&kernel, &Sender { own_pid: 10, ..Sender::default() }, &[kill(target)]);
+            kernel.sent.take().into_iter().map(|(pid, _)| pid).collect::<Vec<_>>()
+        };
+        assert_eq!(hit(Target::BesideGuard(born(20, 2000))), [21, 24]);
+        assert_eq!(hit(Target::BelowGuard(born(20, 2000))), [21, 23, 24, 22]);
+        for target in [Target::BesideGuard, Target::BelowGuard] {
+            assert_eq!(hit(target(born(20, 1999))), [0; 0]);
+            assert_eq!(hit(target(id(20))), [0; 0]);
+        }
     }
 
     #[test]

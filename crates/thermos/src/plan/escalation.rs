@@ -40,6 +40,10 @@ pub enum Target {
     },
     /// A coordinator itself.
     Coordinator(ProcessId),
+    /// Everything below a coordinator that stayed with the daemons of its process, which is over.
+    BelowGuard(ProcessId),
+    /// Everything in the session of such a coordinator but itself.
+    BesideGuard(ProcessId),
 }
 
 /// One signal to be sent. Orders are carried out in their order; the pids of all are collected before the first is sent,
@@ -91,6 +95,16 @@ pub fn on_run_end(run: &ProcessRun) -> Vec<SignalOrder> {
 /// The task ended: re-parented daemons go too.
 pub fn on_task_end() -> Vec<SignalOrder> {
     vec![order(Target::OrphanedChildren, Strength::Kill)]
+}
+
+/// A run ended and its coordinator stays with daemons: nothing else of its session stays.
+pub const fn on_run_end_beside(guard: ProcessId) -> SignalOrder {
+    order(Target::BesideGuard(guard), Strength::Kill)
+}
+
+/// The task ended: what a guard stayed for goes, and then the guard by itself.
+pub const fn on_end_of_guarded(guard: ProcessId) -> SignalOrder {
+    order(Target::BelowGuard(guard), Strength::Kill)
 }
 
 #[cfg(test)]

@@ -186,6 +186,8 @@ thrift_struct! {
         22 "pid_namespace" => pid_namespace: i64,
         /// Ours: clock ticks from the start of the machine to that of the process.
         23 "start_ticks" => start_ticks: i64,
+        /// Ours: the process is over and its coordinator stays with the daemons it left.
+        24 "guarded" => guarded: bool,
     }
 }
 

@@ -88,6 +88,8 @@ pub struct ProcessRun {
     pub return_code: Option<i32>,
     /// Why it could not start.
     pub reason: Option<String>,
+    /// Whether its coordinator stayed with the daemons that it left.
+    pub is_guarded: bool,
 }
 
 impl ProcessRun {
@@ -105,7 +107,13 @@ impl ProcessRun {
             stop_time: None,
             return_code: None,
             reason: None,
+            is_guarded: false,
         }
+    }
+
+    /// The coordinator that stayed with its daemons.
+    pub fn guard(&self) -> Option<ProcessId> {
+        self.coordinator().filter(|_| self.is_guarded)
     }
 
     /// Its coordinator, from FORKED on.
@@ -189,6 +197,11 @@ impl RunnerState {
         self.processes.iter().filter_map(|(name, runs)| {
             runs.last().map(|run| (name.as_str(), runs.len().saturating_sub(1), run))
         })
+    }
+
+    /// Coordinators that stayed with the daemons of their processes, as far as records tell: they may be gone by now.
+    pub fn guards(&self) -> impl Iterator<Item = ProcessId> {
+        self.processes.values().flatten().filter_map(ProcessRun::guard)
     }
 
     /// The number that the next record of a process takes.
@@ -312,6 +325,7 @@ fn advanced(
         }
         ProcessState::Lost | ProcessState::Waiting => {}
     }
+    next.is_guarded = status.guarded.unwrap_or(false);
     if status.reason.is_some() {
         next.reason.clone_from(&status.reason);
     }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Events, Live, RunError, Runner, RunnerConfig, own_pid};
+use super::{Author, Events, Guard, Live, RunError, Runner, RunnerConfig, own_pid};
 use crate::binding::Context;
 use crate::checkpoint::{Appender, LoadError, Tail, TaskPaths};
-use crate::os::identity::identify;
+use crate::os::identity::{identify, lives};
 use crate::os::kernel::{Kernel, Linux};
 use crate::os::users::{User, UserDatabase, UserError};
 use crate::plan::machine::Machine;
@@ -66,6 +66,7 @@ pub fn take(mut config: RunnerConfig) -> Result<Control, RunError> {
         machine,
         stream,
         live: std::collections::BTreeMap::new(),
+        guards: Vec::new(),
         events,
         kernel,
         is_resting: false,
@@ -95,13 +96,15 @@ impl Runner {
                 log_dir: Some(self.log_root().display().to_string()),
                 uid: i32::try_from(self.user.uid).ok(),
             };
-            self.record(&Record::Header(header))?;
+            self.record(&Record::Header(header), Author::Runner)?;
         }
         write_active(&self.paths.active(), json)
     }
 
     /// Takes over runs that an earlier runner started.
     fn adopt(&mut self) -> Result<(), RunError> {
+        let guards = self.machine.state().guards().filter(|id| lives(*id));
+        self.guards = guards.map(|id| Guard { id, is_adopted: true }).collect();
         let open: Vec<(String, Option<i32>)> = self
             .machine
             .state()

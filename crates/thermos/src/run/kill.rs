@@ -7,12 +7,13 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::own_pid;
+use super::{own_pid, reap, strays};
 use crate::checkpoint::{AppendError, Appender, LoadError, TaskPaths, load};
-use crate::os::identity::{Fate, Witness, identify};
+use crate::os::identity::{Fate, Witness, identify, lives};
 use crate::os::kernel::{Kernel, Linux, ProcessFacts};
 use crate::os::signals::{Sender, carry_out, descendants};
-use crate::plan::escalation::{self, Strength};
+use crate::plan::birth::ProcessId;
+use crate::plan::escalation::{self, SignalOrder, Strength};
 use crate::plan::record::{ProcessState, ProcessStatus, Record, TaskState, TaskStatus};
 use crate::plan::replay::{ProcessRun, RunnerState};
 
@@ -96,9 +97,21 @@ pub fn kill_task(paths: &TaskPaths, outcome: TaskState) -> Result<Killed, KillEr
         }
         stream.append(&Record::Process(status))?;
     }
+    end_guarded(&state);
+    strays::kill(&state);
     stream.append(&task_record(outcome))?;
     move_to_finished(paths)?;
     Ok(Killed::Now { runs: live.len() })
+}
+
+/// Kills daemons of processes that are over, which a coordinator stayed with.
+fn end_guarded(state: &RunnerState) {
+    let guards: Vec<ProcessId> = state.guards().filter(|id| lives(*id)).collect();
+    let orders: Vec<SignalOrder> = guards.iter().map(|id| escalation::on_end_of_guarded(*id)).collect();
+    let sender = Sender { own_pid: own_pid(), ..Sender::default() };
+    reap::until_gone(&guards, || {
+        carry_out(&Linux, &sender, &orders);
+    });
 }
 
 /// The live runner of a task. Its recorded number may be another process's by now, so it must have the stream open (D40).

@@ -6,8 +6,10 @@ use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
+use crate::os::identity;
 use crate::os::kernel::Linux;
 use crate::os::signals::{Sender, carry_out};
+use crate::plan::birth::ProcessId;
 use crate::plan::escalation;
 
 /// How long the end of a task waits for what it killed to be gone.
@@ -36,16 +38,21 @@ pub fn collect(pid: i32) {
     }
 }
 
-/// Collects ended children that are none of these coordinators.
-pub fn strangers(coordinators: &[i32]) {
+/// Collects ended children that are none of these coordinators. Answers with their numbers.
+pub fn strangers(coordinators: &[i32]) -> Vec<i32> {
+    let mut collected = Vec::new();
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     while let Ok(status) = waitid(Id::All, flags) {
         match status.pid() {
             // A coordinator in front hides those behind it until its own end is dealt with, which is the next thing done.
-            Some(pid) if !coordinators.contains(&pid.as_raw()) => collect(pid.as_raw()),
-            _ => return,
+            Some(pid) if !coordinators.contains(&pid.as_raw()) => {
+                collect(pid.as_raw());
+                collected.push(pid.as_raw());
+            }
+            _ => break,
         }
     }
+    collected
 }
 
 /// Repeats `kill` until this process has no child left, or gives up on those in uninterruptible sleep.
@@ -60,6 +67,15 @@ pub fn until_childless(mut kill: impl FnMut()) {
             }
             Ok(_) | Err(_) => {}
         }
+    }
+}
+
+/// Repeats `kill` until these processes are gone, which are nobody's children here, or gives up.
+pub fn until_gone(processes: &[ProcessId], mut kill: impl FnMut()) {
+    let begin = Instant::now();
+    while processes.iter().any(|id| identity::lives(*id)) && begin.elapsed() < REAP_LIMIT {
+        kill();
+        std::thread::sleep(REAP_POLL);
     }
 }
 
