@@ -10,6 +10,7 @@ mod unused;
 
 use std::ffi::OsString;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 
 pub use self::core::CoreFlags;
@@ -66,7 +67,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, cl
     let command = unused::accept(Flags::command()).args_override_self(true);
     let arguments = arguments::with_two_dashes(&command, arguments);
     let mut command = command;
-    let matches = command.try_get_matches_from_mut(arguments)?;
+    let matches = command.try_get_matches_from_mut(&arguments).map_err(|error| {
+        let whole = arguments::with_two_dashes_all(&arguments);
+        let of_whole = command.try_get_matches_from_mut(whole).err();
+        of_whole.filter(|_| error.kind() == ErrorKind::UnknownArgument).unwrap_or(error)
+    })?;
     let flags = Flags::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     let warnings = unused::warnings(&matches).into_iter().chain(flags.core.warnings()).collect();
     Ok(Parsed { flags, warnings })
@@ -151,7 +156,10 @@ mod tests {
 
     #[test]
     fn unknown_flags_and_bad_values_are_refused() {
-        assert!(with_required(&["-no_such_flag=1"]).is_err());
+        let error = with_required(&["-no_such_flag=1"]).unwrap_err().to_string();
+        assert!(error.contains("unexpected argument '--no_such_flag'"), "{error}");
+        let error = with_required(&["-preemption_dely=5mins"]).unwrap_err().to_string();
+        assert!(error.contains("'--preemption_delay'"), "it names the flag that was meant: {error}");
         let error = with_required(&["-min_offer_hold_time=5"]).unwrap_err().to_string();
         assert!(error.contains("5mins"), "{error}");
     }

@@ -1,5 +1,6 @@
 //! The program: flags, log, signals, and the daemon between its start and its end.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -35,6 +36,8 @@ fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(is_terminal)
+        // Whoever reads the log may end before us: that is no reason to end as well.
+        .log_internal_errors(false)
         .init();
     for warning in &parsed.warnings {
         warn!("{warning}");
@@ -58,7 +61,8 @@ async fn run(flags: &Flags) -> anyhow::Result<()> {
         SchedulerSession::start(config).context("cannot start the session with Mesos")
     })
     .await?;
-    println!("listening on {}", daemon.address());
+    // The same goes for this.
+    let _ = writeln!(std::io::stdout(), "listening on {}", daemon.address());
     let quit = daemon.quit().clone();
     // A failure first: after one there is nothing to stop in order.
     tokio::select! {

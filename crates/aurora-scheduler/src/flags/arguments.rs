@@ -24,6 +24,18 @@ pub fn with_two_dashes(command: &Command, arguments: impl IntoIterator<Item = Os
     arguments.into_iter().map(rewrite).collect()
 }
 
+/// The same for all that looks like a flag: of one that is unknown clap would otherwise see the first letter only.
+pub fn with_two_dashes_all(arguments: &[OsString]) -> Vec<OsString> {
+    let rewrite = |argument: &OsString| {
+        let name = argument.to_str().and_then(|text| text.strip_prefix('-')).unwrap_or_default();
+        let is_flag = name.len() > 1 && name.starts_with(|c: char| c.is_ascii_alphabetic());
+        let mut rewritten = OsString::from(if is_flag { "-" } else { "" });
+        rewritten.push(argument);
+        rewritten
+    };
+    arguments.iter().map(rewrite).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Arg;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use aurora_api::ids::is_good_identifier;
 use clap::ArgAction;
 use regex::Regex;
 use scheduler_core::config::{ConfigError, CoreConfig, OfferOrder, Tier, Tiers};
@@ -289,6 +290,14 @@ pub enum CoreFlagsError {
         /// In upstream's words (`spec/scheduler.md` §4.1).
         missing: &'static str,
     },
+    /// No job could name it.
+    #[error("-tier_config {}: the name of tier `{name}` may have letters, digits, `_`, `-` and `.` only", file.display())]
+    BadTierName {
+        /// The file.
+        file: PathBuf,
+        /// The name.
+        name: String,
+    },
     /// The default tier is none of the tiers.
     #[error(
         "-tier_config {}: Default tier name should match supplied tiers. There is no tier `{default}`",
@@ -329,6 +338,9 @@ fn read_tiers(file: &Path) -> Result<Tiers, CoreFlagsError> {
     }
     let read: TierFile = serde_json::from_str(&text)
         .map_err(|source| CoreFlagsError::MalformedTiers { file: file.to_owned(), source })?;
+    if let Some(name) = read.tiers.keys().find(|name| !is_good_identifier(name)) {
+        return Err(CoreFlagsError::BadTierName { file: file.to_owned(), name: name.clone() });
+    }
     if read.default.is_empty() {
         return incomplete("Default tier name cannot be empty.");
     }
@@ -515,7 +527,10 @@ mod tests {
         ] {
             let told = error(text);
             assert!(told.contains(message), "{told}");
+            assert!(told.contains(&file.display().to_string()), "{told}");
         }
+        let told = error(r#"{"default":"a b","tiers":{"a b":{}}}"#);
+        assert!(told.contains("the name of tier `a b` may have letters"), "{told}");
         fs::write(&file, r#"{"default":"a","tiers":{"a":{"production":true}}}"#).unwrap();
         assert!(matches!(read_tiers(&file), Err(CoreFlagsError::MalformedTiers { .. })));
         fs::write(&file, r#"{"default":"a","tiers":{"a":{}}}"#).unwrap();
