@@ -1,4 +1,5 @@
 //! The program's log, when nobody reads it any more.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
