@@ -46,7 +46,7 @@ fn execute(flags: &Flags) -> anyhow::Result<()> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     runtime.block_on(async {
-        let (handle, events) = ExecutorSession::start(environment.clone()).context("cannot speak HTTP")?;
+        let (handle, events) = ExecutorSession::start(environment.clone());
         session::run(machine, &environment, handle, events).await;
         Ok(())
     })

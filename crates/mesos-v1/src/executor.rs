@@ -13,13 +13,15 @@ use tokio::sync::{mpsc, watch};
 
 use crate::messages::executor::event::Subscribed;
 use crate::messages::{KillPolicy, TaskGroupInfo, TaskId, TaskInfo, TaskState, task_status};
-use crate::transport::{ClientError, StreamError};
+use crate::transport::StreamError;
 
+mod agent;
 mod environment;
 mod session;
 #[cfg(test)]
 mod tests;
 
+pub use agent::CallError;
 pub use environment::{EnvironmentError, ExecutorEnvironment, parse_duration};
 
 /// How many events wait for an owner that is busy; then the session stops reading.
@@ -86,7 +88,7 @@ pub enum ExecutorError {
         agent: String,
         /// What the connection said.
         #[source]
-        source: reqwest::Error,
+        source: CallError,
     },
     /// The agent took the connection but did not answer.
     #[error("the Mesos agent at {agent} did not answer within {} s", timeout.as_secs_f64())]
@@ -221,28 +223,30 @@ impl ExecutorSession {
     /// Starts the session's task. It ends when all handles or the receiver are dropped, or after
     /// [`ExecutorEvent::Ended`].
     ///
-    /// # Errors
-    /// There is no HTTP client to be had. That the agent is not there is no error: it is retried.
-    ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub fn start(
-        environment: ExecutorEnvironment,
-    ) -> Result<(ExecutorHandle, mpsc::Receiver<ExecutorEvent>), ClientError> {
+    pub fn start(environment: ExecutorEnvironment) -> (ExecutorHandle, mpsc::Receiver<ExecutorEvent>) {
         ExecutorSession::start_with(environment, session::ANSWER_TIMEOUT)
     }
 
     fn start_with(
         environment: ExecutorEnvironment,
         answer_timeout: Duration,
-    ) -> Result<(ExecutorHandle, mpsc::Receiver<ExecutorEvent>), ClientError> {
+    ) -> (ExecutorHandle, mpsc::Receiver<ExecutorEvent>) {
         let (request_sender, requests) = mpsc::channel(REQUESTS_MAX);
         let (events, event_receiver) = mpsc::channel(EVENTS_MAX);
         let unacknowledged = watch::Sender::new(0);
-        let session =
-            session::Session::new(environment, answer_timeout, requests, events, unacknowledged.clone())?;
+        let calls = agent::KeptConnection::default();
+        let session = session::Session::new(
+            environment,
+            answer_timeout,
+            requests,
+            events,
+            unacknowledged.clone(),
+            calls.clone(),
+        );
         tokio::spawn(session.run());
-        Ok((ExecutorHandle { requests: request_sender, unacknowledged }, event_receiver))
+        (ExecutorHandle { requests: request_sender, unacknowledged, calls }, event_receiver)
     }
 }
 
@@ -252,6 +256,7 @@ pub struct ExecutorHandle {
     requests: mpsc::Sender<Request>,
     /// How many updates are queued or sent, but not acknowledged.
     unacknowledged: watch::Sender<usize>,
+    calls: agent::KeptConnection,
 }
 
 impl ExecutorHandle {
@@ -285,6 +290,11 @@ impl ExecutorHandle {
             _ = unacknowledged.wait_for(|count| *count == 0) => {}
             () = self.requests.closed() => {}
         }
+    }
+
+    /// Closes the connection for calls; the next call makes another. For owners who expect none soon: an agent has many executors.
+    pub fn rest(&self) {
+        self.calls.close();
     }
 
     fn request(&self, request: Request) -> Result<(), UpdateError> {

@@ -12,7 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::recordio::{Decoder, RecordError};
 
 /// Compared byte for byte by Mesos (spec/mesos.md §0.3).
-const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
+pub(crate) const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
 
 /// Identifies one subscription of a scheduler (spec/mesos.md §1.4).
 pub(crate) const STREAM_ID_HEADER: &str = "Mesos-Stream-Id";
@@ -36,7 +36,7 @@ pub struct ClientError {
 pub enum StreamError {
     /// The connection broke.
     #[error("the connection broke")]
-    Broken(#[source] reqwest::Error),
+    Broken(#[source] ReadError),
     /// The other side closed the connection.
     #[error("the connection was closed by the other side")]
     Ended,
@@ -46,6 +46,21 @@ pub enum StreamError {
     /// A record is not the message expected.
     #[error("a record is not a message of the Mesos v1 API")]
     BadMessage(#[source] prost::DecodeError),
+}
+
+/// Why an answer cannot be read on, in the words of whichever client it came with.
+pub(crate) type ReadError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body of an answer as it arrives. Cancel safe: nothing is lost when the future is dropped.
+pub(crate) trait Chunks {
+    /// The next part; none at the end.
+    fn chunk(&mut self) -> impl Future<Output = Result<Option<Bytes>, ReadError>> + Send;
+}
+
+impl Chunks for Response {
+    async fn chunk(&mut self) -> Result<Option<Bytes>, ReadError> {
+        Ok(Response::chunk(self).await?)
+    }
 }
 
 /// Begins an HTTP client that speaks no TLS and so needs none of the system's certificates. Clients look for them by
@@ -89,8 +104,6 @@ pub(crate) enum Authorization {
         principal: String,
         secret: String,
     },
-    /// An executor's token (spec/mesos.md §2.5).
-    Bearer(String),
 }
 
 /// Posts one call, with the id of the subscription it belongs to, if the API has such an id.
@@ -104,7 +117,6 @@ pub(crate) async fn post(
     request = match &endpoint.authorization {
         Authorization::None => request,
         Authorization::Basic { principal, secret } => request.basic_auth(principal, Some(secret)),
-        Authorization::Bearer(token) => request.bearer_auth(token),
     };
     if let Some(stream_id) = stream_id {
         request = request.header(STREAM_ID_HEADER, stream_id.clone());
@@ -121,11 +133,10 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     /// The status counts: of the text, what comes in time and is not too long.
-    pub async fn read(mut response: Response) -> Refusal {
-        let status = response.status();
+    pub async fn read(status: StatusCode, mut answer: impl Chunks) -> Refusal {
         let mut body = Vec::new();
         let reading = async {
-            while let Ok(Some(chunk)) = response.chunk().await
+            while let Ok(Some(chunk)) = answer.chunk().await
                 && body.len() < REFUSAL_BYTES_MAX
             {
                 body.extend_from_slice(&chunk);
@@ -141,14 +152,14 @@ impl Refusal {
 
 /// The messages of a streaming response.
 #[derive(Debug)]
-pub(crate) struct MessageStream {
-    response: Response,
+pub(crate) struct MessageStream<A> {
+    answer: A,
     decoder: Decoder,
 }
 
-impl MessageStream {
-    pub fn new(response: Response) -> MessageStream {
-        MessageStream { response, decoder: Decoder::default() }
+impl<A: Chunks> MessageStream<A> {
+    pub fn new(answer: A) -> MessageStream<A> {
+        MessageStream { answer, decoder: Decoder::default() }
     }
 
     /// The next message. Cancel safe: nothing is lost when the future is dropped.
@@ -157,7 +168,7 @@ impl MessageStream {
             if let Some(record) = self.decoder.next_record().map_err(StreamError::BadRecord)? {
                 return M::decode(record).map_err(StreamError::BadMessage);
             }
-            let chunk = self.response.chunk().await.map_err(StreamError::Broken)?;
+            let chunk = self.answer.chunk().await.map_err(StreamError::Broken)?;
             self.decoder.push(chunk.ok_or(StreamError::Ended)?);
         }
     }

@@ -114,6 +114,7 @@ impl Executor {
                 Next::Event(None) => self.is_session_over = true,
                 Next::TimeUp if matches!(self.stage, Stage::Working { .. }) => {
                     self.rest_at(None);
+                    self.handle.rest();
                     thermos::os::memory::release_program();
                 }
                 Next::TimeUp if matches!(self.stage, Stage::Idle { .. }) => {

@@ -81,8 +81,6 @@ fn check(flags: &Flags) -> ExitCode {
 fn execute(flags: Flags) -> anyhow::Result<ExitCode> {
     // First of all, while there is little to share and one thread. That it failed is told when there is a task.
     let standby = Standby::new();
-    // An Err means that a provider is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     // The plain filter, since the one with all its features costs each task memory.
     let wanted = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
     let filter = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
@@ -95,7 +93,7 @@ fn execute(flags: Flags) -> anyhow::Result<ExitCode> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     runtime.block_on(async {
-        let (handle, events) = ExecutorSession::start(environment.clone()).context("cannot speak HTTP")?;
+        let (handle, events) = ExecutorSession::start(environment.clone());
         Ok(Executor::new(environment, flags, handle, events, standby, subreaper).run().await)
     })
 }

@@ -41,8 +41,12 @@ pub use standby::{Standby, Started};
 /// How long nothing happens before memory is given back.
 const REST_AFTER: Duration = Duration::from_secs(1);
 
-/// The longest sleep without a look around.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The longest sleep without a sign of life: garbage collection takes a stream that was not touched for an hour for that of a
+/// dead runner (`spec/thermos.md` §6.2).
+const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+
+/// The longest sleep while a coordinator has not said that its process runs.
+const FORKED_POLL: Duration = Duration::from_secs(60);
 
 /// How often coordinators of an earlier runner are looked at: they ring that one's doorbell.
 const ADOPTED_POLL: Duration = Duration::from_millis(500);
@@ -372,6 +376,9 @@ impl Runner {
 
     fn wait(&mut self, limit: Option<Duration>) {
         let mut longest = limit.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
+        if self.machine.state().last_runs().any(|(_, _, run)| run.state == ProcessState::Forked) {
+            longest = longest.min(FORKED_POLL);
+        }
         if self.live.values().any(|live| live.is_adopted) {
             longest = longest.min(ADOPTED_POLL);
         }
@@ -385,7 +392,6 @@ impl Runner {
         if self.events.wait(longest) {
             self.is_resting = false;
         } else {
-            // Garbage collection leaves tasks alone whose stream is touched now and then.
             let _ = self.stream.touch();
         }
     }

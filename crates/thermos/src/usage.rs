@@ -177,10 +177,21 @@ impl Sample {
 /// Blocks of regular files, the length of links, nothing for folders. What vanishes meanwhile counts nothing, and no link is
 /// followed.
 pub fn disk_bytes(root: &Path) -> u64 {
+    // Nobody has so many.
+    disk_bytes_of_few(root, usize::MAX).unwrap_or(u64::MAX)
+}
+
+/// The same, given up with nothing when there are more files and folders than that.
+pub fn disk_bytes_of_few(root: &Path, most_entries: usize) -> Option<u64> {
     let mut used = 0_u64;
+    let mut entries = 0_usize;
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            entries += 1;
+            if entries > most_entries {
+                return None;
+            }
             // Of the entry itself: a link out of the sandbox is not followed.
             let Ok(metadata) = entry.metadata() else { continue };
             if metadata.is_dir() {
@@ -192,7 +203,7 @@ pub fn disk_bytes(root: &Path) -> u64 {
             }
         }
     }
-    used
+    Some(used)
 }
 
 #[cfg(test)]
@@ -250,5 +261,9 @@ mod tests {
         std::os::unix::fs::symlink(folder.path(), inside.join("link")).unwrap();
         let used = disk_bytes(&folder.path().join("sandbox"));
         assert!((4096..100_000).contains(&used), "{used}");
+        // Two folders, a file and a link.
+        let sandbox = folder.path().join("sandbox");
+        assert_eq!(disk_bytes_of_few(&sandbox, 4), Some(used));
+        assert_eq!(disk_bytes_of_few(&sandbox, 3), None);
     }
 }

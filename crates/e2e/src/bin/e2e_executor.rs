@@ -19,7 +19,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> anyhow::Result<()> {
     let environment = ExecutorEnvironment::from_process()?;
-    let (handle, mut events) = ExecutorSession::start(environment)?;
+    let (handle, mut events) = ExecutorSession::start(environment);
     let mut live = Vec::new();
     while let Some(event) = events.recv().await {
         eprintln!("e2e-executor: {event:?}");

@@ -5,22 +5,22 @@ use std::pin::Pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use hyper::StatusCode;
 use prost::Message;
-use reqwest::{Client, StatusCode};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::agent::{Agent, Answer, KeptConnection};
 use super::{ExecutorEnvironment, ExecutorError, ExecutorEvent, Request, StatusUpdate};
 use crate::chain;
 use crate::messages::executor::{Call, Event, call, event};
 use crate::messages::{TaskInfo, TaskStatus, task_status};
-use crate::transport::{self, Authorization, ClientError, Endpoint, MessageStream, Refusal};
+use crate::transport::{MessageStream, Refusal};
 
 /// The part of the agent's maximum that is waited at most before the next attempt to subscribe. The maximum is also what
 /// a restarted agent waits for its executors (spec/mesos.md §2.6): who used all of it would come too late.
 const LONGEST_WAIT: f64 = 0.25;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an agent may take to answer a call or to begin its stream.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest wait before an update is sent again to an agent that is subscribed to but answers 503, as it does while
@@ -29,14 +29,11 @@ const RESEND_WAIT_MAX: Duration = Duration::from_millis(500);
 
 pub(super) struct Session {
     environment: ExecutorEnvironment,
-    endpoint: Endpoint,
+    agent: Agent,
     answer_timeout: Duration,
     requests: mpsc::Receiver<Request>,
     events: mpsc::Sender<ExecutorEvent>,
     unacknowledged: watch::Sender<usize>,
-    /// A subscription never shares its connection with calls (spec/mesos.md §2.5).
-    stream_client: Client,
-    call_client: Client,
     /// Updates that the agent has not acknowledged, oldest first.
     updates: Vec<PendingUpdate>,
     /// Tasks of which no update was acknowledged yet, in the order of their launch.
@@ -68,15 +65,15 @@ enum Interruption {
 enum InFlight {
     Nothing,
     /// An update, by its uuid.
-    Update(Vec<u8>, Answer),
-    Message(Answer),
+    Update(Vec<u8>, Sending),
+    Message(Sending),
     /// No call: the wait before the next attempt.
     Wait(Pin<Box<tokio::time::Sleep>>),
 }
 
-type Answer = Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>>;
+type Sending = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
 
-enum CallError {
+enum Failure {
     Transport(ExecutorError),
     Refused(Refusal),
 }
@@ -85,7 +82,7 @@ enum CallError {
 enum Outcome {
     Waited,
     MessageDone,
-    Update(Vec<u8>, Result<(), CallError>),
+    Update(Vec<u8>, Result<(), Failure>),
 }
 
 impl Session {
@@ -95,26 +92,22 @@ impl Session {
         requests: mpsc::Receiver<Request>,
         events: mpsc::Sender<ExecutorEvent>,
         unacknowledged: watch::Sender<usize>,
-    ) -> Result<Session, ClientError> {
-        let authorization = match &environment.authentication_token {
-            Some(token) => Authorization::Bearer(token.clone()),
-            None => Authorization::None,
-        };
-        let url = format!("http://{}/api/v1/executor", environment.agent_endpoint);
-        Ok(Session {
-            endpoint: Endpoint { url, authorization },
+        calls: KeptConnection,
+    ) -> Session {
+        let agent =
+            Agent::new(environment.agent_endpoint.clone(), environment.authentication_token.clone(), calls);
+        Session {
+            agent,
             environment,
             answer_timeout,
             requests,
             events,
             unacknowledged,
-            stream_client: transport::client(CONNECT_TIMEOUT)?,
-            call_client: transport::client(CONNECT_TIMEOUT)?,
             updates: Vec::new(),
             tasks: Vec::new(),
             acknowledged_tasks: BTreeSet::new(),
             was_told_to_shut_down: false,
-        })
+        }
     }
 
     pub async fn run(mut self) {
@@ -160,14 +153,14 @@ impl Session {
         for update in &mut self.updates {
             update.is_sent = true;
         }
-        let (client, endpoint, agent) = (self.stream_client.clone(), self.endpoint.clone(), self.agent());
+        let (connection, agent) = (self.agent.clone(), self.agent());
         let answer_timeout = self.answer_timeout;
         let request = async move {
-            let posted = timeout(answer_timeout, transport::post(&client, &endpoint, None, body)).await;
+            let posted = timeout(answer_timeout, connection.subscribe(body)).await;
             match posted {
-                Ok(Ok(response)) if response.status() == StatusCode::OK => Ok(MessageStream::new(response)),
-                Ok(Ok(response)) => {
-                    let Refusal { status, text } = Refusal::read(response).await;
+                Ok(Ok(answer)) if answer.status == StatusCode::OK => Ok(MessageStream::new(answer)),
+                Ok(Ok(answer)) => {
+                    let Refusal { status, text } = Refusal::read(answer.status, answer).await;
                     let may_pass = is_passing(status);
                     let status = status.as_u16();
                     Err(match may_pass {
@@ -175,10 +168,7 @@ impl Session {
                         false => Interruption::Over(ExecutorError::Rejected { agent, status, text }),
                     })
                 }
-                Ok(Err(source)) => Err(Interruption::Lost(ExecutorError::Unreachable {
-                    agent,
-                    source: source.without_url(),
-                })),
+                Ok(Err(source)) => Err(Interruption::Lost(ExecutorError::Unreachable { agent, source })),
                 Err(_) => Err(Interruption::Lost(ExecutorError::NoAnswer { agent, timeout: answer_timeout })),
             }
         };
@@ -194,7 +184,10 @@ impl Session {
     }
 
     /// Hands on what the agent says and sends updates, until the agent is lost.
-    async fn serve(&mut self, mut stream: MessageStream) -> Result<std::convert::Infallible, Interruption> {
+    async fn serve(
+        &mut self,
+        mut stream: MessageStream<Answer>,
+    ) -> Result<std::convert::Infallible, Interruption> {
         // Updates are refused before SUBSCRIBED (spec/mesos.md §2.3).
         let mut is_subscribed = false;
         let mut in_flight = InFlight::Nothing;
@@ -269,14 +262,14 @@ impl Session {
     }
 
     /// Decides what becomes of an update that the agent did not take.
-    async fn on_update_failed(&mut self, uuid: &[u8], error: CallError) -> Result<InFlight, Interruption> {
+    async fn on_update_failed(&mut self, uuid: &[u8], error: Failure) -> Result<InFlight, Interruption> {
         let refusal = match error {
             // The stream tells whether the agent is gone; until it does the update is tried again.
-            CallError::Transport(error) => {
+            Failure::Transport(error) => {
                 tracing::warn!("{}; sending the update again", chain(&error));
                 return Ok(self.send_again(uuid));
             }
-            CallError::Refused(refusal) => refusal,
+            Failure::Refused(refusal) => refusal,
         };
         let (status, text) = (refusal.status.as_u16(), refusal.text);
         let agent = self.agent();
@@ -326,7 +319,7 @@ impl Session {
         InFlight::Update(uuid, self.send(&call))
     }
 
-    fn message_call(&self, data: Vec<u8>) -> Answer {
+    fn message_call(&self, data: Vec<u8>) -> Sending {
         self.send(&Call { message: Some(call::Message { data }), ..self.call_of(call::Type::Message) })
     }
 
@@ -351,21 +344,16 @@ impl Session {
         }
     }
 
-    fn send(&self, call: &Call) -> Answer {
+    fn send(&self, call: &Call) -> Sending {
         let body = Bytes::from(call.encode_to_vec());
-        let (client, endpoint, agent) = (self.call_client.clone(), self.endpoint.clone(), self.agent());
+        let (connection, agent) = (self.agent.clone(), self.agent());
         let answer_timeout = self.answer_timeout;
         Box::pin(async move {
-            match timeout(answer_timeout, transport::post(&client, &endpoint, None, body)).await {
-                Ok(Ok(response)) if response.status().is_success() => Ok(()),
-                Ok(Ok(response)) => Err(CallError::Refused(Refusal::read(response).await)),
-                Ok(Err(source)) => Err(CallError::Transport(ExecutorError::Unreachable {
-                    agent,
-                    source: source.without_url(),
-                })),
-                Err(_) => {
-                    Err(CallError::Transport(ExecutorError::NoAnswer { agent, timeout: answer_timeout }))
-                }
+            match timeout(answer_timeout, connection.call(body)).await {
+                Ok(Ok(answer)) if answer.status.is_success() => Ok(()),
+                Ok(Ok(answer)) => Err(Failure::Refused(Refusal::read(answer.status, answer).await)),
+                Ok(Err(source)) => Err(Failure::Transport(ExecutorError::Unreachable { agent, source })),
+                Err(_) => Err(Failure::Transport(ExecutorError::NoAnswer { agent, timeout: answer_timeout })),
             }
         })
     }

@@ -61,7 +61,7 @@ async fn accept_subscription(request: ReceivedCall<Call>) -> EventStream {
 }
 
 async fn start_subscribed(agent: &mut Agent) -> (ExecutorHandle, mpsc::Receiver<ExecutorEvent>, EventStream) {
-    let (handle, mut events) = ExecutorSession::start(environment(agent)).unwrap();
+    let (handle, mut events) = ExecutorSession::start(environment(agent));
     let stream = accept_subscription(agent.next().await).await;
     assert!(matches!(next(&mut events).await, ExecutorEvent::Subscribed(_)));
     (handle, events, stream)
@@ -80,7 +80,7 @@ fn state_of(update: &call::Update) -> TaskState {
 #[tokio::test]
 async fn mesos_e1_an_executor_subscribes_and_is_given_its_task() {
     let mut agent = Agent::start().await;
-    let (_handle, mut events) = ExecutorSession::start(environment(&agent)).unwrap();
+    let (_handle, mut events) = ExecutorSession::start(environment(&agent));
     let request = agent.next().await;
     assert_eq!(request.call.executor_id.value, "thermos-a");
     assert_eq!(request.call.framework_id.value, "m1-0000");
@@ -194,7 +194,7 @@ async fn mesos_e5_a_returning_agent_is_told_what_it_has_not_acknowledged() {
 async fn mesos_e13_without_checkpointing_a_lost_agent_is_the_end() {
     let mut agent = Agent::start().await;
     let environment = ExecutorEnvironment { checkpoint: false, ..environment(&agent) };
-    let (handle, mut events) = ExecutorSession::start(environment).unwrap();
+    let (handle, mut events) = ExecutorSession::start(environment);
     let stream = accept_subscription(agent.next().await).await;
     assert!(matches!(next(&mut events).await, ExecutorEvent::Subscribed(_)));
     drop(stream);
@@ -210,7 +210,7 @@ async fn an_agent_that_stays_away_is_given_up_after_its_recovery_timeout() {
     let recovery_timeout = Duration::from_millis(40);
     let environment = ExecutorEnvironment { recovery_timeout, ..environment(&agent) };
     agent.stop();
-    let (_handle, mut events) = ExecutorSession::start(environment).unwrap();
+    let (_handle, mut events) = ExecutorSession::start(environment);
     let event = next_but_disconnected(&mut events).await;
     let ExecutorEvent::Ended { error } = event else { panic!("{event:?}") };
     assert!(matches!(&error, ExecutorError::RecoveryTimeout { timeout, .. } if *timeout == recovery_timeout));
@@ -219,7 +219,7 @@ async fn an_agent_that_stays_away_is_given_up_after_its_recovery_timeout() {
 #[tokio::test]
 async fn an_executor_that_the_agent_does_not_know_ends() {
     let mut agent = Agent::start().await;
-    let (_handle, mut events) = ExecutorSession::start(environment(&agent)).unwrap();
+    let (_handle, mut events) = ExecutorSession::start(environment(&agent));
     agent.next().await.answer(400, "Executor cannot be found");
     let event = next(&mut events).await;
     let ExecutorEvent::Ended { error } = event else { panic!("{event:?}") };
@@ -270,7 +270,7 @@ async fn a_message_reaches_the_agent_and_the_token_proves_the_sender() {
     let mut agent = Agent::start().await;
     let environment =
         ExecutorEnvironment { authentication_token: Some("a.b.c".to_owned()), ..environment(&agent) };
-    let (handle, mut events) = ExecutorSession::start(environment).unwrap();
+    let (handle, mut events) = ExecutorSession::start(environment);
     let request = agent.next().await;
     assert_eq!(request.headers["authorization"], "Bearer a.b.c");
     let _stream = accept_subscription(request).await;
@@ -286,7 +286,7 @@ async fn a_message_reaches_the_agent_and_the_token_proves_the_sender() {
 async fn an_agent_that_answers_late_is_asked_and_told_again() {
     let mut agent = Agent::start().await;
     let answer_timeout = Duration::from_millis(100);
-    let (handle, mut events) = ExecutorSession::start_with(environment(&agent), answer_timeout).unwrap();
+    let (handle, mut events) = ExecutorSession::start_with(environment(&agent), answer_timeout);
     let _silent = agent.next().await;
     let event = next(&mut events).await;
     assert!(
@@ -314,7 +314,7 @@ async fn an_agent_that_answers_late_is_asked_and_told_again() {
 #[tokio::test]
 async fn an_agent_in_trouble_is_asked_and_told_again() {
     let mut agent = Agent::start().await;
-    let (handle, mut events) = ExecutorSession::start(environment(&agent)).unwrap();
+    let (handle, mut events) = ExecutorSession::start(environment(&agent));
     for status in [500, 502, 404] {
         agent.next().await.answer(status, "out of file descriptors");
         let event = next(&mut events).await;

@@ -69,7 +69,7 @@ struct Subscription {
     master: String,
     /// The leader that ZooKeeper named, if it was asked. A redirect may have led away from it.
     elected: Option<Elected>,
-    stream: MessageStream,
+    stream: MessageStream<Response>,
     stream_id: HeaderValue,
     subscribed: event::Subscribed,
 }
@@ -239,7 +239,7 @@ impl Session {
                     None => Err(SessionError::BadRedirect { master, location: location.into_owned() }),
                 };
             }
-            Err(refused_subscribe(master, principal, Refusal::read(response).await))
+            Err(refused_subscribe(master, principal, Refusal::read(response.status(), response).await))
         }
     }
 
@@ -286,7 +286,7 @@ impl Session {
     async fn exchange(
         &mut self,
         connection: &Connection<'_>,
-        stream: &mut MessageStream,
+        stream: &mut MessageStream<Response>,
         in_flight: &mut Option<CallInFlight>,
     ) -> Interruption {
         let Connection { master, silence_max, .. } = *connection;
@@ -359,7 +359,7 @@ impl Session {
             if response.status().is_success() {
                 return Ok(());
             }
-            let Refusal { status, text } = Refusal::read(response).await;
+            let Refusal { status, text } = Refusal::read(response.status(), response).await;
             Err(CallError::Refused { master, status: status.as_u16(), text })
         });
         CallInFlight { call, answer }
