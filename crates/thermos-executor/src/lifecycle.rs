@@ -115,6 +115,8 @@ impl Executor {
                 Next::TimeUp if matches!(self.stage, Stage::Working { .. }) => {
                     self.rest_at(None);
                     self.handle.rest();
+                    // What ends the connection is done by a task of its own, which then needs no text any more.
+                    tokio::task::yield_now().await;
                     thermos::os::memory::release_program();
                 }
                 Next::TimeUp if matches!(self.stage, Stage::Idle { .. }) => {
