@@ -31,7 +31,7 @@ impl ConfigTable {
         add("Kind", if config.is_service { "service" } else { "adhoc" }.to_owned());
         add("Tier", config.tier.to_string());
         add("Priority", if config.priority == 0 { String::new() } else { config.priority.to_string() });
-        add("Failures allowed", config.max_task_failures.to_string());
+        add("Failures allowed", failures_allowed(config));
         add(
             "Constraints",
             joined(config.constraints.iter().map(|rule| format!("{}: {}", rule.name, rule_text(&rule.rule)))),
@@ -44,6 +44,15 @@ impl ConfigTable {
         add("Metadata", joined(config.metadata.iter().map(|(key, value)| format!("{key}: {value}"))));
         add("Contact", config.contact_email.as_deref().unwrap_or_default().to_owned());
         Self { instances: ranges(&instances), fields }
+    }
+}
+
+/// A service starts again however often it fails.
+fn failures_allowed(config: &TaskConfig) -> String {
+    match config.max_task_failures {
+        _ if config.is_service => String::new(),
+        -1 => "any number".to_owned(),
+        number => number.max(1).to_string(),
     }
 }
 
@@ -111,5 +120,18 @@ mod tests {
         assert_eq!(field("CPU"), Some("0.5 cores"));
         assert_eq!(field("Constraints"), Some("host: at most 1, zone: not a or b"));
         assert_eq!(field("GPU"), None);
+    }
+
+    #[test]
+    fn only_what_may_end_counts_its_failures() {
+        let allowed = |is_service, max_task_failures| {
+            let config = TaskConfig { is_service, max_task_failures, ..config() };
+            let fields = ConfigTable::new(&config, vec![0]).fields;
+            fields.into_iter().find(|field| field.0 == "Failures allowed").map(|field| field.1)
+        };
+        assert_eq!(allowed(true, 1), None);
+        assert_eq!(allowed(false, 3).as_deref(), Some("3"));
+        assert_eq!(allowed(false, 0).as_deref(), Some("1"), "the first failure is the last");
+        assert_eq!(allowed(false, -1).as_deref(), Some("any number"));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aurora_api::amounts::Timestamp;
-use aurora_api::task::{Task, TaskStatus};
+use aurora_api::task::{Task, TaskEvent, TaskStatus};
 use scheduler_core::View;
 
 use crate::app::App;
@@ -65,7 +65,7 @@ impl TaskRow {
         let is_thermos =
             task.config.executor.as_ref().is_some_and(|executor| &*executor.name == AURORA_EXECUTOR);
         let reason = view.pending_lines(&task.id).into_iter().next();
-        let message = last.and_then(|event| event.message.as_deref()).map(str::to_owned);
+        let message = asked_for(task).or(last).and_then(|event| event.message.as_deref()).map(str::to_owned);
         // Throttled: when it may start again says more than how long it was held back in all.
         let throttled = view
             .throttled_until(task)
@@ -99,6 +99,18 @@ impl TaskRow {
                 .collect(),
         }
     }
+}
+
+/// Of a task that was killed: the event that asked for it, which says who and why. Its executor says only that it obeyed.
+fn asked_for(task: &Task) -> Option<&TaskEvent> {
+    let is_order = |event: &&TaskEvent| {
+        event.message.is_some()
+            && matches!(
+                event.status,
+                TaskStatus::Killing | TaskStatus::Preempting | TaskStatus::Restarting | TaskStatus::Draining
+            )
+    };
+    task.events.iter().rev().find(is_order).filter(|_| task.status == TaskStatus::Killed)
 }
 
 fn ports(ports: &std::collections::BTreeMap<Arc<str>, u16>) -> String {
@@ -137,6 +149,28 @@ fn links(task: &Task) -> Vec<(String, String)> {
 mod tests {
     use super::*;
     use crate::testing::{assigned_task, config};
+
+    #[test]
+    fn a_killed_task_says_why_it_was_killed() {
+        let event = |status, message: Option<&str>| TaskEvent {
+            at: Timestamp(1),
+            status,
+            message: message.map(Arc::from),
+            scheduler: None,
+        };
+        let told = |status, events| {
+            let task = Task { status, events, ..assigned_task() };
+            asked_for(&task).and_then(|event| event.message.as_deref().map(str::to_owned))
+        };
+        let obeyed = || event(TaskStatus::Killed, Some("Instructed to kill task."));
+        let preempted = event(TaskStatus::Preempting, Some("Preempting in favor of x"));
+        assert_eq!(
+            told(TaskStatus::Killed, vec![preempted.clone(), obeyed()]).as_deref(),
+            Some("Preempting in favor of x")
+        );
+        assert_eq!(told(TaskStatus::Killed, vec![obeyed()]), None);
+        assert_eq!(told(TaskStatus::Lost, vec![preempted, event(TaskStatus::Lost, Some("gone"))]), None);
+    }
 
     #[test]
     fn links_are_filled_in_and_scripts_left_out() {
