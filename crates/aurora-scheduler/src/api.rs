@@ -77,7 +77,6 @@ pub async fn serve(State(app): State<AppState>, headers: HeaderMap, body: Bytes)
         }
         Err(error) => {
             debug!(%error, "a request could not be decoded");
-            app.stats.count("http_500_responses_events", 1);
             (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
         }
     }

@@ -11,9 +11,12 @@ mod structdump;
 mod vars;
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::{any, get, post};
 use tokio::net::TcpListener;
 use tower_http::compression::CompressionLayer;
@@ -92,7 +95,16 @@ pub fn router(app: AppState) -> Router {
         .merge(web::router())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN)))
+        .layer(middleware::from_fn_with_state(AppState::clone(&app), timed))
         .with_state(app)
+}
+
+/// Counts and times what is answered, by its status (`spec/scheduler.md` §10.3).
+async fn timed(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let response = next.run(request).await;
+    app.stats.time(format!("http_{}_responses", response.status().as_u16()), started.elapsed());
+    response
 }
 
 #[cfg(test)]

@@ -382,24 +382,6 @@ fn sched_172_own_constraints_are_kept() {
 }
 
 #[test]
-fn sched_173_the_defaults_are_part_of_the_stored_job() {
-    let job = task(|task| {
-        task.is_service = Some(true);
-        task.tier = Some("preferred".to_owned());
-        task.max_task_failures = Some(1);
-    });
-    let accepted = validate_job(&job, &JobPolicy::default(), &Tiers::default()).unwrap();
-    assert_eq!(diverse(&accepted.task), ["host:1", "rack:1"]);
-    assert_eq!((accepted.task.priority, accepted.task.max_task_failures), (0, 1));
-    let mut config = quiet_config();
-    config.policy.legacy_constraints = true;
-    let mut bench = Bench::subscribed(config);
-    bench.grant_quota(accepted.key().role());
-    bench.create(TaskConfig::clone(&accepted.task), 1);
-    assert_eq!(bench.active(accepted.key(), 0).unwrap().config, accepted.task);
-}
-
-#[test]
 fn sched_175_agents_without_the_attributes_say_so() {
     let mut config = quiet_config();
     config.policy.legacy_constraints = true;

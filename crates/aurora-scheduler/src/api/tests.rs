@@ -3,8 +3,8 @@
 use aurora_api::thrift::rpc::*;
 use aurora_api::thrift::{
     Constraint, Container, CountSlaPolicy, DockerContainer, ExecutorConfig, Identity, JobConfiguration,
-    JobKey, LimitConstraint, MesosFetcherURI, Metadata, Resource, Response, ResponseCode, Result as Payload,
-    SlaPolicy, TaskConfig, TaskConstraint, TaskQuery, ValueConstraint,
+    JobKey, LimitConstraint, MesosFetcherURI, Metadata, Resource, ResourceAggregate, Response, ResponseCode,
+    Result as Payload, SlaPolicy, TaskConfig, TaskConstraint, TaskQuery, ValueConstraint,
 };
 use reqwest::Method;
 use tempfile::TempDir;
@@ -242,6 +242,52 @@ async fn api_20_a_job_is_populated_with_defaults() {
     assert_eq!(config.mesos_fetcher_uris, Some(Vec::new()));
     let Some(Container::Mesos(container)) = config.container else { panic!("no container") };
     assert_eq!(container.volumes, Some(Vec::new()));
+}
+
+#[tokio::test]
+async fn sched_173_the_defaults_are_part_of_the_stored_job() {
+    let folder = TempDir::new().unwrap();
+    let daemon = TestDaemon::start(folder.path(), &["-enable_legacy_constraints=true"]).await;
+    let resources = vec![Resource::NumCpus(4.0), Resource::RamMb(4096), Resource::DiskMb(4096)];
+    let quota = Some(ResourceAggregate { resources: Some(resources) });
+    assert_ok(&daemon.call(&SetQuota { owner_role: Some("www-data".to_owned()), quota }).await);
+    let minimal = JobConfiguration {
+        owner: None,
+        ..task(|task| {
+            *task = TaskConfig {
+                is_service: Some(true),
+                tier: Some("preferred".to_owned()),
+                job: task.job.take(),
+                resources: task.resources.take(),
+                executor_config: task.executor_config.take(),
+                ..TaskConfig::default()
+            };
+        })
+    };
+    let constraints = |config: &TaskConfig| {
+        let text = |rule: &Constraint| match &rule.constraint {
+            Some(TaskConstraint::Limit(limit)) => {
+                format!("{}:{:?}", rule.name.as_ref().unwrap(), limit.limit)
+            }
+            other => format!("{other:?}"),
+        };
+        config.constraints.iter().flatten().map(text).collect::<Vec<_>>()
+    };
+    let response = daemon.call(&PopulateJobConfig { description: Some(minimal.clone()) }).await;
+    assert_ok(&response);
+    let Some(Payload::PopulateJobResult(populated)) = response.result else { panic!("no result") };
+    let populated = populated.task_config.unwrap();
+    assert_eq!(constraints(&populated), ["host:Some(1)", "rack:Some(1)"]);
+
+    assert_ok(&create(&daemon, minimal).await);
+    let stored = &tasks(&daemon, of_job("other")).await[0];
+    let stored = stored.assigned_task.as_ref().unwrap().task.as_ref().unwrap();
+    assert_eq!(constraints(stored), ["host:Some(1)", "rack:Some(1)"]);
+    assert_eq!(
+        (stored.priority, stored.max_task_failures, stored.production),
+        (Some(0), Some(1), Some(true))
+    );
+    assert_eq!(*stored, populated);
 }
 
 #[tokio::test]

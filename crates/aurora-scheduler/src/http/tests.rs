@@ -71,7 +71,18 @@ async fn vars_are_sorted_lines_and_an_object() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["task_store_PENDING"], 0);
     assert_eq!(json["resources_total_consumed_cpu_cores"], 0);
-    assert_eq!(json["timed_out_tasks"], 0, "counters are there before their first event");
+    for name in ["timed_out_tasks", "http_500_responses_events"] {
+        assert_eq!(json[name], 0, "counters are there before their first event");
+    }
+    assert_eq!(json["http_200_responses_events"], 1, "the page before this one");
+    assert!(json["http_200_responses_nanos_total"].as_i64() > Some(0));
+    assert_eq!(daemon.get("/nowhere").await.0, 404);
+    let broken = daemon.request(Method::POST, "/api").body("no thrift").send().await.unwrap();
+    assert_eq!(broken.status().as_u16(), 500);
+    let (_, text) = daemon.get("/vars").await;
+    for line in ["http_404_responses_events 1", "http_500_responses_events 1"] {
+        assert!(text.lines().any(|other| other == line), "{line}");
+    }
 }
 
 #[tokio::test]

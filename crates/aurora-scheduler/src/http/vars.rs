@@ -17,6 +17,7 @@ const COUNTERS: &[&str] = &[
     "agents_returned",
     "agents_returned_under_new_id",
     "assigner_launch_failures",
+    "http_500_responses_events",
     "offer_accept_races",
     "offer_cancel_failures",
     "offers_rescinded",

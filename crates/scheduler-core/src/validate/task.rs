@@ -57,7 +57,13 @@ pub(super) fn check_task(
         return None;
     }
     match TaskConfig::try_from(wire) {
-        Ok(config) => Some(with_defaults(config, name, tier, policy)),
+        Ok(mut config) => {
+            // Compat: a default of the old days, as the constraints are (`spec/scheduler.md` §12.1).
+            if policy.legacy_constraints && wire.max_task_failures.is_none() {
+                config.max_task_failures = 1;
+            }
+            Some(with_defaults(config, name, tier, policy))
+        }
         Err(error) => {
             faults.push(error.to_string());
             None
