@@ -166,7 +166,6 @@ impl Core {
             .state
             .tables()
             .on_host(&offer.host)
-            .filter_map(|id| self.state.task(id))
             .filter_map(|task| Some((task.id.clone(), task.assignment.as_ref()?.agent.clone())))
             .filter(|(_, agent)| *agent != offer.agent)
             .map(|(id, agent)| (id, Some(agent)))
@@ -186,7 +185,7 @@ impl Core {
         if !is_present_id || self.away.missing.contains_key(host) {
             return;
         }
-        let ran = tables.on_host(host).filter_map(|id| tables.task(id)).map(|task| task.instance_key());
+        let ran = tables.on_host(host).map(|task| task.instance_key());
         let missing = Arc::new(MissingHost {
             host: host.clone(),
             agent: agent.clone(),

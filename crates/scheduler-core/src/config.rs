@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use aurora_api::amounts::{Millis, Resources};
 
+use crate::state::LayerSizes;
 use crate::validate::JobPolicy;
 
 /// Who decides: recorded in the events of tasks.
@@ -59,6 +60,8 @@ pub struct CoreConfig {
     pub offer_filter: Millis,
     /// `-offer_static_ban_cache_max_size`: pairs of a class of equal offers and a group that are remembered not to fit.
     pub static_bans_max: usize,
+    /// Of the indexes of tasks. No flag: the default is the quickest, and others change no decision.
+    pub layers: LayerSizes,
     /// `-offer_order`.
     pub offer_order: Vec<OfferOrder>,
     /// `-offer_reservation_duration`.
@@ -138,6 +141,7 @@ impl Default for CoreConfig {
             offer_hold_jitter: Millis::from_secs(MINUTE),
             offer_filter: Millis::from_secs(5),
             static_bans_max: isize::MAX.unsigned_abs(),
+            layers: LayerSizes::default(),
             offer_order: vec![OfferOrder::Random],
             offer_reservation: Millis::from_secs(3 * MINUTE),
             unavailability_threshold: Millis::from_secs(6 * MINUTE),

@@ -90,12 +90,14 @@ impl Core {
     ///
     /// The seed fixes all chance. A scheduler takes a new one at each start, or the ids of new tasks would repeat.
     pub fn new(config: CoreConfig, identity: Identity, seed: u64) -> Self {
+        let mut state = State::default();
+        state.set_layers(config.layers);
         Self {
             limiter: RateLimiter::new(config.schedule_attempts_per_1000_s),
             config,
             identity,
             rng: CoreRng::new(seed),
-            state: State::default(),
+            state,
             offers: Offers::default(),
             groups: Groups::default(),
             preemption: Preemption::default(),

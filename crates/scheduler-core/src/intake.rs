@@ -53,17 +53,13 @@ impl Core {
             Session::Open | Session::Broken => step.count("scheduler_framework_reregisters", 1),
         }
         // Updates and kills may have been lost while nobody listened.
-        if self.state.tables().assigned().next().is_some() {
+        if self.state.tables().has_assigned() {
             self.reconcile_explicit(None, step);
         }
         for status in BEING_KILLED {
-            for id in self.state.tables().with_status(status) {
-                let agent = self
-                    .state
-                    .task(id)
-                    .and_then(|task| task.assignment.as_ref())
-                    .map(|assignment| assignment.agent.clone());
-                step.batch.effects.push(Effect::Kill { task: id.clone(), agent });
+            for task in self.state.tables().with_status(status) {
+                let agent = task.assignment.as_ref().map(|assignment| assignment.agent.clone());
+                step.batch.effects.push(Effect::Kill { task: task.id.clone(), agent });
             }
         }
     }

@@ -55,7 +55,7 @@ impl Core {
             .into_iter()
             .flat_map(|job| job.active())
             .filter(|(instance, _)| wanted(*instance))
-            .map(|(_, id)| id.clone())
+            .map(|(_, task)| task.id.clone())
             .collect();
         let reason: Arc<str> = match message {
             Some(message) => Arc::from(format!("Killed by {user}.\n{message}")),
@@ -80,7 +80,7 @@ impl Core {
         step: &mut Step<'_>,
     ) -> Reply {
         let stored = self.state.tables().job(job);
-        let active = |instance: &u32| stored.and_then(|job| job.active_of(*instance)).cloned();
+        let active = |instance: &u32| Some(stored?.active_of(*instance)?.id.clone());
         let Some(tasks) = instances.iter().map(active).collect::<Option<Vec<TaskId>>>() else {
             return invalid("Not all requested shards are active.");
         };
@@ -106,7 +106,7 @@ impl Core {
         }
         let stored = self.state.tables().job(job);
         let (Some(like), Some(last), Some(active)) = (
-            stored.and_then(|job| job.active_of(instance)).and_then(|id| self.state.task(id)),
+            stored.and_then(|job| job.active_of(instance)),
             stored.and_then(JobTasks::last_instance),
             stored.and_then(|job| u32::try_from(job.active_count()).ok()),
         ) else {

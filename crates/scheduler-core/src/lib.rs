@@ -50,4 +50,5 @@ pub use handle::Core;
 pub use input::{Change, Input, MaintenanceCall, MesosEvent, Request, RequestId};
 pub use operation::Operation;
 pub use recover::RecoverError;
+pub use state::LayerSizes;
 pub use view::{Sizes, View};

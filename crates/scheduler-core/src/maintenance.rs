@@ -78,7 +78,7 @@ impl Core {
     }
 
     fn drain_tasks(&mut self, host: &HostName, step: &mut Step<'_>) {
-        let tasks: Vec<TaskId> = self.state.tables().on_host(host).cloned().collect();
+        let tasks: Vec<TaskId> = self.state.tables().on_host(host).map(|task| task.id.clone()).collect();
         for task in tasks {
             // What is being killed already stays as it is.
             let drain =

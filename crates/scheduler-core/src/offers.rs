@@ -148,7 +148,7 @@ impl Core {
     /// What the agent of an offer has for us: what it offers, and what our tasks there take.
     fn capacity(&self, offer: &Offer) -> Capacity {
         let mut space = Space { regular: offer.resources, revocable: offer.revocable };
-        let here = self.state.tables().on_host(&offer.host).filter_map(|id| self.state.task(id));
+        let here = self.state.tables().on_host(&offer.host);
         for task in here {
             if task.assignment.as_ref().is_some_and(|place| place.agent == offer.agent) {
                 let is_revocable = self.config.tiers.is_revocable(&task.config.tier);

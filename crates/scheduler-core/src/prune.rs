@@ -21,14 +21,14 @@ pub(crate) struct PruneQueue {
 impl PruneQueue {
     fn add(&mut self, task: &TaskId, due: Timestamp) {
         if let Some(old) = self.when.insert(task.clone(), due) {
-            self.due.remove(&(old, TaskKey::of(task)));
+            self.due.remove(&(old, TaskKey::of_id(task)));
         }
-        self.due.insert((due, TaskKey::of(task)), task.clone());
+        self.due.insert((due, TaskKey::of_id(task)), task.clone());
     }
 
     pub(crate) fn forget(&mut self, task: &Task) {
         if let Some(due) = self.when.swap_remove(&task.id) {
-            self.due.remove(&(due, TaskKey::of(&task.id)));
+            self.due.remove(&(due, TaskKey::of_id(&task.id)));
         }
     }
 
@@ -79,7 +79,7 @@ impl Core {
             .ended()
             .take(surplus)
             .take_while(|(ended, _)| step.now.since(*ended) >= min_retention)
-            .map(|(_, id)| id.clone())
+            .map(|(_, task)| task.id.clone())
             .collect();
         self.prune_tasks(&old, step);
     }

@@ -63,6 +63,7 @@ impl Core {
         let mut core = Self::new(config, identity, seed);
         if let Some(snapshot) = snapshot {
             core.state = decode_snapshot(snapshot).map_err(RecoverError::Snapshot)?;
+            core.state.set_layers(core.config.layers);
         }
         for (index, bytes) in (0..).zip(operations) {
             let operation = decode_operation(bytes.as_ref(), &core.state)
@@ -101,7 +102,7 @@ impl Core {
     fn startup_spread(&self) -> Millis {
         let tables = self.state.tables();
         let groups: BTreeSet<ConfigId> =
-            tables.with_status(TaskStatus::Pending).filter_map(|id| tables.config_id(id)).collect();
+            tables.with_status(TaskStatus::Pending).filter_map(|task| tables.config_id(&task.id)).collect();
         let count = u64::try_from(groups.len()).unwrap_or(u64::MAX);
         let needed = count.saturating_mul(1_000_000) / self.config.schedule_attempts_per_1000_s.max(1);
         Millis(i64::try_from(needed).unwrap_or(i64::MAX)).min(self.config.startup_delay_max)

@@ -20,6 +20,7 @@ pub(crate) use configs::Configs;
 pub use jobs::JobTasks;
 pub(crate) use jobs::Places;
 pub(crate) use key::{TaskKey, TextHasher, hash};
+pub use layered::LayerSizes;
 pub(crate) use tables::Tables;
 
 /// Everything that survives a restart.
@@ -85,6 +86,11 @@ impl State {
 
     pub(crate) fn task(&self, id: &TaskId) -> Option<&Arc<Task>> {
         self.tables.task(id)
+    }
+
+    /// How long the lists of changes to the indexes are from now on.
+    pub(crate) fn set_layers(&mut self, sizes: LayerSizes) {
+        self.tables.set_layers(sizes);
     }
 
     /// A task with the id of its configuration.

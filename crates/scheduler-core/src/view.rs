@@ -64,18 +64,15 @@ impl View {
         self.tables.jobs()
     }
 
-    /// The ids of a job's tasks.
+    /// A job's tasks, by what they are.
     pub fn job(&self, key: &JobKey) -> Option<&JobTasks> {
         self.tables.job(key)
     }
 
     /// A job's tasks: the active ones by instance, then the ended ones, latest first.
     pub fn job_tasks(&self, key: &JobKey) -> impl Iterator<Item = &Arc<Task>> {
-        let ids = self
-            .job(key)
-            .into_iter()
-            .flat_map(|job| job.active().map(|(_, id)| id).chain(job.ended().rev().map(|(_, id)| id)));
-        ids.filter_map(|id| self.task(id))
+        let jobs = self.job(key).into_iter();
+        jobs.flat_map(|job| job.active().map(|(_, task)| task).chain(job.ended().rev().map(|(_, task)| task)))
     }
 
     /// How many tasks of a job are in which kind of status.
@@ -87,7 +84,7 @@ impl View {
 
     /// Tasks in one status, in an order that their ids alone decide.
     pub fn tasks_with_status(&self, status: TaskStatus) -> impl Iterator<Item = &Arc<Task>> {
-        self.tables.with_status(status).filter_map(|id| self.task(id))
+        self.tables.with_status(status)
     }
 
     /// How many tasks have this status: the gauge `task_store_<STATUS>`.
@@ -97,7 +94,7 @@ impl View {
 
     /// Tasks on a host, as far as they are not known to have ended.
     pub fn tasks_on_host(&self, host: &HostName) -> impl Iterator<Item = &Arc<Task>> {
-        self.tables.on_host(host).filter_map(|id| self.task(id))
+        self.tables.on_host(host)
     }
 
     /// Our registration with Mesos, once there was one. Kept for ever: subscribe with it.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use aurora_api::ids::is_good_identifier;
 use clap::ArgAction;
 use regex::Regex;
+use scheduler_core::LayerSizes;
 use scheduler_core::config::{ConfigError, CoreConfig, OfferOrder, Tier, Tiers};
 use scheduler_core::validate::{EnvironmentRule, JobPolicy};
 use serde::Deserialize;
@@ -441,6 +442,7 @@ impl CoreFlags {
             tiers: self.jobs.tier_config.as_deref().map(read_tiers).transpose()?.unwrap_or_default(),
             executor_overhead: executors.overheads(),
             collection_interval: collector.interval(),
+            layers: LayerSizes::default(),
             revocable_cpus: self.enable_revocable_cpus,
             revocable_ram: self.enable_revocable_ram,
             schedule_attempts_per_1000_s: per_1000_s(self.max_schedule_attempts_per_sec),

@@ -68,8 +68,7 @@ pub async fn mname(
     let Ok(key) = JobKey::new(part("role"), part("environment"), part("job")) else { return no_instance() };
     let Ok(instance) = part("instance").parse::<u32>() else { return no_instance() };
     let view = app.view();
-    let Some(task) = view.job(&key).and_then(|job| job.active_of(instance)).and_then(|id| view.task(id))
-    else {
+    let Some(task) = view.job(&key).and_then(|job| job.active_of(instance)) else {
         return no_instance();
     };
     let (TaskStatus::Running, Some(place)) = (task.status, &task.assignment) else {

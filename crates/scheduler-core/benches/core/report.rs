@@ -31,6 +31,11 @@ impl Meter {
         self.nanoseconds >= ENOUGH_NS
     }
 
+    /// Nanoseconds of all.
+    pub fn nanoseconds(&self) -> u64 {
+        self.nanoseconds
+    }
+
     /// Nanoseconds of one operation.
     pub fn ns_per_operation(&self) -> f64 {
         self.nanoseconds as f64 / self.operations as f64

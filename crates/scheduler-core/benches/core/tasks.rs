@@ -100,8 +100,8 @@ pub fn indexed_fetch(report: &mut Report) {
         while !meter.is_enough() {
             meter.time(1000, || {
                 for _ in 0..1000 {
-                    let id = cluster.view.job(black_box(&key)).and_then(|job| job.active_of(0)).unwrap();
-                    assert!(black_box(cluster.view.task(id)).is_some());
+                    let task = cluster.view.job(black_box(&key)).and_then(|job| job.active_of(0)).unwrap();
+                    assert!(black_box(cluster.view.task(&task.id)).is_some());
                 }
             });
         }

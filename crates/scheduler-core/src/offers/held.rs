@@ -72,8 +72,8 @@ struct Slot {
 pub(crate) struct Offers {
     slots: Vec<Option<Slot>>,
     free: Vec<SlotId>,
-    /// Held offers by the hash of their ids.
-    by_id: HashTable<SlotId>,
+    /// Held offers by the hash of their ids. It is kept beside, as slots are far away when the table puts itself in order.
+    by_id: HashTable<(u64, SlotId)>,
     by_agent: Lookup<AgentId, SlotId>,
     classes: Classes,
     /// Rescinded before they came: held if they come, but never used.
@@ -105,8 +105,7 @@ impl Offers {
             self.classes.forget(id, &old.held.offer.attributes);
         }
         self.slots[id.0 as usize] = Some(new);
-        let hash_of = |slot: &SlotId| self.slots[slot.0 as usize].as_ref().map_or(0, |slot| slot.id_hash);
-        self.by_id.insert_unique(id_hash, id, hash_of);
+        self.by_id.insert_unique(id_hash, (id_hash, id), |(hash, _)| *hash);
         if !is_same && let Err(too_many) = self.classes.know(id, &offer.attributes) {
             self.classify_anew(too_many);
         }
@@ -171,7 +170,7 @@ impl Offers {
     pub(super) fn take(&mut self, id: SlotId) -> Option<HeldOffer> {
         let slot = self.slots.get_mut(id.0 as usize)?.as_mut().filter(|slot| slot.is_held)?;
         slot.is_held = false;
-        if let Ok(entry) = self.by_id.find_entry(slot.id_hash, |other| *other == id) {
+        if let Ok(entry) = self.by_id.find_entry(slot.id_hash, |(_, other)| *other == id) {
             entry.remove();
         }
         if let Some(class) = slot.class.take() {
@@ -242,8 +241,9 @@ impl Offers {
 
     /// Where an offer is held.
     fn slot_of(&self, id: &OfferId) -> Option<SlotId> {
+        let hash = hash(id.as_str());
         let is_it = |slot: &SlotId| self.slot(*slot).is_some_and(|slot| slot.held.offer.id == *id);
-        self.by_id.find(hash(id.as_str()), is_it).copied()
+        self.by_id.find(hash, |(other, slot)| *other == hash && is_it(slot)).map(|(_, slot)| *slot)
     }
 
     pub(crate) fn get(&self, id: &OfferId) -> Option<&HeldOffer> {

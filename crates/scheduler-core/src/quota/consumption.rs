@@ -118,8 +118,7 @@ impl Consumption {
                 _ => plans.updates.get(key),
             };
             let mut of_cron = Self::default();
-            for (instance, id) in tables.job(key).into_iter().flat_map(|job| job.active()) {
-                let Some(task) = tables.task(id) else { continue };
+            for (instance, task) in tables.job(key).into_iter().flat_map(|job| job.active()) {
                 let one = Self::of(&task.config, 1);
                 if cron.is_some() {
                     sum = sum.minus(one);

@@ -90,9 +90,8 @@ impl Core {
     pub(super) fn groups_kept_on(&self, agent: &AgentId, now: Timestamp) -> Vec<ConfigId> {
         let tables = self.state.tables();
         let waiting = |instance: &InstanceKey| {
-            let id = tables.job(&instance.job)?.active_of(instance.instance)?;
-            self.state.task(id).filter(|task| task.status == TaskStatus::Pending)?;
-            tables.config_id(id)
+            let task = tables.job(&instance.job)?.active_of(instance.instance)?;
+            if task.status == TaskStatus::Pending { tables.config_id(&task.id) } else { None }
         };
         self.affinity.instances_on(agent, now).filter_map(waiting).collect()
     }

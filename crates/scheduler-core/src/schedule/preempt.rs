@@ -172,8 +172,7 @@ impl Core {
             return Err(Vec::new());
         }
         let tables = self.state.tables();
-        let is_asked = |id: &&TaskId| of.is_none_or(|of| of.contains(id));
-        let tasks = tables.on_host(&host.host).filter(is_asked).filter_map(|id| self.state.task(id));
+        let tasks = tables.on_host(&host.host).filter(|task| of.is_none_or(|of| of.contains(&task.id)));
         let seat = Seat {
             host,
             offer: self

@@ -3,19 +3,31 @@
 use std::sync::Arc;
 
 use aurora_api::amounts::Timestamp;
-use aurora_api::ids::{HostName, JobKey, TaskId};
-use imbl::OrdMap;
+use aurora_api::ids::{HostName, JobKey};
+use aurora_api::task::Task;
+use imbl::{OrdMap, OrdSet};
 
-use super::key::TaskKey;
+use super::key::{TaskKey, job_number};
 use super::numbered::{Keyed, Numbered};
-use crate::operation::HostAttributes;
+use super::tables::last_event_at;
+use crate::operation::{ConfigId, HostAttributes};
 
-/// Ids of one job's tasks: the active one of each instance, and the history.
+/// A stored task with the id of its configuration.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) task: Arc<Task>,
+    pub(super) config: ConfigId,
+}
+
+/// One job's tasks: the active one of each instance, and the history.
 #[derive(Clone, Debug)]
 pub struct JobTasks {
     pub(super) key: JobKey,
-    pub(super) active: OrdMap<u32, TaskId>,
-    pub(super) ended: OrdMap<(Timestamp, TaskKey), TaskId>,
+    active: OrdMap<u32, Row>,
+    /// All others by instance and the number of their run.
+    others: OrdMap<(u32, u64), Row>,
+    /// Those of them that have ended, by the time of their last event.
+    ended: OrdSet<(Timestamp, u32, u64)>,
     /// Empty while no active task has a limit: nobody asks then.
     pub(super) places: Places,
     /// Active tasks whose configuration has a limit.
@@ -27,20 +39,21 @@ impl JobTasks {
         Self {
             key: key.clone(),
             active: OrdMap::new(),
-            ended: OrdMap::new(),
+            others: OrdMap::new(),
+            ended: OrdSet::new(),
             places: Places::default(),
             limited: 0,
         }
     }
 
     /// The active task of each instance, by instance.
-    pub fn active(&self) -> impl Iterator<Item = (u32, &TaskId)> {
-        self.active.iter().map(|(instance, id)| (*instance, id))
+    pub fn active(&self) -> impl Iterator<Item = (u32, &Arc<Task>)> {
+        self.active.iter().map(|(instance, row)| (*instance, &row.task))
     }
 
     /// The active task of an instance.
-    pub fn active_of(&self, instance: u32) -> Option<&TaskId> {
-        self.active.get(&instance)
+    pub fn active_of(&self, instance: u32) -> Option<&Arc<Task>> {
+        self.active.get(&instance).map(|row| &row.task)
     }
 
     /// The highest active instance.
@@ -54,8 +67,9 @@ impl JobTasks {
     }
 
     /// Ended tasks with the time of their last event, oldest first.
-    pub fn ended(&self) -> impl DoubleEndedIterator<Item = (Timestamp, &TaskId)> {
-        self.ended.iter().map(|((at, _), id)| (*at, id))
+    pub fn ended(&self) -> impl DoubleEndedIterator<Item = (Timestamp, &Arc<Task>)> {
+        let row = |instance: u32, run: u64| self.others.get(&(instance, run));
+        self.ended.iter().filter_map(move |(at, instance, run)| Some((*at, &row(*instance, *run)?.task)))
     }
 
     /// How many tasks of the job have ended and are not forgotten yet.
@@ -64,12 +78,49 @@ impl JobTasks {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.active.is_empty() && self.ended.is_empty()
+        self.active.is_empty() && self.others.is_empty()
+    }
+
+    /// All tasks, in an order that depends on nothing but themselves.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.active.values().chain(self.others.values())
+    }
+
+    /// The tasks that can have this key: of its instance, and its run if they are not active.
+    pub(super) fn rows_of(&self, key: TaskKey) -> impl Iterator<Item = &Row> {
+        self.active.get(&key.instance()).into_iter().chain(self.others.get(&(key.instance(), key.run())))
+    }
+
+    /// Stores a task with this key, which is of the job.
+    pub(super) fn put(&mut self, key: TaskKey, row: Row) {
+        let task = &row.task;
+        if task.status.is_active() {
+            self.active.insert(task.instance, row);
+            return;
+        }
+        if task.status.is_terminal() {
+            self.ended.insert((last_event_at(task), key.instance(), key.run()));
+        }
+        self.others.insert((key.instance(), key.run()), row);
+    }
+
+    /// Takes out the task with this key, which is `task`.
+    pub(super) fn take(&mut self, key: TaskKey, task: &Task) {
+        if task.status.is_active() {
+            self.active.remove(&task.instance);
+            return;
+        }
+        self.ended.remove(&(last_event_at(task), key.instance(), key.run()));
+        self.others.remove(&(key.instance(), key.run()));
     }
 }
 
 impl Keyed for Arc<JobTasks> {
     type Key = JobKey;
+
+    fn number(key: &JobKey) -> u64 {
+        job_number(key)
+    }
 
     fn key(&self) -> &JobKey {
         &self.key

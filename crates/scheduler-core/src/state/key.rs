@@ -2,14 +2,14 @@
 
 use std::hash::{Hash, Hasher};
 
-use aurora_api::ids::TaskId;
+use aurora_api::ids::{IDENTIFIER_CHARACTERS_MAX, JobKey, TaskId};
+use aurora_api::task::Task;
 
-/// Stands for a task's id: a number made of its job, in the upper half, and of its instance, in the lower; and one made of the
-/// whole id.
+/// Stands for a task: a number made of its job, in the upper half, and of its instance, in the lower; and one made of its id.
 ///
-/// Plain numbers, because tables that readers hold are copied a node at a time: each pointer in a node has its count raised,
-/// a look at a far place in memory. Two ids may have one key in theory, so whoever finds a task by it compares the ids. Tasks of
-/// one job are neighbours, so what is done to a job touches few nodes.
+/// Plain numbers, because tables that readers hold are copied a piece at a time: each pointer in it has its count raised,
+/// a look at a far place in memory. Two tasks may have one key in theory, so whoever finds a task by it compares the ids. Tasks
+/// of one job are neighbours, so what is done to a job touches little.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TaskKey {
     number: u64,
@@ -20,28 +20,64 @@ pub(crate) struct TaskKey {
 const SUFFIX: usize = 37;
 
 impl TaskKey {
-    pub(crate) fn of(id: &TaskId) -> Self {
-        Self { number: number(id.as_str()), run: hash(id.as_str()) }
+    /// The least and the greatest.
+    pub(super) const MIN: Self = Self { number: 0, run: 0 };
+    pub(super) const MAX: Self = Self { number: u64::MAX, run: u64::MAX };
+
+    /// Of the task.
+    pub(super) fn of(task: &Task) -> Self {
+        let upper = job_number(&task.config.job) >> 32 << 32;
+        Self { number: upper | u64::from(task.instance), run: hash(task.id.as_str()) }
     }
 
-    /// The least key with a number.
-    pub(super) const fn first_of(number: u64) -> Self {
-        Self { number, run: 0 }
+    /// Of the task with an id, as far as the id tells: `role-env-name-instance-uuid`. Any other text has a key too.
+    pub(crate) fn of_id(id: &TaskId) -> Self {
+        let text = id.as_str();
+        let rest = text.len().checked_sub(SUFFIX).and_then(|end| text.get(..end)).unwrap_or(text);
+        let (job, instance) = rest.rsplit_once('-').unwrap_or((rest, ""));
+        let lower = instance.parse::<u32>().unwrap_or_default();
+        let upper = number_of_job(job.as_bytes()) >> 32 << 32;
+        Self { number: upper | u64::from(lower), run: hash(text) }
     }
 
-    /// Not the key's alone: runs of one instance share it.
-    pub(super) const fn number(self) -> u64 {
-        self.number
+    /// Upper half of the number of its job.
+    pub(super) const fn job(self) -> u32 {
+        (self.number >> 32) as u32
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is asked for")]
+    pub(super) const fn instance(self) -> u32 {
+        self.number as u32
+    }
+
+    /// Made of the id.
+    pub(super) const fn run(self) -> u64 {
+        self.run
     }
 }
 
-/// Of `role-env-name-instance-uuid`; any other text has a number too.
-fn number(id: &str) -> u64 {
-    let rest = id.len().checked_sub(SUFFIX).and_then(|end| id.get(..end)).unwrap_or(id);
-    let (job, instance) = rest.rsplit_once('-').unwrap_or((rest, ""));
-    let lower = instance.parse::<u32>().unwrap_or_default();
-    let upper = hash(job) >> 32;
-    (upper << 32) | u64::from(lower)
+/// A number for a job, which others may share.
+pub(super) fn job_number(job: &JobKey) -> u64 {
+    let mut text = [0; 3 * (IDENTIFIER_CHARACTERS_MAX + 1)];
+    let mut end = 0;
+    for part in [job.role(), job.environment(), job.name()] {
+        for byte in part.bytes().take(IDENTIFIER_CHARACTERS_MAX) {
+            // As ids have it.
+            text[end] = if byte == b'.' { b'-' } else { byte };
+            end += 1;
+        }
+        text[end] = b'-';
+        end += 1;
+    }
+    number_of_job(&text[..end - 1])
+}
+
+/// `text` is the beginning of the ids of its tasks.
+fn number_of_job(text: &[u8]) -> u64 {
+    let mut hasher = TextHasher::default();
+    hasher.write(text);
+    // Tests want jobs that share a number, or the upper half of theirs.
+    if cfg!(test) { hasher.finish() & 0xc000_0000_0000_0001 } else { hasher.finish() }
 }
 
 /// A number for a text, which others may share.
@@ -83,24 +119,39 @@ impl Hasher for TextHasher {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use aurora_api::ids::RunIds;
+    use aurora_api::task::TaskStatus;
+
     use super::*;
+    use crate::bench::ad_hoc;
 
     #[test]
-    fn tasks_of_a_job_are_neighbours_in_the_order_of_their_instances() {
-        let id = |job: &str, instance: u32, run: u8| {
-            TaskId::new(format!("{job}-{instance}-00000000-0000-4000-8000-0000000000{run:02}"))
+    fn an_id_tells_where_its_task_is() {
+        let config = Arc::new(ad_hoc("w.w/prod/a-b_c"));
+        let mut ids = RunIds::of(&config.job);
+        let mut key = |instance: u32, run: u8| {
+            let id = ids.run(instance, format_args!("00000000-0000-4000-8000-0000000000{run:02}"));
+            let task = Task {
+                id: id.clone(),
+                instance,
+                config: Arc::clone(&config),
+                status: TaskStatus::Pending,
+                assignment: None,
+                failure_count: 0,
+                times_partitioned: 0,
+                events: Vec::new(),
+                ancestor: None,
+            };
+            assert_eq!(TaskKey::of_id(&id), TaskKey::of(&task));
+            TaskKey::of(&task)
         };
-        let mut ids: Vec<TaskId> = ["r-prod-a", "r-prod-b"]
-            .iter()
-            .flat_map(|job| [10, 9, 100].map(|instance| id(job, instance, 1)))
-            .collect();
-        ids.sort_by_key(TaskKey::of);
-        let of_a = ids.iter().position(|id| id.as_str().starts_with("r-prod-a")).unwrap();
-        let order = [9, 10, 100].map(|instance| id("r-prod-a", instance, 1));
-        assert_eq!(ids[of_a..of_a + 3], order);
-        let runs = [1, 2].map(|run| TaskKey::of(&id("r-prod-a", 9, run)));
-        assert_ne!(runs[0], runs[1]);
-        assert_eq!(runs[0].number(), runs[1].number());
-        assert_eq!(number(""), number("-"), "any text will do");
+        assert_eq!((key(9, 1).instance(), key(10, 1).instance()), (9, 10));
+        assert_eq!(key(9, 1).number, key(9, 2).number);
+        assert_ne!(key(9, 1).run, key(9, 2).run);
+        assert!(key(9, 2) < key(10, 1), "in the order of their instances");
+        TaskKey::of_id(&TaskId::new(""));
+        TaskKey::of_id(&TaskId::new("-"));
     }
 }

@@ -1,223 +1,286 @@
-//! A sorted table that readers share, with what changed lately in a layer of its own.
+//! A sorted set of plain keys that readers share, for many keys of which few change.
 //!
-//! Each change of a persistent map copies the nodes above it, and raises the count of every node these point to. In a map of a
-//! million rows most of these lie far away in memory. The layer of late changes is small and near; when it is full, all of it
-//! goes into the map at once, which copies most nodes once for many changes. A map that is near itself is changed at once.
+//! A persistent tree copies the nodes above each change, and raises the count of every node these point to: in a tree of a
+//! million keys most of these lie far away in memory. Here a change goes into a short list, which is copied whole. A list that is
+//! full is merged into the next, which is longer, and so on; the keys of the last go into large blocks of memory, one block at
+//! each change, so that no change is dear.
+//!
+//! A list holds the keys that are *turned*: there if they were not, and gone if they were. So a change looks at nothing that is
+//! older, a key that comes and goes meets itself in some list and is in none any more, and a key is in the set if an odd number
+//! of lists and blocks hold it.
 
-use std::cmp::Ordering;
 use std::fmt::{self, Debug};
 use std::iter::Peekable;
-use std::ops::RangeBounds;
+use std::ops::Bound;
+use std::sync::Arc;
 
 use imbl::OrdMap;
 
-/// How many changes are in the upper layer at most. Tests want it full often.
-const LATE_MAX: usize = if cfg!(test) { 4 } else { 1024 };
-
-/// How many rows a map may have to be near: it fits into the caches.
-const NEAR_MAX: usize = if cfg!(test) { 5 } else { 65_536 };
-
-/// A sorted table of plain keys.
-#[derive(Clone)]
-pub(super) struct Layered<K, V> {
-    settled: OrdMap<K, V>,
-    /// Rows that are new or changed, and keys whose rows are gone.
-    late: OrdMap<K, Option<V>>,
-    len: usize,
+/// How long the lists of the changes to an index may be. Only simulations and tests want other than the default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerSizes {
+    /// Most keys of each list, the newest list first.
+    pub lists: [usize; LISTS],
+    /// How many keys a block has, about.
+    pub block: usize,
 }
 
-impl<K, V> Default for Layered<K, V> {
+const LISTS: usize = 3;
+
+impl LayerSizes {
+    /// Lists and blocks that a few keys fill.
+    pub const SMALL: Self = Self { lists: [1, 3, 6], block: 3 };
+}
+
+impl Default for LayerSizes {
+    /// Those with which placements beside a million tasks are quickest.
     fn default() -> Self {
-        Self { settled: OrdMap::new(), late: OrdMap::new(), len: 0 }
+        if cfg!(test) { Self::SMALL } else { Self { lists: [64, 1024, 16_384], block: 512 } }
     }
 }
 
-impl<K: Ord + Copy, V> Layered<K, V> {
-    /// The rows of some keys, by key.
-    pub(super) fn range(&self, keys: impl RangeBounds<K> + Clone) -> impl Iterator<Item = (&K, &V)> {
-        let settled = self.settled.range(keys.clone()).peekable();
-        Merged { settled, late: self.late.range(keys).peekable() }
-    }
+/// The set.
+#[derive(Clone)]
+pub(super) struct Layered<K> {
+    sizes: LayerSizes,
+    /// Turned keys, sorted; the newest list first.
+    lists: [Arc<Vec<K>>; LISTS],
+    /// The last list when it was full. Its keys go into the blocks in their order.
+    settling: Arc<Vec<K>>,
+    /// How many of them are there already.
+    settled: usize,
+    /// Sorted keys by a key that is not behind their first, and behind the last of the block before. None is empty.
+    blocks: OrdMap<K, Arc<Vec<K>>>,
+}
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.range(..)
-    }
-
-    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
-        self.iter().map(|(_, row)| row)
+impl<K> Default for Layered<K> {
+    fn default() -> Self {
+        Self {
+            sizes: LayerSizes::default(),
+            lists: Default::default(),
+            settling: Arc::default(),
+            settled: 0,
+            blocks: OrdMap::new(),
+        }
     }
 }
 
-/// The rows; which layer they are in means nothing.
-impl<K: Ord + Copy + Debug, V: Debug> Debug for Layered<K, V> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_map().entries(self.iter()).finish()
+impl<K: Ord + Copy> Layered<K> {
+    /// From now on lists are as long as this.
+    pub(super) fn set_sizes(&mut self, sizes: LayerSizes) {
+        self.sizes = sizes;
     }
-}
 
-impl<K: Ord + Copy, V: Clone> Layered<K, V> {
-    pub(super) fn get(&self, key: &K) -> Option<&V> {
-        match self.late.get(key) {
-            Some(row) => row.as_ref(),
-            None => self.settled.get(key),
+    /// Adds a key that is not there.
+    pub(super) fn insert(&mut self, key: K) {
+        debug_assert!(!self.contains(&key), "the key is there already");
+        self.turn(key);
+    }
+
+    /// Takes a key out that is there.
+    pub(super) fn remove(&mut self, key: K) {
+        debug_assert!(self.contains(&key), "the key is not there");
+        self.turn(key);
+    }
+
+    fn contains(&self, key: &K) -> bool {
+        self.range(*key, *key).next().is_some()
+    }
+
+    /// The keys between two, these included, in their order.
+    pub(super) fn range(&self, from: K, to: K) -> impl Iterator<Item = K> {
+        let [first, second, third] = &self.lists;
+        let lists = [first, second, third].map(|list| &list[..]);
+        let lists = [lists[0], lists[1], lists[2], &self.settling[self.settled..]];
+        let lists = lists.map(|list| &list[list.partition_point(|key| *key < from)..]);
+        let block = self.blocks.get_prev(&from).map_or(from, |(first, _)| *first);
+        let blocks = self.blocks.range(block..).flat_map(|(_, keys)| keys.iter().copied());
+        let settled = blocks.skip_while(move |key| *key < from).peekable();
+        Odd { lists, settled }.take_while(move |key| *key <= to)
+    }
+
+    fn turn(&mut self, key: K) {
+        self.settle_block();
+        let newest = &mut self.lists[0];
+        let place = newest.binary_search(&key);
+        if Arc::get_mut(newest).is_none() {
+            let mut copy = Vec::with_capacity(self.sizes.lists[0] + 1);
+            copy.extend_from_slice(newest);
+            *newest = Arc::new(copy);
         }
-    }
-
-    pub(super) fn contains_key(&self, key: &K) -> bool {
-        self.get(key).is_some()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// The row of a key, to be changed.
-    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        if self.is_near() {
-            return self.settled.get_mut(key);
-        }
-        if !self.late.contains_key(key) {
-            let row = self.settled.get(key)?.clone();
-            self.settle();
-            self.late.insert(*key, Some(row));
-        }
-        self.late.get_mut(key)?.as_mut()
-    }
-
-    /// Stores a row; gives back the one that was there.
-    pub(super) fn insert(&mut self, key: K, row: V) -> Option<V> {
-        let old = if self.is_near() {
-            self.settled.insert(key, row)
-        } else {
-            match self.late.insert(key, Some(row)) {
-                Some(late) => late,
-                None => self.settled.get(&key).cloned(),
+        let newest = Arc::make_mut(newest);
+        match place {
+            Ok(place) => {
+                newest.remove(place);
             }
-        };
-        self.len += usize::from(old.is_none());
-        self.settle();
-        old
-    }
-
-    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
-        if self.is_near() {
-            let old = self.settled.remove(key);
-            self.len -= usize::from(old.is_some());
-            return old;
+            Err(place) => newest.insert(place, key),
         }
-        let is_settled = self.settled.contains_key(key);
-        let late = if is_settled { self.late.insert(*key, None) } else { self.late.remove(key) };
-        let old = match late {
-            Some(late) => late,
-            None => self.settled.get(key).cloned(),
-        };
-        self.len -= usize::from(old.is_some());
-        self.settle();
-        old
+        self.pass_on();
     }
 
-    /// Changes the row of a key: from what it was, if it was there, to what it becomes.
-    pub(super) fn alter(&mut self, key: K, change: impl FnOnce(Option<&V>) -> Option<V>) {
-        match change(self.get(&key)) {
-            Some(row) => {
-                self.insert(key, row);
+    /// Merges lists that are full into the next.
+    fn pass_on(&mut self) {
+        for level in 0..LISTS {
+            if self.lists[level].len() <= self.sizes.lists[level] {
+                return;
             }
-            None => {
-                self.remove(&key);
-            }
-        }
-    }
-
-    fn is_near(&self) -> bool {
-        self.late.is_empty() && self.settled.len() < NEAR_MAX
-    }
-
-    fn settle(&mut self) {
-        if self.late.len() <= LATE_MAX {
-            return;
-        }
-        for (key, row) in std::mem::take(&mut self.late) {
-            match row {
-                Some(row) => {
-                    self.settled.insert(key, row);
-                }
+            let full = std::mem::take(&mut self.lists[level]);
+            match self.lists.get_mut(level + 1) {
+                Some(next) => *next = Arc::new(turned(next, &full)),
                 None => {
-                    self.settled.remove(&key);
+                    // Mostly nothing is left of them: there were more changes since than it has keys.
+                    while !self.settling.is_empty() {
+                        self.settle_block();
+                    }
+                    self.settling = full;
                 }
+            }
+        }
+    }
+
+    /// Puts the next settling keys into their block.
+    fn settle_block(&mut self) {
+        let Some(first) = self.settling.get(self.settled).copied() else { return };
+        let block = self.blocks.get_prev(&first).or_else(|| self.blocks.iter().next());
+        let lower = block.map(|(lower, _)| *lower);
+        let next = lower.and_then(|lower| {
+            self.blocks.range((Bound::Excluded(lower), Bound::Unbounded)).next().map(|(next, _)| *next)
+        });
+        let rest = &self.settling[self.settled..];
+        let count = rest.partition_point(|key| next.is_none_or(|next| *key < next)).min(self.sizes.block);
+        let mut keys = turned(block.map_or(&[], |(_, keys)| &keys[..]), &rest[..count]);
+        self.settled += count;
+        if self.settled == self.settling.len() {
+            (self.settling, self.settled) = (Arc::default(), 0);
+        }
+        if let Some(lower) = lower.filter(|lower| keys.first() != Some(lower)) {
+            self.blocks.remove(&lower);
+        }
+        // A block that has become small joins the next.
+        if keys.len() < self.sizes.block / 4
+            && let Some(others) = next.and_then(|next| self.blocks.remove(&next))
+        {
+            keys.extend_from_slice(&others);
+        }
+        while keys.len() > 2 * self.sizes.block {
+            let piece = keys.split_off(keys.len() - self.sizes.block);
+            self.blocks.insert(piece[0], Arc::new(piece));
+        }
+        if let Some(first) = keys.first() {
+            self.blocks.insert(*first, Arc::new(keys));
+        }
+    }
+}
+
+/// The keys of a long list, with those of a short one turned.
+fn turned<K: Ord + Copy>(long: &[K], short: &[K]) -> Vec<K> {
+    let mut keys = Vec::with_capacity(long.len() + short.len());
+    let mut rest = long;
+    for key in short {
+        let before = rest.partition_point(|other| other < key);
+        keys.extend_from_slice(&rest[..before]);
+        rest = &rest[before..];
+        if rest.first() == Some(key) {
+            rest = &rest[1..];
+        } else {
+            keys.push(*key);
+        }
+    }
+    keys.extend_from_slice(rest);
+    keys
+}
+
+/// The keys that an odd number of sources have, in their order.
+struct Odd<'a, K, S: Iterator> {
+    lists: [&'a [K]; LISTS + 1],
+    settled: Peekable<S>,
+}
+
+impl<K: Ord + Copy, S: Iterator<Item = K>> Iterator for Odd<'_, K, S> {
+    type Item = K;
+
+    fn next(&mut self) -> Option<K> {
+        loop {
+            let heads = self.lists.iter().filter_map(|list| list.first());
+            let least = heads.chain(self.settled.peek()).min().copied()?;
+            let mut is_there = self.settled.next_if_eq(&least).is_some();
+            for list in &mut self.lists {
+                if let [first, rest @ ..] = list
+                    && *first == least
+                {
+                    *list = rest;
+                    is_there = !is_there;
+                }
+            }
+            if is_there {
+                return Some(least);
             }
         }
     }
 }
 
-/// Both layers in one order; the upper one hides the lower one.
-struct Merged<S: Iterator, L: Iterator> {
-    settled: Peekable<S>,
-    late: Peekable<L>,
-}
-
-impl<'a, K: Ord + 'a, V: 'a, S, L> Iterator for Merged<S, L>
-where
-    S: Iterator<Item = (&'a K, &'a V)>,
-    L: Iterator<Item = (&'a K, &'a Option<V>)>,
-{
-    type Item = (&'a K, &'a V);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let order = match (self.settled.peek(), self.late.peek()) {
-                (_, None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some((settled, _)), Some((late, _))) => settled.cmp(late),
-            };
-            if order == Ordering::Less {
-                return self.settled.next();
-            }
-            if order == Ordering::Equal {
-                self.settled.next();
-            }
-            if let (key, Some(row)) = self.late.next()? {
-                return Some((key, row));
-            }
-        }
+/// The keys; which list they are in means nothing.
+impl<K: Ord + Copy + Debug> Debug for Layered<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let heads = self.lists.iter().chain([&self.settling]).filter_map(|list| list.first());
+        let lasts = self.lists.iter().chain([&self.settling]).filter_map(|list| list.last());
+        let blocks = (self.blocks.get_min(), self.blocks.get_max());
+        let least = heads.chain(blocks.0.map(|(_, keys)| &keys[0])).min();
+        let last = lasts.chain(blocks.1.and_then(|(_, keys)| keys.last())).max();
+        let keys = least.zip(last).map(|(least, last)| self.range(*least, *last));
+        formatter.debug_set().entries(keys.into_iter().flatten()).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::BTreeSet;
 
     use proptest::prelude::*;
 
     use super::*;
 
+    fn check_blocks(set: &Layered<u8>) {
+        let mut last = None;
+        for (lower, keys) in &set.blocks {
+            assert!(!keys.is_empty() && *lower <= keys[0] && last < Some(*lower), "{:?}", set.blocks);
+            assert!(keys.is_sorted_by(|a, b| a < b) && keys.len() <= 2 * set.sizes.block);
+            last = keys.last().copied();
+        }
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+
         #[test]
-        fn it_is_one_table(steps in prop::collection::vec((0..12_u8, 0..6_u32), 0..120), from in 0..12_u8) {
-            let mut table = Layered::default();
-            let mut there = BTreeMap::new();
-            for (key, value) in steps {
-                match value {
-                    0 | 1 => prop_assert_eq!(table.remove(&key), there.remove(&key)),
-                    2 if key % 2 == 0 => {
-                        if let Some(row) = table.get_mut(&key) {
-                            *row += 1;
-                        }
-                        there.entry(key).and_modify(|old| *old += 1);
-                    }
-                    2 => {
-                        table.alter(key, |old: Option<&u32>| old.map(|old| old + 1));
-                        there.entry(key).and_modify(|old| *old += 1);
-                    }
-                    3 => {
-                        table.alter(key, |_| None);
-                        there.remove(&key);
-                    }
-                    _ => prop_assert_eq!(table.insert(key, value), there.insert(key, value)),
+        fn it_is_a_set(
+            turns in prop::collection::vec(0..60_u8, 0..300),
+            sizes in ([1..4_usize, 2..8, 3..16], 1..6_usize),
+            from in 0..60_u8,
+            to in 0..60_u8,
+            is_shared in any::<bool>(),
+        ) {
+            let mut set = Layered::default();
+            set.set_sizes(LayerSizes { lists: sizes.0, block: sizes.1 });
+            let mut there = BTreeSet::new();
+            let mut seen = Vec::new();
+            for (number, key) in turns.into_iter().enumerate() {
+                if there.remove(&key) {
+                    set.remove(key);
+                } else {
+                    there.insert(key);
+                    set.insert(key);
                 }
-                prop_assert_eq!(table.len(), there.len());
-                prop_assert!(table.iter().eq(there.iter()));
-                prop_assert!(table.range(from..).eq(there.range(from..)));
-                prop_assert!((0..12).all(|key| table.get(&key) == there.get(&key)));
+                check_blocks(&set);
+                prop_assert!(set.range(0, 60).eq(there.iter().copied()));
+                prop_assert!(set.range(from, to).eq(there.iter().copied().filter(|key| (from..=to).contains(key))));
+                prop_assert_eq!(format!("{set:?}"), format!("{there:?}"));
+                if is_shared && number % 7 == 0 {
+                    seen.push((set.clone(), there.clone()));
+                }
+            }
+            for (set, there) in seen {
+                prop_assert!(set.range(0, 60).eq(there), "what a reader holds does not change");
             }
         }
     }

@@ -2,14 +2,23 @@
 
 use std::hash::{Hash, Hasher};
 
+use imbl::OrdMap;
+
 use super::key::TextHasher;
-use super::layered::Layered;
 
 /// A row that knows its own key.
 pub(super) trait Keyed {
     type Key: Hash + Eq;
 
     fn key(&self) -> &Self::Key;
+
+    /// A number for a key, which others may share. It never changes.
+    fn number(key: &Self::Key) -> u64 {
+        let mut hasher = TextHasher::default();
+        key.hash(&mut hasher);
+        // Tests want keys that share a number.
+        if cfg!(test) { hasher.finish() % 2 } else { hasher.finish() }
+    }
 }
 
 /// Rows by a number made of their key and, for keys that share one, a second number from 0 on.
@@ -17,18 +26,18 @@ pub(super) trait Keyed {
 /// Finding one looks at no text but its own, and a node that is copied while readers hold the table has no pointers to keys
 /// in it, each a look at a far place in memory. The order of the rows is that of the numbers: the same keys, the same order.
 #[derive(Clone, Debug)]
-pub(super) struct Numbered<R>(Layered<(u64, u32), R>);
+pub(super) struct Numbered<R>(OrdMap<(u64, u32), R>);
 
 impl<R> Default for Numbered<R> {
     fn default() -> Self {
-        Self(Layered::default())
+        Self(OrdMap::new())
     }
 }
 
 impl<R: Keyed + Clone> Numbered<R> {
     /// The place of a key, or the free one where its row would go.
     fn find(&self, key: &R::Key) -> Result<(u64, u32), (u64, u32)> {
-        let mut place = (number(key), 0);
+        let mut place = (R::number(key), 0);
         loop {
             match self.0.get(&place) {
                 Some(row) if row.key() == key => return Ok(place),
@@ -39,7 +48,7 @@ impl<R: Keyed + Clone> Numbered<R> {
     }
 
     pub(super) fn get(&self, key: &R::Key) -> Option<&R> {
-        let mut place = (number(key), 0);
+        let mut place = (R::number(key), 0);
         loop {
             let row = self.0.get(&place)?;
             if row.key() == key {
@@ -71,6 +80,12 @@ impl<R: Keyed + Clone> Numbered<R> {
         if last == place { Some(moved) } else { self.0.insert(place, moved) }
     }
 
+    /// The rows whose numbers begin with these 32 bits.
+    pub(super) fn beginning_with(&self, upper: u32) -> impl Iterator<Item = &R> {
+        let first = u64::from(upper) << 32;
+        self.0.range((first, 0)..=(first | u64::from(u32::MAX), u32::MAX)).map(|(_, row)| row)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &R> {
         self.0.values()
     }
@@ -78,13 +93,6 @@ impl<R: Keyed + Clone> Numbered<R> {
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
-}
-
-fn number(key: &impl Hash) -> u64 {
-    let mut hasher = TextHasher::default();
-    key.hash(&mut hasher);
-    // Tests want keys that share a number.
-    if cfg!(test) { hasher.finish() % 2 } else { hasher.finish() }
 }
 
 #[cfg(test)]

@@ -8,19 +8,13 @@ use aurora_api::ids::{FrameworkId, HostName, JobKey, TaskId};
 use aurora_api::task::{ConstraintRule, Task, TaskConfig, TaskStatus};
 use imbl::OrdMap;
 
+use super::jobs::Row;
 use super::key::{TaskKey, hash};
-use super::layered::Layered;
+use super::layered::{LayerSizes, Layered};
 use super::numbered::{Keyed, Numbered};
 use super::{Inconsistent, JobTasks, Places};
 use crate::operation::{ConfigId, HostAttributes};
 use crate::quota::{Quota, Totals};
-
-/// A stored task with the id of its configuration.
-#[derive(Clone, Debug)]
-struct Row {
-    task: Arc<Task>,
-    config: ConfigId,
-}
 
 /// The tables. Cloning them is cheap: clones share what neither changes.
 ///
@@ -28,20 +22,38 @@ struct Row {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
     pub(super) framework: Option<FrameworkId>,
-    tasks: Layered<TaskKey, Row>,
-    /// Jobs that have tasks. An instance's active task is in it, and every ended one.
+    /// Jobs that have tasks, with all of them.
     jobs: Numbered<Arc<JobTasks>>,
-    /// Numbers of the keys of the tasks in a status, and how many tasks have the number. Plain numbers, as in `by_host`:
-    /// what is changed while readers hold the table is copied, and numbers are copied without a look at what they name.
-    by_status: Layered<(TaskStatus, u64), u32>,
+    /// Tasks whose ids do not tell where they are, as upstream's old ones: from the key that the id tells to theirs.
+    strangers: OrdMap<TaskKey, TaskKey>,
+    /// The tasks in a status, and those on a host.
+    index: Layered<Entry>,
+    /// How many tasks there are.
+    len: usize,
     /// How many tasks are in a status, by its number.
     counts: [usize; STATUS_NUMBERS],
-    /// Numbers of the hosts with tasks on an agent (`TaskStatus::is_assigned`), and of the keys of these tasks.
-    by_host: Layered<(u64, u64), u32>,
     /// What the active tasks of a role take.
     by_role: OrdMap<Arc<str>, Totals>,
     hosts: Numbered<Arc<HostAttributes>>,
     quotas: OrdMap<Arc<str>, Quota>,
+}
+
+/// That a task has something in common with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    /// What: see [`in_status`] and [`at_host`].
+    what: u64,
+    task: TaskKey,
+}
+
+/// Being in a status. What is said of few tasks is near.
+const fn in_status(status: TaskStatus) -> u64 {
+    status as u64
+}
+
+/// Being on an agent of a host (`TaskStatus::is_assigned`). Hosts may share a number.
+fn at_host(host: &HostName) -> u64 {
+    hash(host.as_str()) | 1 << 63
 }
 
 /// The numbers that statuses have are below this one.
@@ -60,22 +72,6 @@ fn place(task: &Task) -> Option<&HostName> {
 /// What the task counts with against its role's quota.
 fn consumer(task: &Task) -> Option<&TaskConfig> {
     task.status.is_active().then_some(&*task.config)
-}
-
-/// Where a task is among those of its job.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Slot<'a> {
-    Active(&'a JobKey, u32),
-    Ended(&'a JobKey, Timestamp),
-}
-
-fn slot(task: &Task) -> Option<Slot<'_>> {
-    let job = &task.config.job;
-    if task.status.is_active() {
-        Some(Slot::Active(job, task.instance))
-    } else {
-        task.status.is_terminal().then(|| Slot::Ended(job, last_event_at(task)))
-    }
 }
 
 impl Keyed for Arc<HostAttributes> {
@@ -97,13 +93,29 @@ impl Tables {
 
     /// A task with the id of its configuration.
     pub(crate) fn row(&self, id: &TaskId) -> Option<(&Arc<Task>, ConfigId)> {
-        let row = self.tasks.get(&TaskKey::of(id)).filter(|row| row.task.id == *id)?;
-        Some((&row.task, row.config))
+        self.stored(id).map(|row| (&row.task, row.config))
+    }
+
+    fn stored(&self, id: &TaskId) -> Option<&Row> {
+        let key = TaskKey::of_id(id);
+        let at = |key: TaskKey| self.rows_of(key).find(|row| row.task.id == *id);
+        at(key).or_else(|| at(*self.strangers.get(&key)?))
+    }
+
+    /// The tasks that can have a key.
+    fn rows_of(&self, key: TaskKey) -> impl Iterator<Item = &Row> {
+        self.jobs.beginning_with(key.job()).flat_map(move |job| job.rows_of(key))
+    }
+
+    /// The task with a key.
+    fn keyed(&self, key: TaskKey) -> Option<&Row> {
+        self.rows_of(key).find(|row| TaskKey::of(&row.task) == key)
     }
 
     /// Whether a task with this id could be stored as a new one.
     pub(crate) fn is_free(&self, id: &TaskId) -> bool {
-        !self.tasks.contains_key(&TaskKey::of(id))
+        let key = TaskKey::of_id(id);
+        self.keyed(key).is_none() && !self.strangers.contains_key(&key)
     }
 
     pub(crate) fn config_id(&self, id: &TaskId) -> Option<ConfigId> {
@@ -111,12 +123,12 @@ impl Tables {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.tasks.len()
+        self.len
     }
 
-    /// All tasks, in an order that their ids alone decide.
+    /// All tasks, in an order that depends on nothing but themselves.
     pub(crate) fn tasks(&self) -> impl Iterator<Item = (&Arc<Task>, ConfigId)> {
-        self.tasks.values().map(|row| (&row.task, row.config))
+        self.jobs.iter().flat_map(|job| job.rows()).map(|row| (&row.task, row.config))
     }
 
     pub(crate) fn job(&self, key: &JobKey) -> Option<&JobTasks> {
@@ -146,38 +158,31 @@ impl Tables {
         self.counts[status as usize]
     }
 
-    /// The tasks whose keys have a number.
-    fn numbered(&self, number: u64) -> impl Iterator<Item = &Arc<Task>> {
-        let rows = self.tasks.range(TaskKey::first_of(number)..);
-        rows.take_while(move |(key, _)| key.number() == number).map(|(_, row)| &row.task)
+    /// The tasks of which something is said.
+    fn indexed(&self, what: u64) -> impl Iterator<Item = &Arc<Task>> {
+        let entry = |task| Entry { what, task };
+        let entries = self.index.range(entry(TaskKey::MIN), entry(TaskKey::MAX));
+        entries.filter_map(|entry| self.keyed(entry.task)).map(|row| &row.task)
     }
 
-    /// Ids of the tasks in a status, in an order that the ids alone decide.
-    pub(crate) fn with_status(&self, status: TaskStatus) -> impl Iterator<Item = &TaskId> {
-        let numbers = self.by_status.range((status, 0)..=(status, u64::MAX));
-        let tasks = numbers.flat_map(|((_, number), _)| self.numbered(*number));
-        tasks.filter(move |task| task.status == status).map(|task| &task.id)
+    /// The tasks in a status, in an order that depends on nothing but themselves.
+    pub(crate) fn with_status(&self, status: TaskStatus) -> impl Iterator<Item = &Arc<Task>> {
+        self.indexed(in_status(status))
     }
 
     /// Whether any task is on an agent.
     pub(crate) fn has_assigned(&self) -> bool {
-        self.by_host.len() > 0
+        TaskStatus::ALL.into_iter().any(|status| status.is_assigned() && self.count(status) > 0)
     }
 
     /// Every task that is on an agent.
     pub(crate) fn assigned(&self) -> impl Iterator<Item = &Arc<Task>> {
-        TaskStatus::ALL
-            .into_iter()
-            .filter(|status| status.is_assigned())
-            .flat_map(|status| self.with_status(status))
-            .filter_map(|id| self.task(id))
+        let statuses = TaskStatus::ALL.into_iter().filter(|status| status.is_assigned());
+        statuses.flat_map(|status| self.with_status(status))
     }
 
-    pub(crate) fn on_host(&self, host: &HostName) -> impl Iterator<Item = &TaskId> {
-        let of_host = hash(host.as_str());
-        let numbers = self.by_host.range((of_host, 0)..=(of_host, u64::MAX));
-        let tasks = numbers.flat_map(|((_, number), _)| self.numbered(*number));
-        tasks.filter(move |task| place(task) == Some(host)).map(|task| &task.id)
+    pub(crate) fn on_host(&self, host: &HostName) -> impl Iterator<Item = &Arc<Task>> {
+        self.indexed(at_host(host)).filter(move |task| place(task) == Some(host))
     }
 
     pub(crate) fn host(&self, host: &HostName) -> Option<&Arc<HostAttributes>> {
@@ -211,6 +216,11 @@ impl Tables {
         self.quotas.iter().map(|(role, quota)| (role, *quota))
     }
 
+    /// From now on the lists of changes to the indexes are as long as this.
+    pub(super) fn set_layers(&mut self, sizes: LayerSizes) {
+        self.index.set_sizes(sizes);
+    }
+
     pub(super) fn save_quota(&mut self, role: &Arc<str>, quota: Quota) {
         self.quotas.insert(Arc::clone(role), quota);
     }
@@ -221,8 +231,7 @@ impl Tables {
             return;
         }
         // The tasks on it count for its new attributes now.
-        let tasks = self.on_host(&host.host).filter_map(|id| self.task(id));
-        let jobs: BTreeSet<JobKey> = tasks.map(|task| task.config.job.clone()).collect();
+        let jobs: BTreeSet<JobKey> = self.on_host(&host.host).map(|task| task.config.job.clone()).collect();
         for key in jobs {
             if self.jobs.get(&key).is_some_and(|job| job.limited > 0) {
                 let places = self.places_of(&key);
@@ -246,18 +255,17 @@ impl Tables {
         task: Arc<Task>,
         config: ConfigId,
     ) -> Result<Option<ConfigId>, Inconsistent> {
-        let key = TaskKey::of(&task.id);
         if let Some(first) = self.rival(&task) {
             return Err(Inconsistent::TwoActive { first, second: task.id.clone() });
         }
-        let old = self.tasks.insert(key, Row { task: Arc::clone(&task), config });
-        if let Some(other) = old.as_ref().filter(|old| old.task.id != task.id) {
-            let (first, second) = (other.task.id.clone(), task.id.clone());
-            self.tasks.insert(key, other.clone());
-            return Err(Inconsistent::OneKey { first, second });
+        let old = self.stored(&task.id).cloned();
+        let old_key = old.as_ref().map(|old| TaskKey::of(&old.task));
+        if let Some(other) = self.of_equal_key(&task, old_key) {
+            return Err(Inconsistent::OneKey { first: other.id.clone(), second: task.id.clone() });
         }
-        self.reindex(key, old.as_ref().map(|old| &*old.task), Some(&task));
-        Ok(old.map(|old| old.config))
+        let old_config = old.as_ref().map(|old| old.config);
+        self.replace(old.map(|old| old.task), Some(Row { task, config }));
+        Ok(old_config)
     }
 
     /// Another active task of the instance.
@@ -265,87 +273,99 @@ impl Tables {
         if !new.status.is_active() {
             return None;
         }
-        let first = self.jobs.get(&new.config.job).and_then(|job| job.active.get(&new.instance));
-        first.filter(|first| **first != new.id).cloned()
+        let first = self.jobs.get(&new.config.job)?.active_of(new.instance)?;
+        (first.id != new.id).then(|| first.id.clone())
+    }
+
+    /// Another task that has the key of a task, or whose id tells the key that the task's id tells.
+    fn of_equal_key(&self, new: &Task, old: Option<TaskKey>) -> Option<&Arc<Task>> {
+        let (key, told) = (TaskKey::of(new), TaskKey::of_id(&new.id));
+        let stranger = || {
+            let row = self.strangers.get(&told).and_then(|key| self.keyed(*key));
+            row.filter(|row| row.task.id != new.id)
+        };
+        let other = if old == Some(key) { None } else { self.keyed(key) };
+        other.or_else(|| if told == key { None } else { stranger() }).map(|row| &row.task)
     }
 
     /// Forgets a task; says which configuration it had, if it was there.
     pub(super) fn remove(&mut self, id: &TaskId) -> Option<ConfigId> {
-        let key = TaskKey::of(id);
-        self.tasks.get(&key).filter(|row| row.task.id == *id)?;
-        let Row { task, config } = self.tasks.remove(&key)?;
-        self.reindex(key, Some(&task), None);
+        let Row { task, config } = self.stored(id)?.clone();
+        self.replace(Some(task), None);
         Some(config)
     }
 
-    /// Changes the indexes where `new` differs from `old`.
-    fn reindex(&mut self, key: TaskKey, old: Option<&Task>, new: Option<&Task>) {
+    /// Puts a task in the place of its older self, and changes the indexes where they differ.
+    fn replace(&mut self, old: Option<Arc<Task>>, new: Option<Row>) {
+        let new_task = new.as_ref().map(|row| Arc::clone(&row.task));
+        let (old, new_task) = (old.as_deref(), new_task.as_deref());
+        let (old_key, new_key) = (old.map(TaskKey::of), new_task.map(TaskKey::of));
+        self.move_row(old, old_key, new, new_key);
         let status = |task: Option<&Task>| task.map(|task| task.status);
-        if status(old) != status(new) {
-            if let Some(old) = status(old) {
-                self.by_status.alter((old, key.number()), one_fewer);
+        if status(old) != status(new_task) || old_key != new_key {
+            if let Some((old, task)) = status(old).zip(old_key) {
+                self.index.remove(Entry { what: in_status(old), task });
                 self.counts[old as usize] -= 1;
             }
-            if let Some(new) = status(new) {
-                self.by_status.alter((new, key.number()), one_more);
+            if let Some((new, task)) = status(new_task).zip(new_key) {
+                self.index.insert(Entry { what: in_status(new), task });
                 self.counts[new as usize] += 1;
             }
         }
-        let (old_slot, new_slot) = (old.and_then(slot), new.and_then(slot));
-        if old_slot != new_slot
-            && let Some(task) = new.or(old)
-        {
-            self.reslot(key, &task.id, old_slot, new_slot);
-        }
-        let (old_place, new_place) = (old.and_then(place), new.and_then(place));
-        let is_same_job = old.map(|task| &task.config.job) == new.map(|task| &task.config.job);
-        if old_place != new_place || !is_same_job {
+        let (old_place, new_place) = (old.and_then(place), new_task.and_then(place));
+        if old_place != new_place || old_key != new_key {
             if let Some((host, task)) = old_place.zip(old) {
-                self.leave(host, key, task);
+                self.leave(host, TaskKey::of(task), task);
             }
-            if let Some((host, task)) = new_place.zip(new) {
-                self.enter(host, key, task);
+            if let Some((host, task)) = new_place.zip(new_task) {
+                self.enter(host, TaskKey::of(task), task);
             }
         }
-        if let Some(job) = old.filter(|_| old_slot != new_slot).map(|task| &task.config.job)
+        let (old_config, new_config) = (old.and_then(consumer), new_task.and_then(consumer));
+        if !is_same_config(old_config, new_config) {
+            self.reconsume(old_config, new_config);
+            self.relimit(old_config, new_config);
+        }
+        if let Some(job) = old.map(|task| &task.config.job)
             && self.jobs.get(job).is_some_and(|job| job.is_empty())
         {
             self.jobs.remove(job);
         }
-        let (old, new) = (old.and_then(consumer), new.and_then(consumer));
-        if !is_same_config(old, new) {
-            self.reconsume(old, new);
-            self.relimit(old, new);
-        }
     }
 
-    fn reslot(&mut self, key: TaskKey, id: &TaskId, old: Option<Slot<'_>>, new: Option<Slot<'_>>) {
-        match old {
-            Some(Slot::Active(job, instance)) => {
-                if let Some(job) = self.job_mut(job) {
-                    job.active.remove(&instance);
-                }
+    /// Keeps the tasks of jobs, and what ids do not tell.
+    fn move_row(
+        &mut self,
+        old: Option<&Task>,
+        old_key: Option<TaskKey>,
+        new: Option<Row>,
+        new_key: Option<TaskKey>,
+    ) {
+        self.len = self.len + usize::from(new.is_some()) - usize::from(old.is_some());
+        if let Some((old, key)) = old.zip(old_key) {
+            let is_overwritten = new.as_ref().is_some_and(|new| {
+                let is_active = old.status.is_active() && new.task.status.is_active();
+                is_active && new_key == old_key && new.task.config.job == old.config.job
+            });
+            if !is_overwritten && let Some(job) = self.job_mut(&old.config.job) {
+                job.take(key, old);
             }
-            Some(Slot::Ended(job, at)) => {
-                if let Some(job) = self.job_mut(job) {
-                    job.ended.remove(&(at, key));
-                }
+            let told = TaskKey::of_id(&old.id);
+            if told != key && new_key != old_key {
+                self.strangers.remove(&told);
             }
-            None => {}
         }
-        match new {
-            Some(Slot::Active(job, instance)) => {
-                self.job_entry(job).active.insert(instance, id.clone());
+        if let Some((new, key)) = new.zip(new_key) {
+            let told = TaskKey::of_id(&new.task.id);
+            if told != key && new_key != old_key {
+                self.strangers.insert(told, key);
             }
-            Some(Slot::Ended(job, at)) => {
-                self.job_entry(job).ended.insert((at, key), id.clone());
-            }
-            None => {}
+            self.job_entry(&Arc::clone(&new.task.config).job).put(key, new);
         }
     }
 
     fn enter(&mut self, host: &HostName, key: TaskKey, task: &Task) {
-        self.by_host.alter((hash(host.as_str()), key.number()), one_more);
+        self.index.insert(Entry { what: at_host(host), task: key });
         // Nothing is copied for a job without limits.
         if self.jobs.get(&task.config.job).is_some_and(|job| job.limited > 0)
             && let Some(job) = self.jobs.get_mut(&task.config.job)
@@ -358,7 +378,7 @@ impl Tables {
     }
 
     fn leave(&mut self, host: &HostName, key: TaskKey, task: &Task) {
-        self.by_host.alter((hash(host.as_str()), key.number()), one_fewer);
+        self.index.remove(Entry { what: at_host(host), task: key });
         // Nothing is copied for a job without limits.
         if self.jobs.get(&task.config.job).is_some_and(|job| job.limited > 0)
             && let Some(job) = self.jobs.get_mut(&task.config.job)
@@ -394,8 +414,8 @@ impl Tables {
 
     fn places_of(&self, job: &JobKey) -> Places {
         let mut places = Places::default();
-        let active = self.jobs.get(job).into_iter().flat_map(|job| job.active.values());
-        for host in active.filter_map(|id| self.task(id)).filter_map(|task| place(task)) {
+        let active = self.jobs.get(job).into_iter().flat_map(|job| job.active());
+        for host in active.filter_map(|(_, task)| place(task)) {
             places.add(host, self.hosts.get(host).map(|host| &**host));
         }
         places
@@ -419,14 +439,6 @@ impl Tables {
             self.by_role.remove(old.job.role());
         }
     }
-}
-
-fn one_more(count: Option<&u32>) -> Option<u32> {
-    Some(count.map_or(1, |count| count + 1))
-}
-
-fn one_fewer(count: Option<&u32>) -> Option<u32> {
-    count.filter(|count| **count > 1).map(|count| count - 1)
 }
 
 fn has_limit(config: &TaskConfig) -> bool {

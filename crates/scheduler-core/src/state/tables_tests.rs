@@ -102,13 +102,13 @@ fn indexes(tables: &Tables) -> Vec<String> {
     for (key, job) in tables.jobs() {
         lines.push(format!(
             "{key} {:?} {:?} {:?} {}",
-            job.active,
-            job.ended,
+            job.rows().collect::<Vec<_>>(),
+            job.ended().collect::<Vec<_>>(),
             tables.places(key),
-            job.limited
+            job.limited,
         ));
     }
-    lines.push(format!("{:?} {:?} {:?}", tables.by_status, tables.counts, tables.by_host));
+    lines.push(format!("{:?} {:?} {} {:?}", tables.index, tables.counts, tables.len(), tables.strangers));
     lines.extend(tables.by_role.iter().map(|(role, totals)| format!("{role} {totals:?}")));
     lines
 }
@@ -124,12 +124,12 @@ fn check_numbers(tables: &Tables) -> Result<(), TestCaseError> {
         set
     };
     for status in TaskStatus::ALL {
-        let found: Vec<TaskId> = tables.with_status(status).cloned().collect();
+        let found: Vec<TaskId> = tables.with_status(status).map(|task| task.id.clone()).collect();
         prop_assert_eq!(found.len(), tables.count(status));
         prop_assert_eq!(once(found), all(&|task| task.status == status));
     }
     for host in HOSTS.map(HostName::new) {
-        let found: Vec<TaskId> = tables.on_host(&host).cloned().collect();
+        let found: Vec<TaskId> = tables.on_host(&host).map(|task| task.id.clone()).collect();
         prop_assert_eq!(once(found), all(&|task| place(task) == Some(&host)));
     }
     Ok(())

@@ -198,9 +198,7 @@ impl Bench {
 
     /// The active task of an instance.
     pub fn active(&self, key: &JobKey, instance: u32) -> Option<Arc<Task>> {
-        let view = self.core.view();
-        let id = view.job(key)?.active_of(instance)?;
-        view.task(id).cloned()
+        self.core.view().job(key)?.active_of(instance).cloned()
     }
 
     pub fn tasks(&self, status: TaskStatus) -> Vec<Arc<Task>> {

@@ -286,17 +286,16 @@ impl World {
             Change::CreateJob(job) => create(&job.task, 0..job.instance_count),
             Change::AddInstances { job, instance, count } => {
                 let like = active(job).find(|(number, _)| number == instance);
-                let like = like.and_then(|(_, id)| view.task(id));
                 let last = active(job).last().map(|(number, _)| number);
                 match (like, last) {
-                    (Some(like), Some(last)) => create(&like.config, last + 1..last + 1 + count),
+                    (Some((_, like)), Some(last)) => create(&like.config, last + 1..last + 1 + count),
                     _ => return,
                 }
             }
             Change::KillTasks { job, instances, .. } => {
                 let hit = active(job)
                     .filter(|(instance, _)| instances.as_ref().is_none_or(|some| some.contains(instance)));
-                Open::Kill(hit.map(|(_, id)| id.clone()).collect())
+                Open::Kill(hit.map(|(_, task)| task.id.clone()).collect())
             }
             Change::PruneTasks(ids) => {
                 self.scheduler.prunable.extend(ids.iter().cloned());
