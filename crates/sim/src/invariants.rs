@@ -10,6 +10,7 @@ pub mod constraints;
 pub mod convergence;
 pub mod durability;
 pub mod history;
+pub mod kills_repeated;
 pub(crate) mod known_or_killed;
 pub mod maintenance;
 pub(crate) mod offers_once;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use aurora_api::amounts::{Megabytes, MilliCpus, Millis, Resources};
-use scheduler_core::CoreConfig;
 use scheduler_core::config::OfferOrder;
+use scheduler_core::{CoreConfig, LayerSizes};
 
 use crate::chance::Chance;
 
@@ -165,5 +165,9 @@ fn config(chance: &mut Chance) -> CoreConfig {
         config.executor_overhead.insert(Arc::from("AuroraExecutor"), overhead);
     }
     config.policy.legacy_constraints = chance.one_in(3);
+    // The clusters are too small to fill lists of the usual length.
+    if !chance.one_in(4) {
+        config.layers = LayerSizes::SMALL;
+    }
     config
 }

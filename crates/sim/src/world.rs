@@ -203,6 +203,7 @@ impl World {
         let Some((core, timers)) = self.scheduler.at_rest() else { return Ok(()) };
         let view = core.view();
         invariants::recovery::same_tasks(&view, &self.mirror)?;
+        invariants::recovery::same_indexes(&view, &self.mirror)?;
         invariants::recovery::same_hosts_and_quotas(&view, &self.mirror)?;
         invariants::recovery::same_bytes(core, self.scheduler.journal(), &self.plan.config)?;
         let has_subscribed = self.scheduler.has_subscribed();

@@ -1,9 +1,11 @@
 //! The journal gives back what memory holds, byte for byte.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aurora_api::amounts::Timestamp;
 use aurora_api::ids::TaskId;
+use aurora_api::task::{Task, TaskStatus};
 use scheduler_core::effect::Batch;
 use scheduler_core::{Core, CoreConfig, View};
 
@@ -76,6 +78,34 @@ pub fn same_hosts_and_quotas(view: &View, mirror: &Mirror) -> Result<(), Violati
     }
 }
 
+/// Compares what the view's indexes of tasks by status and by host find with a look at all tasks.
+///
+/// # Errors
+/// They differ.
+pub fn same_indexes(view: &View, mirror: &Mirror) -> Result<(), Violation> {
+    let set = |tasks: &mut dyn Iterator<Item = &Arc<Task>>| -> (usize, BTreeSet<TaskId>) {
+        let ids: Vec<TaskId> = tasks.map(|task| task.id.clone()).collect();
+        (ids.len(), ids.into_iter().collect())
+    };
+    for status in TaskStatus::ALL {
+        let all = mirror.tasks().map(|(task, _)| task);
+        let expected = set(&mut all.filter(|task| task.status == status));
+        let found = set(&mut view.tasks_with_status(status));
+        if found != expected {
+            return Err(Violation::new(NAME, format!("{status}: found {found:?}, durable {expected:?}")));
+        }
+    }
+    for host in mirror.hosts() {
+        let expected: BTreeSet<TaskId> = mirror.on_host(&host.host).cloned().collect();
+        let found = set(&mut view.tasks_on_host(&host.host));
+        if found != (expected.len(), expected.clone()) {
+            let what = format!("on {}: found {found:?}, durable {expected:?}", host.host);
+            return Err(Violation::new(NAME, what));
+        }
+    }
+    Ok(())
+}
+
 /// Compares all tasks, and the counts that the view's indexes give.
 ///
 /// # Errors
@@ -84,8 +114,7 @@ pub fn same_tasks(view: &View, mirror: &Mirror) -> Result<(), Violation> {
     for (task, _) in mirror.tasks() {
         same_task(view, mirror, &task.id)?;
     }
-    let by_status: usize =
-        aurora_api::task::TaskStatus::ALL.into_iter().map(|status| view.count(status)).sum();
+    let by_status: usize = TaskStatus::ALL.into_iter().map(|status| view.count(status)).sum();
     let by_job: usize = view.jobs().map(|(_, job)| job.active_count() + job.ended_count()).sum();
     if (view.task_count(), by_status, by_job) == (mirror.len(), mirror.len(), mirror.len()) {
         Ok(())

@@ -250,7 +250,11 @@ impl World {
                 _ => {}
             }
             let before = batch.effects.len();
+            let is_new_session = matches!(input, Input::Mesos(MesosEvent::Subscribed { .. }));
             core.handle(input, self.now, &mut batch);
+            if is_new_session {
+                invariants::kills_repeated::check(&batch.effects[before..], &core.view())?;
+            }
             for effect in &batch.effects[before..] {
                 invariants::offers_once::of_session(effect, &self.scheduler.session_offers)?;
             }
