@@ -80,6 +80,9 @@ fn pending_tasks_say_why_on_stderr() {
     stub.world().pending_reason = Some("Insufficient: CPU\n2 of 2 agents: not enough CPU");
     let all = format!("{K}/0 is PENDING: Insufficient: CPU; 2 of 2 agents: not enough CPU");
     stub.aurora(&["job", "status", K]).exits(0).err_has(&all);
+    stub.world().tasks = [0, 1, 3].map(|instance| task(instance, ScheduleStatus::Pending)).to_vec();
+    let all = format!("{K}/0-1,3 are PENDING: Insufficient: CPU; 2 of 2 agents: not enough CPU");
+    stub.aurora(&["job", "status", K]).exits(0).err_has(&all);
 }
 
 #[test]
@@ -117,6 +120,9 @@ Inactive tasks (0):
     // Plain output stays as it was, and JSON has no layout.
     let plain = stub.aurora(&["job", "status", K]).exits(0).out;
     assert!(!plain.contains("because") && !plain.contains("until"), "{plain}");
+    stub.aurora(&["job", "status", K]).exits(0).err_has(&format!(
+        "{K}/1 is THROTTLED until 1970-01-01 00:00:06: it ended too often in a short time"
+    ));
     stub.aurora(&["job", "status", K, "-o", "wide", "--write-json"]).exits(2);
 }
 

@@ -5,10 +5,11 @@ mod text;
 
 use aurora_api::thrift::{ScheduleStatus, ScheduledTask};
 use aurora_client::Client;
+use jiff::tz::TimeZone;
 use tracing::{debug, info};
 
 use super::matching::matching_jobs;
-use crate::arguments::{ClusterJobKey, JobPattern, Verbosity, job_pattern};
+use crate::arguments::{ClusterJobKey, JobPattern, Verbosity, instance_ranges, job_pattern};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
@@ -69,7 +70,7 @@ impl Status {
             let mut job = JobTasks { key, active, inactive, reasons: None };
             job.reasons = pending_reasons(&client, &job).await;
             if self.write_json || self.output == Layout::Plain {
-                job.print_pending_reasons();
+                job.print_what_waits();
             }
             jobs.push(job);
         }
@@ -104,12 +105,37 @@ fn is_pending(task: &ScheduledTask) -> bool {
 }
 
 impl JobTasks {
-    /// Says on stderr why tasks are pending: plain stdout keeps upstream's layout.
-    fn print_pending_reasons(&self) {
-        let Some(reasons) = &self.reasons else { return };
-        for task in self.active.iter().filter(|task| is_pending(task)) {
-            let reason = reasons.of_task(task).sentence();
-            output::print_error(&format!("{}/{} is PENDING: {reason}", self.key, instance_id(task)));
+    /// Says on stderr what tasks wait for: plain stdout keeps upstream's layout.
+    fn print_what_waits(&self) {
+        let zone = TimeZone::system();
+        let waiting = self.active.iter().filter_map(|task| Some((self.waits_for(task, &zone)?, task)));
+        // Those that wait for the same are told together: there may be thousands.
+        let mut told: Vec<(String, Vec<i64>)> = Vec::new();
+        for (what, task) in waiting {
+            let instance = i64::from(instance_id(task));
+            match told.iter_mut().find(|(other, _)| *other == what) {
+                Some((_, instances)) => instances.push(instance),
+                None => told.push((what, vec![instance])),
+            }
+        }
+        for (what, instances) in told {
+            let verb = if instances.len() == 1 { "is" } else { "are" };
+            let instances = instance_ranges(instances).join(",");
+            output::print_error(&format!("{}/{instances} {verb} {what}", self.key));
+        }
+    }
+
+    /// The status of a task that waits, and what for.
+    fn waits_for(&self, task: &ScheduledTask, zone: &TimeZone) -> Option<String> {
+        match task.status? {
+            ScheduleStatus::Pending => {
+                Some(format!("PENDING: {}", self.reasons.as_ref()?.of_task(task).sentence()))
+            }
+            ScheduleStatus::Throttled => {
+                let until = tasks::time_text(tasks::throttled_until(task)?, zone);
+                Some(format!("THROTTLED until {until}: it ended too often in a short time"))
+            }
+            _ => None,
         }
     }
 }
