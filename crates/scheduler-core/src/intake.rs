@@ -80,8 +80,9 @@ impl Core {
             return;
         }
         self.note_agent_of(&update, step);
-        if update.status == TaskStatus::Starting && update.reason != Some(RECONCILIATION) {
-            self.keep_progress(&update.task, update.message.as_ref(), step);
+        let may_tell_more = matches!(update.status, TaskStatus::Starting | TaskStatus::Running);
+        if may_tell_more && update.reason != Some(RECONCILIATION) {
+            self.keep_progress(&update.task, update.status, update.message.as_ref(), step);
         }
         let result = self.change_status(
             &StatusChange {

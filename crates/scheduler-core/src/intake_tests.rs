@@ -108,6 +108,14 @@ fn a_starting_task_keeps_the_newest_words_of_its_executor() {
     assert_eq!(history(&task), [Pending, Assigned, Starting]);
     bench.restart();
     assert_eq!(words(&bench).as_deref(), Some("waiting for health checks"));
+    // Late words of an earlier status change nothing; a task that runs may say what it lacks.
+    bench.status(&id, Running);
+    bench.mesos(says("waiting for health checks", None));
+    assert_eq!(words(&bench), None);
+    let lacks = StatusUpdate { message: Some(Arc::from("not announced")), ..update(&id, Running) };
+    bench.mesos(MesosEvent::Status(lacks));
+    assert_eq!(words(&bench).as_deref(), Some("not announced"));
+    assert_eq!(history(&bench.task(&id).unwrap()), [Pending, Assigned, Starting, Running]);
 }
 
 #[test]

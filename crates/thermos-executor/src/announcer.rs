@@ -14,7 +14,7 @@ use zookeeper::{Ensemble, EnsembleError};
 use crate::flags::Flags;
 
 pub use auth::{AuthConfig, AuthError};
-pub use member::{Announcer, Presence};
+pub use member::{Announcer, News, Presence};
 
 /// The port that is the service's if the job names none.
 const DEFAULT_PRIMARY_PORT: &str = "http";

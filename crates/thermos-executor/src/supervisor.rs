@@ -2,6 +2,7 @@
 
 mod prepare;
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -13,9 +14,9 @@ use thermos::plan::record::TaskState as Checkpointed;
 use thermos::plan::replay::RunnerState;
 use thermos::run::Standby;
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use crate::announcer::Presence;
+use crate::announcer::{News, Presence};
 use crate::assignment::{Assigned, Assignment, AssignmentError};
 use crate::disk;
 use crate::flags::Flags;
@@ -145,9 +146,10 @@ impl Supervisor {
         };
         let paths = TaskPaths::new(&checkpoint_root, &self.assigned.task_id);
         let mut runner = self.start_runner(&order, &paths).await?;
-        let is_running = watch::Sender::new(false);
-        let mut presence = announcer.map(|announcer| announcer.start(is_running.subscribe()));
-        let turn = self.watch(&mut runner, health, &assignment, presence.as_mut(), &is_running, synced).await;
+        let running_words = watch::Sender::new(None);
+        let mut presence = announcer.map(|announcer| announcer.start(running_words.subscribe()));
+        let turn =
+            self.watch(&mut runner, health, &assignment, presence.as_mut(), &running_words, synced).await;
         // Nobody is to be sent to a task that ends.
         if let Some(presence) = presence {
             presence.leave().await;
@@ -198,19 +200,29 @@ impl Supervisor {
         check: Option<HealthCheck>,
         assignment: &Assignment,
         presence: Option<&mut Presence>,
-        is_running: &watch::Sender<bool>,
+        running_words: &watch::Sender<Option<String>>,
         synced: oneshot::Receiver<Finding>,
     ) -> Turn {
         let handle = self.handle.clone();
         let task_id = self.assigned.task_id.clone();
         let health = watch_health(check, assignment, move |state, message| {
             if state == TaskState::TaskRunning {
-                is_running.send_replace(true);
+                running_words.send_replace(Some(message.clone()));
             }
             report_to(&handle, StatusUpdate::new(task_id.as_str(), state).with_message(message));
         });
         let limit = assignment.task.as_ref().and_then(|task| u64::try_from(task.disk_bytes?).ok());
         let disk = disk::watch(self.environment.directory.join("sandbox"), limit);
+        let news = tell_news(presence.as_ref().map(|presence| presence.news()), |text| {
+            let (state, words) = match &*running_words.borrow() {
+                Some(words) => (TaskState::TaskRunning, Some(words.clone())),
+                None => (TaskState::TaskStarting, None),
+            };
+            let words = words.into_iter().chain(text).collect::<Vec<_>>().join(": ");
+            if !words.is_empty() {
+                self.report(state, one_line(words));
+            }
+        });
         let unannounced = async {
             match presence {
                 Some(presence) => presence.failed().await,
@@ -234,6 +246,7 @@ impl Supervisor {
             reason = health => Turn::Condemned(format!("Failed health check! {reason}")),
             reason = disk => Turn::Condemned(reason),
             reason = unannounced => Turn::Condemned(reason),
+            never = news => match never {},
         }
     }
 
@@ -423,6 +436,25 @@ fn cannot_start(error: &std::io::Error) -> Verdict {
     let text =
         format!("Unknown exception starting runner: {error}; the host may be out of processes or memory");
     Verdict::new(TaskState::TaskFailed, text)
+}
+
+/// Tells what there is to say of the announcement, now and then, and once that nothing is left to say.
+async fn tell_news(news: Option<watch::Receiver<News>>, tell: impl Fn(Option<String>)) -> Infallible {
+    let Some(mut news) = news else { return std::future::pending().await };
+    let mut told = None;
+    let mut next = Instant::now() + crate::progress::INTERVAL;
+    loop {
+        if news.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+        sleep_until(next).await;
+        let text = news.borrow_and_update().clone();
+        if text != told {
+            next = Instant::now() + crate::progress::INTERVAL;
+            tell(text.clone());
+            told = text;
+        }
+    }
 }
 
 /// Checks the task's health for ever, and ends with the reason when it is bad. Tells once that the task runs, and until then

@@ -102,6 +102,8 @@ struct Coordinator<'a> {
     assignment: &'a Assignment,
     handed: Handed<'a>,
     seq: i64,
+    /// Whether all that the process starts is below, and stays there.
+    is_subreaper: bool,
 }
 
 /// Is the coordinator of a process. To be called in a copy of the runner. Answers with the exit status.
@@ -111,7 +113,7 @@ pub fn serve(assignment: &Assignment, task_id: &str, handed: Handed<'_>) -> u8 {
     fd::close_others(&kept);
     fork::set_title("thermos_coordinator", &format!("{task_id} {}", assignment.process));
     match nix::unistd::read(handed.gate, &mut [0]) {
-        Ok(1) => Coordinator { seq: assignment.forked_seq, assignment, handed }.run(),
+        Ok(1) => Coordinator { seq: assignment.forked_seq, assignment, handed, is_subreaper: false }.run(),
         Ok(_) => give_up("its runner is gone"),
         Err(error) => give_up(error.desc()),
     }
@@ -124,11 +126,12 @@ fn give_up(cause: &str) -> u8 {
 
 impl Coordinator<'_> {
     fn run(mut self) -> u8 {
+        // A daemon of the process stays below, and so within reach when runner and executor are gone together. Where the kernel
+        // refuses, the executor has warned of it.
+        self.is_subreaper = set_child_subreaper(true).is_ok();
         // The shell inherits the signal mask, and the runner's is not for it. SIGCHLD is blocked only once the shell is
         // there; one that ended before is noticed by the first look in the loop.
         let started = setsid()
-            // A daemon of the process stays below, and so within reach when runner and executor are gone together.
-            .and_then(|_| set_child_subreaper(true))
             .and_then(|_| sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None))
             .map_err(|error| format!("cannot begin a session: {error}"))
             .and_then(|()| shell::spawn(self.assignment).map_err(|error| error.to_string()))
@@ -186,7 +189,7 @@ impl Coordinator<'_> {
                 if orphanhood.clears_up() {
                     orphanhood.kill_all();
                 }
-                let stays = family::clear_session();
+                let stays = family::clear_session(self.is_subreaper);
                 self.record_end(status, stays)?;
                 return if stays { self.guard(signals, &mut output, orphanhood) } else { Ok(()) };
             }

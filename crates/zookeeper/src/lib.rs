@@ -10,6 +10,6 @@ mod ensemble;
 #[cfg(feature = "test-server")]
 pub mod test_server;
 
-pub use connect::{ConnectError, connect};
+pub use connect::{ConnectError, Tried, connect, diagnose};
 pub use ensemble::{Credential, Ensemble, EnsembleError};
 pub use zookeeper_client as client;

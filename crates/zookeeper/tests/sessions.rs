@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use zookeeper::client::{Acls, Client, CreateMode, Error};
 use zookeeper::test_server::TestServer;
-use zookeeper::{ConnectError, Credential, Ensemble, connect};
+use zookeeper::{ConnectError, Credential, Ensemble, connect, diagnose};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -36,12 +36,33 @@ async fn the_credential_of_the_address_is_used() {
 }
 
 #[tokio::test]
-async fn an_ensemble_that_is_not_there_is_named() {
-    let ensemble = Ensemble::new("127.0.0.1:1", "/").unwrap();
-    let error = connect(&ensemble, Duration::from_secs(2)).await.unwrap_err();
-    assert!(matches!(error, ConnectError::Unreachable { .. }));
-    assert_eq!(error.to_string(), "no ZooKeeper server of zk://127.0.0.1:1/ answers");
-    let ensemble = Ensemble::new("no-such-host.invalid", "/").unwrap();
-    let error = connect(&ensemble, TIMEOUT).await.unwrap_err();
-    assert!(matches!(error, ConnectError::NoAddress { source: Some(_), .. }), "{error}");
+async fn an_ensemble_that_is_not_there_is_named_server_by_server() {
+    // One that nobody listens at, one that never speaks, and one without an address.
+    let freed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = freed.local_addr().unwrap();
+    drop(freed);
+    let mute = listener.local_addr().unwrap();
+    let servers = format!("{silent},{mute},no-such-host.invalid:2181");
+    let ensemble = Ensemble::new(&servers, "/").unwrap();
+    for error in
+        [connect(&ensemble, Duration::from_secs(2)).await.unwrap_err(), diagnose(&ensemble).await.unwrap()]
+    {
+        let ConnectError::Unreachable { tried, .. } = &error else { panic!("{error}") };
+        assert_eq!(tried.len(), 3);
+        let text = error.to_string();
+        assert!(
+            text.starts_with(&format!(
+                "no ZooKeeper server of zk://{servers}/ answers: {silent}: Connection refused"
+            )),
+            "{text}"
+        );
+        assert!(text.contains(&format!("; {mute}: takes connections and opens no session: ")), "{text}");
+        assert!(text.contains("; no-such-host.invalid:2181: the name has no address"), "{text}");
+    }
+    drop(listener);
+    let server = TestServer::start();
+    let ensemble = Ensemble::new(&format!("{silent},{}", server.address()), "/").unwrap();
+    assert!(diagnose(&ensemble).await.unwrap().to_string().ends_with(": answers now"));
+    assert!(connect(&ensemble, TIMEOUT).await.is_ok(), "one of them is enough");
 }

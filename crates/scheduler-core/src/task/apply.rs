@@ -107,19 +107,26 @@ impl Core {
         }
     }
 
-    /// A task that is STARTING already tells how far it is: its event keeps the newest words (`spec/thermos.md` §7.3).
+    /// A task that is STARTING already tells how far it is, and one that is RUNNING what it lacks: the event keeps the newest
+    /// words (`spec/thermos.md` §7.3).
     ///
     /// It is no transition: nobody is told of a change of status, and the event keeps its time.
-    pub(crate) fn keep_progress(&mut self, id: &TaskId, message: Option<&Arc<str>>, step: &mut Step<'_>) {
+    pub(crate) fn keep_progress(
+        &mut self,
+        id: &TaskId,
+        status: TaskStatus,
+        message: Option<&Arc<str>>,
+        step: &mut Step<'_>,
+    ) {
         let Some(message) = message else { return };
-        let Some(task) = self.state.task(id).filter(|task| task.status == TaskStatus::Starting) else {
+        let Some(task) = self.state.task(id).filter(|task| task.status == status) else {
             return;
         };
         let mut task = Task::clone(task);
         let Some(event) = task
             .events
             .last_mut()
-            .filter(|event| event.status == TaskStatus::Starting && event.message.as_ref() != Some(message))
+            .filter(|event| event.status == status && event.message.as_ref() != Some(message))
         else {
             return;
         };

@@ -23,6 +23,9 @@ const JOIN_RETRY: Duration = Duration::from_secs(15);
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 const MOST_BACKOFF: Duration = Duration::from_secs(300);
 
+/// While the task waits for its first announcement, which it may do for some seconds only.
+const MOST_FIRST_BACKOFF: Duration = Duration::from_secs(2);
+
 /// Between two looks at a session that has lost its server.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -40,8 +43,12 @@ pub struct Announcer {
     waits_for_running: bool,
 }
 
+/// What there is to say of an announcement that does not stand; nothing while it does.
+pub type News = Option<String>;
+
 /// A task that is being announced.
 pub struct Presence {
+    news: watch::Receiver<News>,
     task: JoinHandle<Option<String>>,
     leave: Option<oneshot::Sender<()>>,
     is_over: bool,
@@ -90,15 +97,16 @@ impl Announcer {
     }
 
     /// Begins, or waits until the task runs if that is wanted (D23).
-    pub fn start(self, mut is_running: watch::Receiver<bool>) -> Presence {
+    pub fn start(self, mut running_words: watch::Receiver<Option<String>>) -> Presence {
         let (leave, mut left) = oneshot::channel();
+        let (tell, news) = watch::channel(None);
         let task = tokio::spawn(async move {
             let mut member = None;
             let work = async {
-                if self.waits_for_running && is_running.wait_for(|is_running| *is_running).await.is_err() {
+                if self.waits_for_running && running_words.wait_for(Option::is_some).await.is_err() {
                     std::future::pending::<()>().await;
                 }
-                self.be_member(&mut member).await
+                self.be_member(&mut member, &tell).await
             };
             let failure = tokio::select! {
                 biased;
@@ -113,20 +121,24 @@ impl Announcer {
             }
             failure
         });
-        Presence { task, leave: Some(leave), is_over: false }
+        Presence { news, task, leave: Some(leave), is_over: false }
     }
 
     /// Stays a member for ever; ends with the reason when it could not become one in time.
-    async fn be_member(&self, slot: &mut Option<Member>) -> String {
+    async fn be_member(&self, slot: &mut Option<Member>, tell: &watch::Sender<News>) -> String {
         let mut last: Option<JoinError> = None;
         let deadline = Instant::now() + self.announcement.limit;
-        if timeout_at(deadline, self.join_for_the_first_time(slot, &mut last)).await.is_err() {
+        if timeout_at(deadline, self.join_for_the_first_time(slot, &mut last, tell)).await.is_err() {
             return match last {
                 Some(error) if error.is_of_rights() => one_line(&error),
                 Some(error) => format!("{TIMED_OUT}: {}", one_line(&error)),
-                None => format!("{TIMED_OUT}: no ZooKeeper server of {} answers", self.ensemble),
+                // Not even the first attempt came to an end.
+                None => match zookeeper::diagnose(&self.ensemble).await {
+                    Ok(error) | Err(error) => format!("{TIMED_OUT}: {}", one_line(&error)),
+                },
             };
         }
+        tell.send_if_modified(|news| news.take().is_some());
         loop {
             if let Some(member) = slot.as_ref() {
                 let why = watch_over(member).await;
@@ -135,11 +147,17 @@ impl Announcer {
             // The session may be good still, when only the node is gone.
             let session =
                 slot.take().map(|member| member.client).filter(|client| !client.state().is_terminated());
-            self.join_again(session, slot).await;
+            self.join_again(session, slot, tell).await;
+            tell.send_if_modified(|news| news.take().is_some());
         }
     }
 
-    async fn join_for_the_first_time(&self, slot: &mut Option<Member>, last: &mut Option<JoinError>) {
+    async fn join_for_the_first_time(
+        &self,
+        slot: &mut Option<Member>,
+        last: &mut Option<JoinError>,
+        tell: &watch::Sender<News>,
+    ) {
         let mut backoff = FIRST_BACKOFF;
         loop {
             match self.join(None).await {
@@ -149,15 +167,21 @@ impl Announcer {
                 }
                 Err(error) => {
                     tracing::warn!(error = one_line(&error), "not announced yet");
+                    tell.send_replace(Some(format!("not announced yet, trying again: {}", one_line(&error))));
                     *last = Some(error);
                 }
             }
             sleep(backoff).await;
-            backoff = (backoff * 2).min(JOIN_RETRY);
+            backoff = (backoff * 2).min(MOST_FIRST_BACKOFF);
         }
     }
 
-    async fn join_again(&self, mut session: Option<Client>, slot: &mut Option<Member>) {
+    async fn join_again(
+        &self,
+        mut session: Option<Client>,
+        slot: &mut Option<Member>,
+        tell: &watch::Sender<News>,
+    ) {
         let mut backoff = FIRST_BACKOFF;
         loop {
             match self.join(session.take()).await {
@@ -167,6 +191,10 @@ impl Announcer {
                 }
                 Err(error) => {
                     tracing::error!(error = one_line(&error), "not announced");
+                    tell.send_replace(Some(format!(
+                        "not announced any more, trying again: {}",
+                        one_line(&error)
+                    )));
                     let wait = if matches!(error, JoinError::Refused { .. }) { JOIN_RETRY } else { backoff };
                     backoff = (backoff * 2).min(MOST_BACKOFF);
                     sleep(wait).await;
@@ -223,6 +251,11 @@ async fn watch_over(member: &Member) -> String {
 }
 
 impl Presence {
+    /// What there is to say of the announcement.
+    pub fn news(&self) -> watch::Receiver<News> {
+        self.news.clone()
+    }
+
     /// Ends with the reason if the task could not be announced.
     pub async fn failed(&mut self) -> String {
         if !self.is_over {

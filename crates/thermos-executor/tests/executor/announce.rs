@@ -169,9 +169,36 @@ fn th_136_a_task_that_cannot_be_announced_in_time_fails() {
     rig.launch(assigned_text(&job.to_string(), "nobody", &[]));
     let message = rig.wait_state(TaskFailed);
     assert!(message.starts_with("Creating Announcer Serverset timed out."), "{message}");
-    assert!(message.contains(&format!("127.0.0.1:{free}")), "{message}");
+    assert!(message.contains(&format!("127.0.0.1:{free}: Connection refused")), "{message}");
     assert_eq!(rig.end(), Some(0));
     assert!(!rig.is_inhabited());
+}
+
+#[test]
+fn a_task_says_which_servers_fail_and_that_it_is_announced_after_all() {
+    let mut server = ZooKeeper::start();
+    server.crash();
+    let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let servers = format!("--announcer-ensemble={refused},127.0.0.1:{}", server.port);
+    let mut rig = Rig::start(&["--nosetuid", &servers]);
+    let mut job: Value = serde_json::from_str(&announced_job(json!({}))).unwrap();
+    job["health_check_config"] = json!({"initial_interval_secs": 600});
+    rig.launch(assigned_text(&job.to_string(), "nobody", &[]));
+    let words = rig.wait_state(TaskRunning);
+    let lacks = wait_for("news of the announcement", || {
+        let (state, text) = rig.updates().pop()?;
+        (state == TaskRunning && text.contains("not announced yet")).then_some(text)
+    });
+    let start = format!("{words}: not announced yet, trying again: no ZooKeeper server of ");
+    assert!(lacks.starts_with(&start), "{lacks}");
+    for address in [refused.to_string(), format!("127.0.0.1:{}", server.port)] {
+        assert!(lacks.contains(&format!("{address}: Connection refused")), "{lacks}");
+    }
+    server.run();
+    server.wait_for_member(SET);
+    wait_for("the end of the news", || (rig.updates().pop()? == (TaskRunning, words.clone())).then_some(()));
+    rig.kill("t");
+    assert_eq!(rig.end(), Some(0));
 }
 
 #[test]

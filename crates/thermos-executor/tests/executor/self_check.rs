@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use mesos_v1::messages::TaskState::{self, TaskFailed, TaskLost, TaskRunning, TaskStarting};
+use mesos_v1::messages::TaskState::{self, TaskFailed, TaskFinished, TaskLost, TaskRunning, TaskStarting};
 use serde_json::json;
 
 use crate::agent::{PROGRAM, Rig, assigned, assigned_text, job_of, task_of};
@@ -13,24 +13,8 @@ use crate::{FOREVER, OWN_USER};
 /// From STARTING until a task that cannot run has failed, by the executor's own clock.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Lets one call of the kernel fail, `fsync` or `prctl` with a first argument, for a program and all it starts. The rules are
-/// Linux's for seccomp filters: load a word, jump if equal, return.
-const DENY: &str = r#"
-import ctypes, os, platform, struct, sys
-numbers = {'x86_64': {'fsync': 74, 'prctl': 157}, 'aarch64': {'fsync': 82, 'prctl': 167}}[platform.machine()]
-call, argument, error = sys.argv[1:4]
-def rule(code, yes, no, value):
-    return struct.pack('HBBI', code, yes, no, value)
-rules = [rule(0x20, 0, 0, 0), rule(0x15, 0, 3, numbers[call]), rule(0x20, 0, 0, 16)]
-rules += [rule(0x15, 0, 1, int(argument)) if argument != '-' else rule(0x05, 0, 0, 0)]
-rules += [rule(0x06, 0, 0, 0x00050000 | int(error)), rule(0x06, 0, 0, 0x7fff0000)]
-code = ctypes.create_string_buffer(b''.join(rules))
-program = struct.pack('HxxxxxxP', len(rules), ctypes.addressof(code))
-libc = ctypes.CDLL(None, use_errno=True)
-if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
-    sys.exit(os.strerror(ctypes.get_errno()))
-os.execv(sys.argv[4], sys.argv[4:])
-"#;
+/// Lets one call of the kernel fail for a program and all it starts.
+const DENY: &str = include_str!("deny.py");
 
 /// An executor that cannot make this call.
 fn start_without(call: [&str; 3]) -> Rig {
@@ -89,6 +73,8 @@ fn runs_and_warns(mut rig: Rig, parts: &[&str]) {
         assert!(message.contains(part), "{part:?} in {message}");
     }
     assert_eq!(rig.end(), Some(0));
+    let (state, message) = rig.updates().pop().unwrap();
+    assert_eq!(state, TaskFinished, "{message}");
 }
 
 #[test]

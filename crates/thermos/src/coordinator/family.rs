@@ -25,10 +25,15 @@ pub fn is_left() -> bool {
 
 /// Kills what is left of the session, and waits until it is gone. Whether anything else is left: daemons that began sessions of
 /// their own, which belong to the task and not to the process; or what this process has no right to kill.
-pub fn clear_session() -> bool {
+///
+/// With everything below this process (`is_subreaper`), having no child proves that nobody is left.
+pub fn clear_session(is_subreaper: bool) -> bool {
     let own_pid = nix::unistd::getpid().as_raw();
     let begin = Instant::now();
-    while is_left() {
+    loop {
+        if !is_left() && is_subreaper {
+            return false;
+        }
         let table = Linux.processes();
         let in_session = table
             .values()
@@ -41,5 +46,4 @@ pub fn clear_session() -> bool {
         }
         std::thread::sleep(CLEAR_POLL);
     }
-    false
 }

@@ -1,0 +1,184 @@
+//! What an executor finds wrong before and while a task runs, told through the whole cluster (`spec/thermos.md` §7.4): the rows that
+//! `starts.rs`, `containers.rs` and `images.rs` do not provoke.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aurora_api::thrift::ScheduleStatus::{Failed, Lost, Running};
+use aurora_api::thrift::{
+    ExecutorConfig, JobConfiguration, JobKey, Resource, ScheduledTask, TaskConfig, rpc,
+};
+use e2e::{Backend, Testbed, TestbedOptions, events, program, wait_until};
+
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Lets one call of the kernel fail for a program and all it starts.
+const DENY: &str = include_str!("../../thermos-executor/tests/executor/deny.py");
+
+/// Adds the fields of the constructor of a job, and of its task.
+fn create(testbed: &Testbed, role: &str, cmdline: &str, task: &str, job: &str) {
+    let config = format!(
+        "main = Process(name = 'main', cmdline = '''{cmdline}''')\n\
+         task = Task(processes = [main], resources = Resources(cpu = 1.0, ram = 64*MB, disk = 64*MB), {task})\n\
+         jobs = [Job(cluster = 'e2e', role = '{role}', environment = 'prod', name = 'it', task = task, {job})]\n"
+    );
+    let path = testbed.write_config("it", &config);
+    let key = format!("e2e/{role}/prod/it");
+    testbed.aurora(&["job", "create", &key, path.to_str().unwrap()]).expect_code(0);
+}
+
+/// Waits for a task of a role whose last event fits, and answers with all its events.
+fn wait_for_event(
+    testbed: &Testbed,
+    role: &str,
+    what: &str,
+    fits: impl Fn(&ScheduledTask, &str) -> bool,
+) -> String {
+    wait_until(what, PATIENCE, || {
+        let tasks = testbed.scheduler.tasks(role, "prod", "it")?;
+        let told: Vec<String> = tasks.iter().flat_map(events).collect();
+        let found = tasks.iter().find_map(|task| events(task).pop().filter(|last| fits(task, last)));
+        found.ok_or_else(|| format!("{told:#?}"))
+    })
+}
+
+fn executor(path: &Path) -> String {
+    format!("-thermos_executor_path={}", path.display())
+}
+
+/// A program that does something to its surroundings before it becomes the executor.
+fn wrapper(folder: &Path, script: &str) -> PathBuf {
+    let path = folder.join("wrapper");
+    std::fs::write(folder.join("deny.py"), DENY).unwrap();
+    let text = format!(
+        "#!/bin/sh\nEXECUTOR={}\nDENY=\"/usr/bin/env python3 {}\"\n{script}\n",
+        program("thermos_executor").display(),
+        folder.join("deny.py").display()
+    );
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+fn start(backend: Backend, flags: &[String]) -> Testbed {
+    Testbed::start_with(
+        backend,
+        TestbedOptions { scheduler_flags: flags.to_vec(), ..TestbedOptions::default() },
+    )
+}
+
+/// Row 2, its second half: `starts.rs` has the first.
+fn a_disk_that_does_not_sync(backend: Backend) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = wrapper(folder.path(), "exec $DENY fsync - 5 \"$EXECUTOR\" \"$@\"");
+    let testbed = start(backend, &[executor(&path)]);
+    create(&testbed, "www", "exec sleep 86399", "", "");
+    let last = wait_for_event(&testbed, "www", "the loss", |task, _| task.status == Some(Lost));
+    assert!(
+        last.starts_with("Lost: Task cannot run on agent-1: fsync does not work below the checkpoint root ")
+            && last.contains("Input/output error"),
+        "{last}"
+    );
+}
+
+/// Rows 8, 11, 12 and 13, and the warnings of row 4: the task runs, and its event names each of them.
+fn what_is_odd_is_told_once_the_task_runs(backend: Backend) {
+    const PR_SET_CHILD_SUBREAPER: u8 = 36;
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!(
+        "export AURORA_ASSIGNED_MS=$(($(date +%s%3N) + 7200000))\n\
+         exec $DENY prctl {PR_SET_CHILD_SUBREAPER} 1 /usr/bin/env PATH=/nonexistent \"$EXECUTOR\" \"$@\""
+    );
+    let testbed = start(backend, &[executor(&wrapper(folder.path(), &script))]);
+    let lifecycle = "lifecycle = LifecycleConfig(http = HttpLifecycleConfig(port = 'admin'))";
+    create(&testbed, "www", "exec /bin/sleep 86399", "finalization_wait = 60", lifecycle);
+    let last = wait_for_event(&testbed, "www", "the task to run", |task, _| task.status == Some(Running));
+    for part in [
+        "Running: No health-check defined, task is assumed healthy.: warning: ",
+        "PATH '/nonexistent' names no folder",
+        "PR_SET_CHILD_SUBREAPER is refused",
+        "the clock of this host is 7",
+        "the task may take 60 s to end, and the agent gives it ",
+        "the HTTP lifecycle names port 'admin', which no process uses",
+    ] {
+        assert!(last.contains(part), "{part:?} in {last}");
+    }
+}
+
+/// Row 4: what the client would not send.
+fn a_port_without_a_number(backend: Backend) {
+    let testbed = start(backend, &[]);
+    let key = JobKey { role: Some("www".into()), environment: Some("prod".into()), name: Some("it".into()) };
+    let resources = serde_json::json!({"cpu": 1.0, "ram": 1 << 26, "disk": 1 << 26});
+    let process = serde_json::json!({"name": "main", "cmdline": "serve {{thermos.ports[http]}}"});
+    let data = serde_json::json!({
+        "task": {"name": "it", "processes": [process], "resources": resources},
+        "name": "it", "role": "www", "environment": "prod", "cluster": "e2e",
+    });
+    let config = ExecutorConfig { name: Some("AuroraExecutor".into()), data: Some(data.to_string()) };
+    let task = TaskConfig {
+        job: Some(key.clone()),
+        executor_config: Some(config),
+        resources: Some([Resource::NumCpus(1.0), Resource::RamMb(64), Resource::DiskMb(64)].into()),
+        ..TaskConfig::default()
+    };
+    let job = JobConfiguration {
+        key: Some(key),
+        instance_count: Some(1),
+        task_config: Some(task),
+        ..JobConfiguration::default()
+    };
+    testbed.scheduler.call(&rpc::CreateJob { description: Some(job) }).unwrap();
+    let last = wait_for_event(&testbed, "www", "the failure", |task, _| task.status == Some(Failed));
+    assert!(last.contains("Thermos failed with internal error.") && last.contains("http"), "{last}");
+}
+
+/// Row 6: nobody may pass through the folder of the test, which is its owner's alone.
+fn a_sandbox_that_the_user_cannot_reach(backend: Backend) {
+    let testbed = start(backend, &["-thermos_executor_flags=--nosetuid-health-checks".to_owned()]);
+    std::fs::set_permissions(testbed.directory(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    create(&testbed, "nobody", "true", "", "");
+    let last = wait_for_event(&testbed, "nobody", "the failure", |task, _| task.status == Some(Failed));
+    let folder = testbed.directory().display().to_string();
+    assert!(last.contains("nobody") && last.contains(&folder) && last.contains("0700"), "{last}");
+}
+
+/// Row 10, a configuration that is none.
+fn servers_that_are_none(backend: Backend) {
+    let flags = "-thermos_executor_flags=--nosetuid --announcer-ensemble=zk1:port";
+    let testbed = start(backend, &[flags.to_owned()]);
+    create(&testbed, "www", "exec sleep 86399", "", "announce = Announcer()");
+    let last = wait_for_event(&testbed, "www", "the failure", |task, _| task.status == Some(Failed));
+    assert!(last.contains("--announcer-ensemble of the executor: ") && last.contains("zk1:port"), "{last}");
+}
+
+/// Row 10, servers that nobody reaches: the task says so while it tries, and then fails for it.
+fn servers_that_do_not_answer(backend: Backend) {
+    let held = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let [first, second] = held.each_ref().map(|held| held.local_addr().unwrap());
+    drop(held);
+    let flags = format!("-thermos_executor_flags=--nosetuid --announcer-ensemble={first},{second}");
+    let testbed = start(backend, &[flags]);
+    let job = "announce = Announcer(), health_check_config = HealthCheckConfig(initial_interval_secs = 9)";
+    create(&testbed, "www", "exec sleep 86399", "", job);
+    let each = [first, second].map(|server| format!("{server}: Connection refused"));
+    let names_each = |text: &str| each.iter().all(|part| text.contains(part));
+    wait_for_event(&testbed, "www", "the task to say what it tries", |task, last| {
+        let is_trying = last.contains("not announced yet, trying again: no ZooKeeper server of ");
+        task.status == Some(Running) && is_trying && names_each(last)
+    });
+    let last = wait_for_event(&testbed, "www", "the failure", |task, _| task.status == Some(Failed));
+    assert!(last.contains("Creating Announcer Serverset timed out.: ") && names_each(&last), "{last}");
+}
+
+e2e::on_both_clusters! {
+    a_disk_that_does_not_sync,
+    what_is_odd_is_told_once_the_task_runs,
+    a_port_without_a_number,
+    a_sandbox_that_the_user_cannot_reach,
+    servers_that_are_none,
+    servers_that_do_not_answer,
+}
