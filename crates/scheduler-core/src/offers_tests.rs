@@ -220,14 +220,18 @@ fn sched_77_the_end_of_maintenance_lifts_its_bans() {
     bench.create(service("r/prod/j"), 1);
     bench.offer(offer("A", resources(0.5, 512, 512), &[]));
     bench.mesos(MesosEvent::Rescinded(id("o-A")));
-    set_mode(&mut bench, "A", MaintenanceMode::Draining);
+    let maintain = |bench: &mut Bench, call| {
+        let hosts = [HostName::new("A")].into();
+        bench.request(crate::Change::Maintain { hosts, call });
+    };
+    maintain(&mut bench, crate::input::MaintenanceCall::Drain);
     bench.offer(four("A"));
     bench.tick(Millis(60_000));
     let group = bench.core.state.configs().iter().next().unwrap().0;
     assert_eq!(banned(&bench, group), [id("o-A")]);
-    set_mode(&mut bench, "A", MaintenanceMode::None);
+    maintain(&mut bench, crate::input::MaintenanceCall::End);
     assert!(banned(&bench, group).is_empty());
-    assert_eq!(launched(&bench.tick(Millis(120_000))).len(), 1);
+    assert_eq!(launched(&bench.tick(Millis(1))).len(), 1, "at once, with the offer that was held");
 }
 
 #[test]

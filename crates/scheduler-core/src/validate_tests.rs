@@ -1,5 +1,6 @@
 use aurora_api::ids::is_good_identifier;
 use aurora_api::thrift;
+use proptest::prelude::*;
 
 use super::*;
 use crate::bench::{Bench, ad_hoc, job_key, limit, offer, quiet_config, resources, service, value};
@@ -334,6 +335,47 @@ fn sched_147_an_sla_is_for_production() {
         status_key: None,
     });
     assert!(sla_faults(coordinator, 19, "preferred", &policy()).is_empty());
+}
+
+proptest! {
+    /// Whatever numbers a client sends: it is answered, and what is accepted takes something of everything, and less than
+    /// nothing of nothing.
+    #[test]
+    fn no_numbers_break_the_checks(
+        instances in prop_oneof![Just(i32::MIN), Just(i32::MAX), -2..30_i32],
+        resources in prop::collection::vec((0..4_usize, prop_oneof![any::<i64>(), -1..3_i64]), 0..6),
+        sla in prop::option::of((any::<bool>(), any::<i64>(), any::<i64>(), any::<f64>())),
+    ) {
+        #[expect(clippy::cast_precision_loss, reason = "any number will do")]
+        let resource = |(kind, amount): (usize, i64)| match kind {
+            0 => thrift::Resource::NumCpus(amount as f64 / 100.0),
+            1 => thrift::Resource::RamMb(amount),
+            2 => thrift::Resource::DiskMb(amount),
+            _ => thrift::Resource::NumGpus(amount),
+        };
+        let mut job = task(|task| {
+            task.tier = Some("preferred".to_owned());
+            task.resources = Some(resources.into_iter().map(resource).collect());
+            task.sla_policy = sla.map(|(is_count, duration, number, fraction)| {
+                if is_count { count(number, duration) } else { percentage(fraction, duration) }
+            });
+        });
+        job.instance_count = Some(instances);
+        let policy = JobPolicy { gpus: true, ..policy() };
+        if let Ok(job) = validate_job(&job, &policy, &Tiers::default()) {
+            let taken = job.task.resources;
+            prop_assert!(taken.cpus.0 >= 0 && taken.ram.0 > 0 && taken.disk.0 > 0 && taken.gpus >= 0);
+            let mut bench = Bench::subscribed(quiet_config());
+            bench.grant_quota("www");
+            bench.request(crate::Change::CreateJob(job));
+            bench.offer(offer("a", resources_of_a_machine(), &[]));
+            bench.tick(Millis(10_000));
+        }
+    }
+}
+
+fn resources_of_a_machine() -> aurora_api::amounts::Resources {
+    aurora_api::amounts::Resources { gpus: 2, ..resources(64.0, 65_536, 65_536) }
 }
 
 fn diverse(config: &TaskConfig) -> Vec<String> {

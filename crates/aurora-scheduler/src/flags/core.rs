@@ -489,6 +489,9 @@ impl CoreFlags {
 
 #[cfg(test)]
 mod tests {
+    use aurora_api::thrift;
+    use scheduler_core::validate::validate_task;
+
     use super::*;
 
     #[test]
@@ -512,9 +515,27 @@ mod tests {
         assert!(matches!(read_tiers(&file), Err(CoreFlagsError::MalformedTiers { .. })));
     }
 
-    // The other half, which tier a task gets, is in scheduler-core.
     #[test]
-    fn sched_112_what_a_file_of_tiers_lacks_is_said() {
+    fn sched_112_tiers_decide_what_is_production_and_what_their_file_lacks_is_said() {
+        let in_tier = |tier: Option<&str>, production: bool| {
+            let wire = thrift::TaskConfig {
+                tier: tier.map(str::to_owned),
+                production: Some(production),
+                ..thrift::TaskConfig::from(&crate::testing::config())
+            };
+            validate_task(&wire, 1, &JobPolicy::default(), &Tiers::default())
+                .map(|config| (config.tier.to_string(), config.production))
+                .map_err(|invalid| invalid.0[0].clone())
+        };
+        assert_eq!(in_tier(None, false), Ok(("preemptible".to_owned(), false)));
+        assert_eq!(in_tier(None, true), Ok(("preemptible".to_owned(), false)));
+        assert_eq!(in_tier(Some("revocable"), true), Ok(("revocable".to_owned(), false)));
+        assert_eq!(in_tier(Some("preferred"), false), Ok(("preferred".to_owned(), true)));
+        assert_eq!(
+            in_tier(Some("Revocable"), true),
+            Err("Invalid tier 'Revocable' in TaskConfig.".to_owned())
+        );
+
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tiers.json");
         let error = |text: &str| {

@@ -186,7 +186,8 @@ fn check_container(wire: &thrift::TaskConfig, policy: &JobPolicy, faults: &mut V
 /// T14, T15.
 fn check_resources(wire: &thrift::TaskConfig, policy: &JobPolicy, faults: &mut Vec<String>) {
     let (mut seen, mut repeated) = (BTreeSet::new(), BTreeSet::new());
-    let (mut cpus, mut ram, mut disk, mut has_gpus) = (0.0, 0, 0, false);
+    let (mut cpus, mut ram, mut disk) = (0.0, 0, 0);
+    let (mut has_gpus, mut has_negative_gpus) = (false, false);
     for resource in wire.resources.iter().flatten() {
         let name = match resource {
             thrift::Resource::NumCpus(cores) => {
@@ -194,15 +195,15 @@ fn check_resources(wire: &thrift::TaskConfig, policy: &JobPolicy, faults: &mut V
                 "CPU"
             }
             thrift::Resource::RamMb(amount) => {
-                ram += amount;
+                ram = i64::saturating_add(ram, *amount);
                 "RAM"
             }
             thrift::Resource::DiskMb(amount) => {
-                disk += amount;
+                disk = i64::saturating_add(disk, *amount);
                 "disk"
             }
-            thrift::Resource::NumGpus(_) => {
-                has_gpus = true;
+            thrift::Resource::NumGpus(count) => {
+                (has_gpus, has_negative_gpus) = (true, has_negative_gpus || *count < 0);
                 "GPU"
             }
             thrift::Resource::NamedPort(_) => continue,
@@ -218,6 +219,10 @@ fn check_resources(wire: &thrift::TaskConfig, policy: &JobPolicy, faults: &mut V
     let is_positive = [("num_cpus", cpus > 0.0), ("ram_mb", ram > 0), ("disk_mb", disk > 0)];
     for (name, _) in is_positive.into_iter().filter(|(_, is_positive)| !is_positive) {
         faults.push(format!("{name} must be greater than 0.0"));
+    }
+    // Ours: it would leave an agent with more than it has.
+    if has_negative_gpus {
+        faults.push("num_gpus must not be negative".to_owned());
     }
     if has_gpus && !policy.gpus {
         faults.push("GPU resource support is disabled in this cluster.".to_owned());
@@ -268,7 +273,7 @@ fn check_sla(
     match sla {
         thrift::SlaPolicy::CountSlaPolicy(policy) => {
             let count = policy.count.unwrap_or(0);
-            if instances - count < 1 {
+            if instances.saturating_sub(count) < 1 {
                 faults.push(format!(
                     "Current CountSlaPolicy: count={count} will not allow any instances to be killed. \
                      Must be less than instanceCount={instances}."
