@@ -7,13 +7,14 @@ use aurora_api::ids::{AgentId, HostName, OfferId, TaskId};
 use aurora_api::task::{Task, TaskStatus};
 use mesos_v1::SchedulerHandle;
 use mesos_v1::messages::scheduler::Call;
-use mesos_v1::messages::{self};
+use mesos_v1::messages::{self, Offer};
 use mesos_v1::scheduler::SendError;
 use scheduler_core::input::{FailedCall, Input, MesosEvent};
 use tracing::{debug, warn};
 
 use super::collection;
 use super::held::HeldOffers;
+use super::split::use_up;
 use super::task_info::{LaunchSettings, task_info};
 use crate::queue::InputSender;
 use crate::stats::Stats;
@@ -70,9 +71,13 @@ impl<S: CallSender> MesosCalls<S> {
             return;
         };
         let mut infos = Vec::with_capacity(tasks.len());
+        let mut left = Offer::clone(&offer);
         for task in tasks {
-            match task_info(task, &offer, &self.settings) {
-                Ok(info) => infos.push(info),
+            match task_info(task, &left, &self.settings) {
+                Ok(info) => {
+                    use_up(&mut left, &info);
+                    infos.push(info);
+                }
                 Err(error) => {
                     warn!(task = %task.id, agent = %offer.agent_id, %error, "cannot launch a task");
                     self.launch_failed(vec![task.id.clone()], &format!("It could not be launched: {error}."));
@@ -176,7 +181,7 @@ fn seconds(duration: Millis) -> f64 {
 mod tests {
     use std::sync::Mutex;
 
-    use mesos_v1::messages::{Offer, Resource};
+    use mesos_v1::messages::Resource;
     use scheduler_core::config::Tiers;
 
     use super::*;
@@ -245,6 +250,51 @@ mod tests {
         assert_eq!(calls.stats.counter("offer_accept_races"), 1);
         calls.decline(&[OfferId::new("o1")], Millis(5000));
         assert!(recorder.0.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_tasks_of_one_offer_share_its_entries() {
+        let (calls, recorder, held, receiver) = calls(Some("/bin/executor"));
+        let reserved = |entry: Resource| Resource { role: Some("aurora".to_owned()), ..entry };
+        held.keep(Offer {
+            id: "o2".into(),
+            agent_id: "a1".into(),
+            resources: vec![
+                Resource::scalar("cpus", 1.2),
+                reserved(Resource::scalar("cpus", 0.7)),
+                reserved(Resource::scalar("mem", 200.0)),
+                Resource::scalar("mem", 300.0),
+                Resource::scalar("disk", 500.0),
+                Resource::ranges("ports", [(31000, 31001)]),
+                reserved(Resource::ranges("ports", [(31002, 31002)])),
+            ],
+            ..Offer::default()
+        });
+        let task = |port: u16| {
+            let mut task = assigned_task();
+            task.id = TaskId::new(format!("t{port}"));
+            task.assignment.as_mut().unwrap().ports = [(Arc::from("http"), port)].into();
+            Arc::new(task)
+        };
+        calls.launch(&OfferId::new("o2"), &[task(31000), task(31001), task(31002)], Millis(0));
+        assert!(told(&receiver).is_empty());
+        let accept = recorder.0.lock().unwrap().remove(0).accept.unwrap();
+        let launch = accept.operations[0].launch.as_ref().unwrap();
+        assert_eq!(launch.task_infos.len(), 3);
+        let taken = launch.task_infos.iter().flat_map(|info| {
+            info.resources.iter().chain(info.executor.iter().flat_map(|executor| &executor.resources))
+        });
+        let mut sums: std::collections::BTreeMap<(String, bool), f64> = std::collections::BTreeMap::new();
+        for entry in taken {
+            let amount = entry.scalar.as_ref().map_or(0.0, |scalar| scalar.value);
+            *sums.entry((entry.name.clone(), entry.role.is_some())).or_default() += amount;
+        }
+        for (name, is_reserved, offered) in
+            [("cpus", true, 0.7), ("cpus", false, 1.2), ("mem", true, 200.0), ("mem", false, 300.0)]
+        {
+            let sum = sums.get(&(name.to_owned(), is_reserved)).copied().unwrap_or(0.0);
+            assert!(sum <= offered + 1e-6, "{name} {is_reserved}: {sum} of {offered}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Takes a task's and its executor's shares out of an offer (`spec/mesos.md` §5.7).
 
 use aurora_api::amounts::Resources;
-use mesos_v1::messages::{Offer, Resource, value};
+use mesos_v1::messages::{Offer, Resource, TaskInfo, value};
 
 use super::offer::{Revocable, is_divisible};
 
@@ -63,6 +63,24 @@ pub fn split(
     let too_little = |missing| TooLittle { agent: offer.agent_id.value.clone(), name: "ports", missing };
     shares.task.extend(take_ports(&left, ports).map_err(too_little)?);
     Ok(shares)
+}
+
+/// Takes out of an offer what one of its tasks was given, so that the next one is not given the same. Ports need not go: the
+/// core chose them all.
+pub fn use_up(offer: &mut Offer, info: &TaskInfo) {
+    let of_executor = info.executor.iter().flat_map(|executor| &executor.resources);
+    for taken in info.resources.iter().chain(of_executor) {
+        let mut used = taken.scalar.as_ref().map_or(0.0, |scalar| scalar.value);
+        let is_of_kind = |entry: &&mut Resource| {
+            entry.name == taken.name && Resource { scalar: taken.scalar, ..Resource::clone(entry) } == *taken
+        };
+        for scalar in offer.resources.iter_mut().filter(is_of_kind).filter_map(|entry| entry.scalar.as_mut())
+        {
+            let part = used.min(scalar.value);
+            scalar.value = thousandths(scalar.value - part);
+            used -= part;
+        }
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no agent has 2^53 MB")]
@@ -132,8 +150,11 @@ fn joined(numbers: &[u64]) -> Vec<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use aurora_api::amounts::{Megabytes, MilliCpus};
     use mesos_v1::messages::resource::RevocableInfo;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -252,6 +273,58 @@ mod tests {
         assert_eq!(text(&shares.executor), ["cpus(*){REV}:0.25", "mem(*):128"]);
         let shares = split(&offer, &task(), &overhead(), &[], false, RULES).unwrap();
         assert_eq!(text(&shares.task)[0], "cpus(*):1");
+    }
+
+    /// What was offered, or taken, of each kind of entry.
+    fn sums<'a>(entries: impl IntoIterator<Item = &'a Resource>) -> BTreeMap<(String, bool, bool), i64> {
+        let mut sums = BTreeMap::new();
+        for entry in entries {
+            let kind = (entry.name.clone(), entry.role.is_some(), entry.revocable.is_some());
+            let amount = entry.scalar.as_ref().map_or(0.0, |scalar| scalar.value);
+            *sums.entry(kind).or_insert(0) += MilliCpus::from_cores(amount).0;
+        }
+        sums
+    }
+
+    proptest! {
+        /// However an offer is cut into entries: tasks that fit into it together get their shares, and no entry is given away
+        /// twice.
+        #[test]
+        fn tasks_share_an_offer(
+            cpus in prop::collection::vec((any::<bool>(), any::<bool>(), 0..30_i32), 0..5),
+            mem in prop::collection::vec((any::<bool>(), 0..300_i32), 0..4),
+            task in (1..12_i32, 1..150_i32), count in 1..6_usize, is_revocable in any::<bool>(),
+        ) {
+            let entry = |name, is_reserved: bool, is_revocable: bool, amount: f64| Resource {
+                role: is_reserved.then(|| "aurora".to_owned()),
+                revocable: is_revocable.then(RevocableInfo::default),
+                ..Resource::scalar(name, amount)
+            };
+            let of_cpus = cpus.iter().map(|(reserved, rev, tenths)| entry("cpus", *reserved, *rev, f64::from(*tenths) / 10.0));
+            let of_mem = mem.iter().map(|(reserved, amount)| entry("mem", *reserved, false, f64::from(*amount)));
+            let mut left = offer(of_cpus.chain(of_mem).collect());
+            let offered = sums(&left.resources);
+            let wanted = Resources {
+                cpus: MilliCpus(i64::from(task.0) * 100),
+                ram: Megabytes(i64::from(task.1)),
+                ..Resources::default()
+            };
+            let of_cpus = cpus.iter().filter(|(_, rev, _)| *rev == is_revocable).map(|(_, _, tenths)| tenths).sum::<i32>();
+            let of_mem = mem.iter().map(|(_, amount)| amount).sum::<i32>();
+            let fitting = usize::try_from((of_cpus / task.0).min(of_mem / task.1)).unwrap();
+            let mut taken = Vec::new();
+            for number in 0..count {
+                let shares = split(&left, &wanted, &Resources::default(), &[], is_revocable, RULES);
+                prop_assert_eq!(shares.is_ok(), number < fitting);
+                let Ok(shares) = shares else { break };
+                let info = TaskInfo { resources: shares.task, ..TaskInfo::default() };
+                use_up(&mut left, &info);
+                taken.extend(info.resources);
+            }
+            for (kind, amount) in sums(&taken) {
+                prop_assert!(amount <= offered[&kind], "{kind:?}: {amount}");
+            }
+        }
     }
 
     #[test]
