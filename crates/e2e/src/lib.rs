@@ -12,6 +12,7 @@ mod both;
 mod cluster;
 mod docker;
 pub mod framework;
+mod freezer;
 mod ports;
 pub mod processes;
 mod programs;
@@ -22,6 +23,7 @@ pub mod wire;
 
 pub use cluster::{Backend, Cluster, Signal};
 pub use docker::{Dockerd, root_file_system};
+pub use freezer::freezer;
 pub use ports::PortBlock;
 pub use programs::program;
 pub use scheduler::Scheduler;

@@ -2,7 +2,7 @@
 //! the isolator `filesystem/linux` mount it beside the executor, and the task runs in it (`spec/thermos.md` §3.10). The embedded
 //! cluster has no images.
 //!
-//! It needs root and the freezer of the first version of cgroups, which Mesos 1.11 knows alone.
+//! It needs root and the freezer of the first version of cgroups, which Mesos 1.11 knows alone. A machine without it gets it mounted.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aurora_api::thrift::ScheduleStatus::{Failed, Running};
-use e2e::{Backend, Testbed, TestbedOptions, events, root_file_system, wait_for};
+use e2e::{Backend, Testbed, TestbedOptions, events, freezer, root_file_system, wait_for};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -37,29 +37,45 @@ fn cgroup_of(folder: &Path) -> String {
     folder.file_name().unwrap().to_string_lossy().trim_start_matches('.').to_owned()
 }
 
-fn start(store: &Path) -> Testbed {
-    let flag = |name, value: &str| (name, value.to_owned());
-    let home = std::env::var_os("MESOS_HOME").map_or_else(
-        || Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(".cache/mesos-1.11.0"),
-        Into::into,
-    );
-    let containerizer = home.join("mesos-containerizer");
-    let options = TestbedOptions {
-        mesos_flags: vec![
-            flag("MESOS_LAUNCHER", "linux"),
-            flag("MESOS_CGROUPS_ROOT", &cgroup_of(store)),
-            flag("MESOS_ISOLATION", "filesystem/linux,volume/image,posix/cpu,posix/mem"),
-            flag("MESOS_IMAGE_PROVIDERS", "APPC"),
-            flag("MESOS_IMAGE_PROVISIONER_BACKEND", "copy"),
-            flag("MESOS_APPC_STORE_DIR", &store.display().to_string()),
-        ],
-        scheduler_flags: vec![format!(
-            "-thermos_executor_flags=--nosetuid --nosetuid-health-checks --no-create-user --mesos-containerizer-path={}",
-            containerizer.display()
-        )],
-        ..TestbedOptions::default()
-    };
-    Testbed::start_with(Backend::RealMesos, options)
+/// A cluster that runs tasks in the image of a store. Its parts go in this order.
+struct ImageBed {
+    _mounts: Mounts,
+    testbed: Testbed,
+    _cgroups: Cgroups,
+    _store: TempDir,
+    image: String,
+}
+
+impl ImageBed {
+    fn start(has_bash: bool) -> ImageBed {
+        let (store, image) = store(has_bash);
+        let cgroup = cgroup_of(store.path());
+        let cgroups = Cgroups(freezer().join(&cgroup));
+        let flag = |name, value: &str| (name, value.to_owned());
+        let home = std::env::var_os("MESOS_HOME").map_or_else(
+            || Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(".cache/mesos-1.11.0"),
+            Into::into,
+        );
+        let containerizer = home.join("mesos-containerizer");
+        let options = TestbedOptions {
+            mesos_flags: vec![
+                flag("MESOS_LAUNCHER", "linux"),
+                flag("MESOS_CGROUPS_ROOT", &cgroup),
+                flag("MESOS_ISOLATION", "filesystem/linux,volume/image,posix/cpu,posix/mem"),
+                flag("MESOS_IMAGE_PROVIDERS", "APPC"),
+                flag("MESOS_IMAGE_PROVISIONER_BACKEND", "copy"),
+                flag("MESOS_APPC_STORE_DIR", &store.path().display().to_string()),
+            ],
+            scheduler_flags: vec![format!(
+                "-thermos_executor_flags=--nosetuid --nosetuid-health-checks --no-create-user --mesos-containerizer-path={}",
+                containerizer.display()
+            )],
+            ..TestbedOptions::default()
+        };
+        let testbed = Testbed::start_with(Backend::RealMesos, options);
+        let mounts = Mounts(testbed.directory().to_owned());
+        ImageBed { _mounts: mounts, testbed, _cgroups: cgroups, _store: store, image }
+    }
 }
 
 /// The agent mounts its work folder on itself and leaves that behind. To be dropped before the testbed's files go.
@@ -90,7 +106,8 @@ impl Drop for Cgroups {
     }
 }
 
-fn create(testbed: &Testbed, kind: &str, id: &str, command: &str) {
+fn create(bed: &ImageBed, kind: &str, command: &str) {
+    let (testbed, id) = (&bed.testbed, &bed.image);
     let config = format!(
         "main = Process(name = 'main', cmdline = '''{command}''')\n\
          task = SequentialTask(processes = [main], resources = Resources(cpu = 1.0, ram = 64*MB, disk = 64*MB))\n\
@@ -107,16 +124,10 @@ mod real_mesos {
 
     #[test]
     fn a_task_lives_and_ends_in_an_image() {
-        let (store, id) = store(true);
-        let _cgroups = Cgroups(Path::new("/sys/fs/cgroup/freezer").join(cgroup_of(store.path())));
-        let testbed = start(store.path());
-        let _mounts = Mounts(testbed.directory().to_owned());
-        create(
-            &testbed,
-            "Service",
-            &id,
-            "echo $HOME > place; echo /bin/* > programs; exec /bin/busybox sleep 86395",
-        );
+        let bed = ImageBed::start(true);
+        let testbed = &bed.testbed;
+        let command = "echo $HOME > place; echo /bin/* > programs; exec /bin/busybox sleep 86395";
+        create(&bed, "Service", command);
         testbed.wait_for_statuses("it", &[(Running, 1)]);
         let read = |name: &str| {
             wait_for(name, PATIENCE, || {
@@ -132,12 +143,9 @@ mod real_mesos {
 
     #[test]
     fn an_image_without_bash_is_named() {
-        let (store, id) = store(false);
-        let _cgroups = Cgroups(Path::new("/sys/fs/cgroup/freezer").join(cgroup_of(store.path())));
-        let testbed = start(store.path());
-        let _mounts = Mounts(testbed.directory().to_owned());
-        create(&testbed, "Job", &id, "true");
-        let tasks = testbed.wait_for_statuses("it", &[(Failed, 1)]);
+        let bed = ImageBed::start(false);
+        create(&bed, "Job", "true");
+        let tasks = bed.testbed.wait_for_statuses("it", &[(Failed, 1)]);
         let last = events(&tasks[0]).pop().unwrap();
         assert!(
             last.contains("/bin/bash cannot be executed below ") && last.contains("only /bin/sh"),
