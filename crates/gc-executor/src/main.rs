@@ -16,7 +16,6 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use mesos_v1::{ExecutorEnvironment, ExecutorSession};
-use tracing_subscriber::EnvFilter;
 
 use flags::Flags;
 use machine::Machine;
@@ -36,10 +35,7 @@ fn main() -> ExitCode {
 }
 
 fn execute(flags: &Flags) -> anyhow::Result<()> {
-    // An Err means that a provider is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    thermos::daemon::prepare();
     let environment = ExecutorEnvironment::from_process()
         .context("this program is started by a Mesos agent; `thermos gc` removes finished tasks by hand")?;
     let machine = Machine::new(flags, &environment.directory, &environment.framework_id.value);

@@ -280,7 +280,8 @@ pub fn check_clock(now: SystemTime, assigned: SystemTime) -> Option<Finding> {
     Some(finding(Severity::Warning, text))
 }
 
-fn utc(time: SystemTime) -> String {
+/// A time as messages have it.
+pub fn utc(time: SystemTime) -> String {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)).utc()
 }

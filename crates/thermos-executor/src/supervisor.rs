@@ -25,7 +25,7 @@ use crate::http_lifecycle::LifecycleConfig;
 use crate::oom::OomWatch;
 use crate::progress::Progress;
 use crate::runner::{FirstNews, Runner, RunnerOrder};
-use crate::self_check::{Finding, check_sync};
+use crate::self_check::{Finding, check_sync, utc};
 use crate::status::{RunnerEnd, Verdict, of_runner, one_line};
 
 /// Limit for the runner to be in control.
@@ -341,6 +341,7 @@ impl Supervisor {
             "state": verdict.state.as_str_name(),
             "message": verdict.message,
             "host": self.assigned.host,
+            "time": utc(SystemTime::now()),
             "task_id": self.assigned.task_id,
         });
         eprintln!("thermos_executor: {}: {}", verdict.state.as_str_name(), verdict.message);

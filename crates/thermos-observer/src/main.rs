@@ -26,7 +26,6 @@ use std::sync::Arc;
 use anyhow::Context;
 use axum::middleware::from_fn_with_state;
 use tracing::info;
-use tracing_subscriber::EnvFilter;
 
 use access::Credentials;
 use flags::Flags;
@@ -56,10 +55,7 @@ fn main() -> ExitCode {
 }
 
 fn observe(flags: Flags) -> anyhow::Result<()> {
-    // An Err means that a provider is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    thermos::daemon::prepare();
     let disk = disk::Source::new(&flags).context("cannot measure disks")?;
     let credentials = flags.credentials.as_deref().map(Credentials::read).transpose()?;
     let address = SocketAddr::new(flags.ip, flags.port);

@@ -164,7 +164,7 @@ fn failure_of(task: &Task) -> String {
         serde_json::from_str(&last_bytes(&mut file, VIEW_BYTES).ok()?.0).ok()
     };
     let Some(failure) = read() else { return String::new() };
-    let lines = ["state", "cause", "place", "remedy"]
+    let lines = ["state", "message", "host", "time"]
         .iter()
         .filter_map(|field| Some(format!("<tr><th>{field}<td>{}</tr>", escape(failure[*field].as_str()?))));
     format!("<table class=\"facts bad\">{}</table>", lines.collect::<String>())

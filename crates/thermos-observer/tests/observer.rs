@@ -270,6 +270,21 @@ fn d17_a_task_whose_runner_is_gone_says_so() {
 }
 
 #[test]
+fn the_page_of_a_task_says_why_its_executor_gave_it_up() {
+    let work = Work::new();
+    let sandbox = work.add("t", true);
+    let failure = json!({
+        "state": "TASK_FAILED", "message": "Task failed.: process 'p' exited with <7>", "host": "h1",
+        "time": "2026-01-01 00:00:00 UTC", "task_id": "t",
+    });
+    std::fs::write(sandbox.with_file_name("failure.json"), failure.to_string()).unwrap();
+    let (_, page) = Observer::start(&work).get("/task/t");
+    for part in ["TASK_FAILED", "exited with &lt;7&gt;", "h1", "2026-01-01 00:00:00 UTC"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+}
+
+#[test]
 fn th_145_pieces_of_logs() {
     let work = Work::new();
     work.add("t", false);

@@ -12,6 +12,8 @@ pub mod binding;
 pub mod checkpoint;
 pub mod command_line;
 pub mod coordinator;
+#[cfg(feature = "daemon")]
+pub mod daemon;
 pub mod detect;
 pub mod garbage;
 pub mod hidden;

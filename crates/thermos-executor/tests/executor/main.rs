@@ -18,7 +18,7 @@ use agent::{PROGRAM, Rig, assigned, assigned_text, healthy_server, job_of, task_
 use mesos_v1::messages::TaskState::{
     TaskFailed, TaskFinished, TaskKilled, TaskLost, TaskRunning, TaskStarting,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use thermos::checkpoint::{TaskPaths, load};
 use thermos::plan::record::TaskState as Checkpointed;
 
@@ -73,6 +73,8 @@ fn th_91_a_task_that_fails_says_why() {
     assert!(message.ends_with("on localhost, stderr ends: the database is away"), "{message}");
     assert_eq!(rig.end(), Some(0));
     let failure = fs::read_to_string(rig.folder.path().join("failure.json")).unwrap();
+    let time = serde_json::from_str::<Value>(&failure).unwrap()["time"].as_str().unwrap().to_owned();
+    assert!(time.ends_with(" UTC") && time.len() == "2026-01-01 00:00:00 UTC".len(), "{time}");
     assert!(failure.contains("TASK_FAILED"), "{failure}");
 }
 
