@@ -73,6 +73,30 @@ pub fn throttled_until(task: &ScheduledTask) -> Option<i64> {
     event.timestamp?.checked_add(penalty.parse().ok()?)
 }
 
+/// What becomes of a task whose agent is out of reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partition {
+    /// It is replaced then, in milliseconds, unless the agent comes back.
+    ReplacedAt(i64),
+    /// It waits for the agent, however long.
+    Waits,
+}
+
+/// What becomes of a partitioned task by its policy; without one it is replaced at once.
+#[must_use]
+pub fn partition(task: &ScheduledTask) -> Option<Partition> {
+    let event = task.task_events.iter().flatten().max_by_key(|event| event.timestamp)?;
+    let since = event.timestamp.filter(|_| task.status == Some(ScheduleStatus::Partitioned))?;
+    let policy = task.assigned_task.as_ref()?.task.as_ref()?.partition_policy.as_ref();
+    Some(match policy {
+        Some(policy) if policy.reschedule == Some(false) => Partition::Waits,
+        policy => {
+            let delay = policy.and_then(|policy| policy.delay_secs).unwrap_or(0).max(0);
+            Partition::ReplacedAt(since.saturating_add(delay.saturating_mul(1000)))
+        }
+    })
+}
+
 /// A time in milliseconds, in whole seconds of a zone.
 #[must_use]
 pub fn time_text(millis: i64, zone: &TimeZone) -> String {

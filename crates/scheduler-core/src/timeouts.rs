@@ -146,7 +146,7 @@ impl Core {
         let Some(task) = self.state.task(id).filter(|task| task.status == TaskStatus::Partitioned) else {
             return;
         };
-        let Some(due) = partition_delay(task).map(|delay| entered_at(task) + delay) else { return };
+        let Some(due) = partitioned_until(task) else { return };
         if due > step.now {
             // The timer was set for an earlier partition of the same task.
             step.set_timer(TimerKey::Partition(id.clone()), due);
@@ -173,6 +173,11 @@ pub(crate) fn throttled_until(task: &Task) -> Timestamp {
 fn announced_penalty(task: &Task) -> Millis {
     let message = task.last_event().and_then(|event| event.message.as_deref());
     message.and_then(penalty_of_message).unwrap_or_default()
+}
+
+/// When a partitioned task counts as lost; `None` is never.
+pub(crate) fn partitioned_until(task: &Task) -> Option<Timestamp> {
+    partition_delay(task).map(|delay| entered_at(task) + delay)
 }
 
 /// How long a partition is waited out, or for ever.

@@ -129,8 +129,11 @@ fn sched_37_a_partition_is_waited_out_as_the_task_says() {
         bench.change_all(&id, &[Assigned, Running]);
         let key = TimerKey::Partition(id.clone());
         assert_eq!(bench.timer_in(&key), None);
+        assert_eq!(bench.core.view().partitioned_until(&bench.task(&id).unwrap()), None);
         bench.change(&id, Partitioned);
         assert_eq!(bench.timer_in(&key), delay);
+        let told = bench.core.view().partitioned_until(&bench.task(&id).unwrap());
+        assert_eq!(told, Some(delay.map(|delay| bench.now + Millis(delay))));
     }
 }
 

@@ -221,6 +221,11 @@ impl View {
         (task.status == TaskStatus::Throttled).then(|| crate::timeouts::throttled_until(task))
     }
 
+    /// Of a task whose agent is out of reach: when it is replaced, or `None` if its policy is to wait for the agent.
+    pub fn partitioned_until(&self, task: &Task) -> Option<Option<Timestamp>> {
+        (task.status == TaskStatus::Partitioned).then(|| crate::timeouts::partitioned_until(task))
+    }
+
     /// `getPendingReason`'s text: the nearest fit's reasons joined with `,`, or nothing (`spec/scheduler.md` §2.11).
     pub fn pending_reason(&self, id: &TaskId, now: Timestamp) -> String {
         self.explanation(id).map(|explanation| explanation.nearest_fit_text(now)).unwrap_or_default()

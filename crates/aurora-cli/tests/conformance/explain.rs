@@ -1,4 +1,4 @@
-use aurora_api::thrift::{ScheduleStatus, TaskEvent};
+use aurora_api::thrift::{PartitionPolicy, ScheduleStatus, TaskEvent};
 use serde_json::{Value, json};
 
 use crate::stub::{K, Stub, task};
@@ -75,10 +75,37 @@ fn one_instance_is_explained_in_json() {
             "status": "PENDING",
             "message": null,
             "throttledUntilMs": null,
+            "replacedAtMs": null,
             "nearestFit": "Insufficient: CPU",
             "reasons": ["2 of 2 agents: not enough CPU"],
             "lastFailure": "FAILED: 1 failure: exit 3",
         }])
+    );
+}
+
+#[test]
+fn what_is_out_of_reach_says_what_becomes_of_it() {
+    let stub = Stub::start();
+    let partitioned = |instance, policy| {
+        let mut task = task(instance, ScheduleStatus::Partitioned);
+        task.task_events.as_mut().unwrap()[0].message = None;
+        task.assigned_task.as_mut().unwrap().task.as_mut().unwrap().partition_policy = policy;
+        task
+    };
+    let policy =
+        |reschedule, delay| Some(PartitionPolicy { reschedule: Some(reschedule), delay_secs: Some(delay) });
+    stub.world().tasks = vec![partitioned(0, policy(true, 60)), partitioned(1, policy(false, 60))];
+    let outcome = stub.aurora(&["job", "explain", K]).exits(0);
+    assert_eq!(
+        outcome.out,
+        format!(
+            "{K}: 0 of 2 active instances are RUNNING
+{K}/0 is PARTITIONED
+  it is replaced at 1970-01-01 00:01:01, unless its agent comes back
+{K}/1 is PARTITIONED
+  it waits for its agent, as its partition policy says
+"
+        )
     );
 }
 

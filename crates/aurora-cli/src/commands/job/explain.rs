@@ -12,7 +12,7 @@ use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::output;
 use crate::pending::{PendingReasons, Reasons};
-use crate::tasks::{self, instance_id, is_active};
+use crate::tasks::{self, Partition, instance_id, is_active};
 
 /// Says why instances of a job do not run.
 #[derive(clap::Args, Debug)]
@@ -43,6 +43,8 @@ struct State {
     message: Option<String>,
     /// Of a throttled one: when it may start again, in milliseconds.
     throttled_until: Option<i64>,
+    /// Of one whose agent is out of reach.
+    partition: Option<Partition>,
     /// Of a pending one.
     reasons: Option<Reasons>,
     /// How its last run ended, if that was not well.
@@ -79,6 +81,7 @@ impl Explain {
                     status: task.status.unwrap_or(ScheduleStatus::Init),
                     message: latest_event(task).and_then(|event| event.message.clone()),
                     throttled_until: tasks::throttled_until(task),
+                    partition: tasks::partition(task),
                     reasons: is_pending(task).then(|| reasons.of_task(task)),
                     last_failure: failures.get(&instance_id(task)).cloned(),
                 },
@@ -118,6 +121,13 @@ fn text(key: &str, active: usize, findings: &[Finding], failures: &BTreeMap<i32,
         lines.push(format!("{key}/{instances} {verb} {}{message}", finding.status));
         let until = finding.throttled_until.map(|until| tasks::time_text(until, &TimeZone::system()));
         lines.extend(until.map(|until| format!("  it may start again at {until}")));
+        lines.extend(finding.partition.map(|partition| match partition {
+            Partition::ReplacedAt(at) => {
+                let at = tasks::time_text(at, &TimeZone::system());
+                format!("  it is replaced at {at}, unless its agent comes back")
+            }
+            Partition::Waits => "  it waits for its agent, as its partition policy says".to_owned(),
+        }));
         if let Some(reasons) = &finding.reasons {
             let nearest = Some(&reasons.nearest_fit).filter(|text| !text.is_empty());
             lines.extend(nearest.map(|text| format!("  nearest fit: {text}")));
@@ -137,12 +147,17 @@ fn text(key: &str, active: usize, findings: &[Finding], failures: &BTreeMap<i32,
 
 impl Finding {
     fn as_json(&self) -> serde_json::Value {
-        let State { status, message, throttled_until, reasons, last_failure } = &self.state;
+        let State { status, message, throttled_until, partition, reasons, last_failure } = &self.state;
+        let replaced_at = partition.and_then(|partition| match partition {
+            Partition::ReplacedAt(at) => Some(at),
+            Partition::Waits => None,
+        });
         json!({
             "instance": self.instance,
             "status": status.to_string(),
             "message": message,
             "throttledUntilMs": throttled_until,
+            "replacedAtMs": replaced_at,
             "nearestFit": reasons.as_ref().map(|reasons| &reasons.nearest_fit),
             "reasons": reasons.as_ref().map(|reasons| &reasons.lines),
             "lastFailure": last_failure,

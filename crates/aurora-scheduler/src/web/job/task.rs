@@ -70,6 +70,13 @@ impl TaskRow {
         let throttled = view
             .throttled_until(task)
             .map(|until| format!("flapping: may start again in {}", whole_seconds(until.since(now))));
+        let partitioned = view.partitioned_until(task).map(|until| match until {
+            Some(until) => format!(
+                "its agent does not answer: replaced in {} unless it comes back",
+                whole_seconds(until.since(now))
+            ),
+            None => "its agent does not answer: it waits for it, as its partition policy says".to_owned(),
+        });
         Self {
             id: task.id.to_string(),
             instance: task.instance,
@@ -78,7 +85,7 @@ impl TaskRow {
             class: status_class(task.status),
             since: Moment::new(last.map_or(now, |event| event.at), now),
             host: place.map(|place| place.host.to_string()).unwrap_or_default(),
-            message: reason.or(throttled).or(message).unwrap_or_default(),
+            message: reason.or(throttled).or(partitioned).or(message).unwrap_or_default(),
             ports: place.map(|place| ports(&place.ports)).unwrap_or_default(),
             links: if task.status == TaskStatus::Running { links(task) } else { Vec::new() },
             observer: place
