@@ -12,10 +12,21 @@ pub fn root() -> PathBuf {
 }
 
 /// A cargo command in the project's root.
+///
+/// It does not see what the cargo that runs this program says of its package: a library whose build script asks for these
+/// variables, as that of `ring` does, would be built anew each time they come or go.
 pub fn cargo(arguments: &[&str]) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.current_dir(root()).args(arguments);
+    for (name, _) in std::env::vars_os() {
+        let is_of_package = name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"));
+        if is_of_package {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
