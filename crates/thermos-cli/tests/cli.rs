@@ -332,6 +332,32 @@ fn d17_status_tells_of_a_runner_that_is_gone() {
 }
 
 #[test]
+fn an_id_that_was_used_is_told() {
+    let place = Place::new();
+    assert!(place.finish("t1", "true").status.success());
+    let again = place.finish("t1", "touch again");
+    assert!(again.status.success());
+    assert_eq!(
+        stderr(&again).lines().last(),
+        Some("Task t1 is over: it ended as SUCCESS. Nothing was run; give another --task_id, or none.")
+    );
+    let stream = place.root().join("checkpoints/t1/runner");
+    let whole = std::fs::read(&stream).unwrap();
+    std::fs::write(&stream, [whole.as_slice(), b"xx"].concat()).unwrap();
+    let said = place.run(&["status", "--verbosity=1"]);
+    let expected = format!(
+        "WARNING: task t1: its checkpoint is cut off at byte {}; what comes before is shown\n",
+        whole.len()
+    );
+    assert_eq!(stderr(&said), expected);
+    assert!(stdout(&said).contains("state:  SUCCESS"));
+    let said = place.run(&["gc", "--max_tasks=0", "--force"]);
+    assert!(stderr(&said).starts_with("Nothing is removed: say what"), "{}", stderr(&said));
+    std::fs::write(&stream, [0, 0, 0, 1, 0]).unwrap();
+    assert!(stderr(&place.finish("t1", "true")).contains("its checkpoint "), "unreadable");
+}
+
+#[test]
 fn a_graceful_kill_lets_the_task_end_by_itself() {
     let place = Place::new();
     let ready = place.path().join("ready");

@@ -13,6 +13,7 @@ use thermos::os::users::UserDatabase;
 use thermos::plan::record::TaskState as Checkpointed;
 use thermos::plan::replay::RunnerState;
 use thermos::run::Standby;
+use thermos::usage::full_disk;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
@@ -263,7 +264,12 @@ impl Supervisor {
                     self.kill_remains(paths).await;
                 }
                 let checkpoint = self.read_checkpoint(paths);
-                of_runner(end, checkpoint.as_ref(), runner.error(), &self.assigned.host)
+                let verdict = of_runner(end, checkpoint.as_ref(), runner.error(), &self.assigned.host);
+                if verdict.is_failure() {
+                    verdict.because(full_disk(&self.environment.sandbox))
+                } else {
+                    verdict
+                }
             }
             Turn::Stopped(stop) => {
                 self.stop_runner(&mut runner, paths, lifecycle).await;

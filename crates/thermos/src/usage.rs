@@ -15,6 +15,24 @@ pub const DISK_INTERVAL_SECS: u64 = 60;
 /// Bytes of a block as the file system counts them.
 const BLOCK_BYTES: u64 = 512;
 
+/// Less than this is no space at all.
+const NO_SPACE_BYTES: u64 = 64 << 10;
+
+/// Whether the file system that holds a folder has no space left, or no inodes: in words, for whoever wonders why something failed
+/// that could not even say so.
+pub fn full_disk(folder: &Path) -> Option<String> {
+    let statistics = nix::sys::statvfs::statvfs(folder).ok()?;
+    let free = statistics.blocks_available().saturating_mul(statistics.fragment_size());
+    let lack = if free < NO_SPACE_BYTES {
+        "space"
+    } else if statistics.files() > 0 && statistics.files_available() == 0 {
+        "inodes"
+    } else {
+        return None;
+    };
+    Some(format!("the file system of {} has no {lack} left, which may be the cause", folder.display()))
+}
+
 /// What a process tree uses.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Usage {

@@ -88,6 +88,11 @@ impl Gc {
             output::line("Cancelling gc.");
             return Ok(());
         }
+        if erase == (Erase { data: false, logs: false, metadata: false }) {
+            eprintln!(
+                "Nothing is removed: say what, with --delete-data, --delete-logs or --delete-metadata."
+            );
+        }
         output::line("Running gc...");
         let mut is_failed = false;
         for (root, task_id) in &tasks {

@@ -12,10 +12,11 @@ use serde_json::Value;
 use thermos::binding::Context;
 use thermos::checkpoint::{TaskPaths, load};
 use thermos::os::fd::make_inheritable;
-use thermos::os::users::UserDatabase;
+use thermos::os::users::{UserDatabase, UserError};
 use thermos::plan::record::{ProcessState, TaskState};
 use thermos::run::{RunError, RunnerConfig, check_task_id};
 use thermos::task::{TaskError, bind_and_read};
+use thermos::usage::full_disk;
 use thermos::{hidden, logs};
 
 use crate::failure::Failure;
@@ -54,6 +55,10 @@ impl Launch {
             None => times::synthesised_id(&self.name()),
         };
         check_task_id(&task_id)?;
+        let paths = TaskPaths::new(&self.root, &task_id);
+        if paths.finished().exists() {
+            return already_over(&paths);
+        }
         let user = self.other_user(options.user.as_deref())?;
         self.check(&task_id, user.as_deref())?;
         self.make_sandbox(user.as_deref())?;
@@ -79,7 +84,7 @@ impl Launch {
             Err(error) => return Err(explained(&error, &self.root)),
         }
         drop(file);
-        verdict(&TaskPaths::new(&self.root, task_id))
+        verdict(&paths)
     }
 
     fn name(&self) -> String {
@@ -107,7 +112,13 @@ impl Launch {
     /// Whom processes run as, if that is not who runs this.
     fn other_user(&self, wanted: Option<&str>) -> Result<Option<String>, Failure> {
         let Some(wanted) = wanted else { return Ok(None) };
-        let user = UserDatabase::default().by_name(wanted).map_err(|error| Failure::failed(&error))?;
+        let user = UserDatabase::default().by_name(wanted).map_err(|error| match error {
+            UserError::UnknownName { name, passwd } => Failure::Failed(format!(
+                "user {name} is not in {} and getent does not know it; create it, or choose another with --user",
+                passwd.display()
+            )),
+            other => Failure::failed(&other),
+        })?;
         if user.uid == nix::unistd::getuid().as_raw() {
             return Ok(None);
         }
@@ -200,6 +211,17 @@ fn explained(error: &RunError, root: &Path) -> Failure {
     }
 }
 
+/// An id names one task only, and this one's is over: nothing is run, as a runner would decide.
+fn already_over(paths: &TaskPaths) -> Result<(), Failure> {
+    let end = load(&paths.runner()).ok().and_then(|loaded| loaded.state.task_state());
+    let how = end.map_or_else(
+        || format!("its checkpoint {} cannot be read", paths.runner().display()),
+        |end| format!("it ended as {}", end.name()),
+    );
+    eprintln!("Task {} is over: {how}. Nothing was run; give another --task_id, or none.", paths.task_id());
+    Ok(())
+}
+
 /// Says how the task ended if it did not end well.
 fn verdict(paths: &TaskPaths) -> Result<(), Failure> {
     let state = load(&paths.runner()).map_err(|error| Failure::failed(&error))?.state;
@@ -225,5 +247,7 @@ fn verdict(paths: &TaskPaths) -> Result<(), Failure> {
             lines.push(format!("    {}: {text}", file.display()));
         }
     }
+    let sandbox = state.header.as_ref().and_then(|header| header.sandbox.clone());
+    lines.extend(sandbox.and_then(|path| full_disk(Path::new(&path))).map(|text| format!("  {text}")));
     Err(Failure::Failed(lines.join("\n")))
 }

@@ -77,7 +77,12 @@ impl Status {
             return;
         }
         let (state, damage) = match loaded {
-            Ok(loaded) => (loaded.state, loaded.damage.map(|damage| damage.to_string())),
+            Ok(loaded) => {
+                // In a task that runs it may be in the making.
+                let torn = loaded.torn_at.filter(|_| task.standing == Standing::Finished);
+                let torn = torn.map(|at| format!("its checkpoint is cut off at byte {at}"));
+                (loaded.state, loaded.damage.map(|damage| damage.to_string()).or(torn))
+            }
             Err(error) => (RunnerState::default(), Some(error.to_string())),
         };
         if let Some(damage) = damage {

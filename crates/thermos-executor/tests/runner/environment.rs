@@ -93,6 +93,25 @@ fn th_61_daemons_come_back_and_end_with_the_task() {
     assert_eq!((rig.runs("p"), rig.runs("q")), (vec![Success], vec![Success]));
 }
 
+#[test]
+fn processes_of_users_run_under_a_strict_umask() {
+    if !is_root() {
+        return;
+    }
+    use std::os::unix::fs::PermissionsExt;
+    let rig = Rig::new(&[process("p", "umask")]).argument("--setuid=nobody");
+    for path in [rig.folder.path(), &rig.sandbox()] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let runner = rig.command();
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", "umask 077; exec \"$0\" \"$@\""]).arg(runner.get_program()).args(runner.get_args());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(rig.log("p", 0, "stdout"), "0077\n");
+    assert_eq!(rig.runs("p"), [Success]);
+}
+
 fn parent_of(pid: i32) -> i32 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     stat.rsplit_once(')').unwrap().1.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()

@@ -42,7 +42,7 @@ pub enum SpawnError {
         source: io::Error,
     },
     /// The output has nowhere to go.
-    #[error("cannot write logs in {}: {source}; check the owner and the rights of that folder and the free space", path.display())]
+    #[error("cannot write logs in {}: {source}{}; check the owner and the rights of that folder and the free space", path.display(), refused_at(path))]
     Log {
         /// Which folder.
         path: PathBuf,

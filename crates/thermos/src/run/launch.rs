@@ -1,8 +1,9 @@
 //! Starts a run of a process: its record, its folder, its coordinator (`spec/thermos.md` §1.7).
 
+use std::fs::Permissions;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ use crate::os::kernel::Kernel;
 use crate::plan::record::{ProcessState, ProcessStatus, Record};
 use crate::sandbox::image::TASK_FILE_SYSTEM;
 use crate::task::{LoggerError, Process};
+
+/// Rights to pass through a folder, for all.
+const PASSABLE: u32 = 0o111;
 
 /// The profile that bash reads before each command, if the sandbox holds one.
 const PROFILE: &str = ".thermos_profile";
@@ -225,6 +229,13 @@ impl Runner {
             Directory::open(&self.config.sandbox).map_err(|error| failed(io::Error::other(error)))?;
         for part in path.strip_prefix(&self.config.sandbox).unwrap_or(&path).components() {
             folder = folder.make_directory(Path::new(&part)).map_err(failed)?;
+            let metadata = folder.metadata().map_err(failed)?;
+            let mode = metadata.permissions().mode();
+            // Whatever the umask of this program is, the user has to get through what it made.
+            if metadata.uid() == nix::unistd::geteuid().as_raw() && mode & PASSABLE != PASSABLE {
+                std::fs::set_permissions(folder.handle(), Permissions::from_mode(mode | PASSABLE))
+                    .map_err(failed)?;
+            }
         }
         chown(folder.handle(), Some(credentials.uid), Some(credentials.gid)).map_err(failed)?;
         Ok(path)
