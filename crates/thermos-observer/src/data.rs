@@ -184,7 +184,7 @@ impl Orphaned {
             Some(_) => format!(
                 "the agent removes its files with the folder of its executor; until then it is recorded as lost by the scheduler's next collection on this host, if there is one (-gc_executor_path), or by {kill}"
             ),
-            None => format!("{kill} ends it"),
+            None => kill,
         };
         Some(Self { message, last_sign: last_sign.map(|span| span.as_secs()), remedy })
     }

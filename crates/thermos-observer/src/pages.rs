@@ -69,8 +69,9 @@ fn row(observer: &Observer, task: &Task) -> String {
         None => text(&full["state"]),
     };
     format!(
-        "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td><a href=\"/task/{id}\">info</a><td><a href=\"/browse/{id}\">browse</a><td>{}</tr>",
+        "<tr><td>{}<div class=\"id\">{}</div><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td><a href=\"/task/{id}\">info</a><td><a href=\"/browse/{id}\">browse</a><td>{}</tr>",
         text(&full["name"]),
+        escape(&task.task_id),
         text(&full["user"]),
         seconds(full["launch_timestamp"].as_f64()),
         state,
@@ -95,7 +96,9 @@ pub fn task(observer: &Observer, id: &str) -> Reply {
         format!("<p class=\"bad\">{}; what comes before is shown</p>", escape(damage))
     });
     let orphaned = orphaned(&full).map_or_else(String::new, |(message, since, remedy)| {
-        format!("<p class=\"bad\">{message}. It was last heard of at {since} UTC. To end it: {remedy}.</p>")
+        format!(
+            "<p class=\"bad\">Nobody governs this task: {message}. It was last heard of at {since} UTC. What ends it: {remedy}.</p>"
+        )
     });
     let failure = failure_of(&task);
     let history: String = task
@@ -109,7 +112,7 @@ pub fn task(observer: &Observer, id: &str) -> Reply {
     let processes: String =
         task.state.processes.keys().map(|name| process_row(observer, &task, id, name, -1)).collect();
     let body = format!(
-        "{damage}{orphaned}{failure}<table class=\"facts\"><tr><th>status<td>{}<tr><th>user<td>{}<tr><th>ports<td>{}<tr><th>chroot<td><a href=\"/browse/{url}\">browse</a><tr><th>hostname<td>{}<tr><th>launched<td>{}<tr><th>config<td><a href=\"/rawtask/{url}\">view</a><tr><th>cpu<td>{}<tr><th>ram<td>{}<tr><th>disk<td>{}</table><h2>History</h2><table>{history}</table><h2>Processes</h2>{PROCESS_HEAD}{processes}</table>",
+        "{damage}{orphaned}{failure}<table class=\"facts\"><tr><th>status<td>{}<tr><th>user<td>{}<tr><th>ports<td>{}<tr><th>chroot<td><a href=\"/browse/{url}\">browse</a><tr><th>hostname<td>{}<tr><th>launched<td>{}<tr><th>config<td><a href=\"/rawtask/{url}\">view</a><tr><th>cpu<td>{}<tr><th>ram<td>{}<tr><th>disk<td>{}</table><h2>History</h2><table class=\"facts\">{history}</table><h2>Processes</h2>{PROCESS_HEAD}{processes}</table>",
         text(&full["state"]),
         text(&full["user"]),
         ports(&full["ports"]),
@@ -289,7 +292,8 @@ pub fn browse(observer: &Observer, id: &str, path: &str) -> Reply {
         })
         .collect();
     let back = format!("<p><a href=\"/task/{url}\">task {}</a></p>", escape(id));
-    page(&format!("/{path}"), &format!("{back}<table class=\"files\">{up}{rows}</table>"))
+    let head = "<tr><th>mode<th>links<th>owner<th>size<th>changed<th>name<th></tr>";
+    page(&format!("sandbox /{path}"), &format!("{back}<table class=\"facts files\">{head}{up}{rows}</table>"))
 }
 
 /// `/assets/{file}`.

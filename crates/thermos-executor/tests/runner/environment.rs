@@ -48,11 +48,17 @@ fn th_57_a_profile_is_read() {
 
 #[test]
 fn th_58_no_open_file_leaks_into_processes() {
-    let rig = Rig::new(&[process("p", "ls /proc/self/fd")]);
-    rig.run().fine();
-    let out = rig.log("p", 0, "stdout");
+    let rig = Rig::new(&[process("p", "ls /proc/self/fd; echo leaked >&9")]);
+    let leak = rig.folder.path().join("leak");
+    let runner = rig.command();
+    let mut command = std::process::Command::new("/bin/bash");
+    command.args(["-c", "exec 9>\"$0\"; exec \"$@\""]).arg(&leak);
+    let output = command.arg(runner.get_program()).args(runner.get_args()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     // 3 is the folder that ls reads.
-    assert_eq!(out.lines().collect::<Vec<_>>(), ["0", "1", "2", "3"]);
+    assert_eq!(rig.log("p", 0, "stdout").lines().collect::<Vec<_>>(), ["0", "1", "2", "3"]);
+    assert!(rig.log("p", 0, "stderr").contains("9: Bad file descriptor"));
+    assert_eq!((rig.runs("p"), fs::read(leak).unwrap()), (vec![Failed], Vec::new()));
 }
 
 #[test]
@@ -124,13 +130,13 @@ fn th_62_processes_run_as_the_user() {
         return th_63_only_root_runs_processes_as_others();
     }
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    let rig = Rig::new(&[process("p", "id -u; id -g")]).argument("--setuid=nobody");
+    let rig = Rig::new(&[process("p", "id -u; id -g; id -G")]).argument("--setuid=nobody");
     for path in [rig.folder.path(), &rig.sandbox()] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
     rig.run().fine();
     let nobody = thermos::os::users::UserDatabase::default().by_name("nobody").unwrap();
-    assert_eq!(rig.log("p", 0, "stdout"), format!("{}\n{}\n", nobody.uid, nobody.gid));
+    assert_eq!(rig.log("p", 0, "stdout"), format!("{0}\n{1}\n{1}\n", nobody.uid, nobody.gid));
     let owner = |path: &str| fs::metadata(rig.sandbox().join(path)).unwrap().uid();
     assert_eq!(
         (owner(".logs/p"), owner(".logs/p/0"), owner(".logs/p/0/stdout")),
@@ -325,7 +331,9 @@ fn th_73_logs_rotate_by_flag() {
     assert!(!rig.log_exists("small", 0, "stdout.1"));
     assert!(rig.log_exists("big", 0, "stdout.1") && !rig.log_exists("big", 0, "stdout.2"));
     assert_eq!(rig.log("big", 0, "stderr"), "");
-    assert!(rig.log("big", 0, "stdout.1").len() <= (1 << 20) + (64 << 10));
+    let sizes = ["stdout", "stdout.1"].map(|name| rig.log("big", 0, name).len());
+    assert!(sizes.iter().all(|size| *size <= (1 << 20) + (64 << 10)) && sizes[1] >= 1 << 20, "{sizes:?}");
+    assert_eq!(rig.log("small", 0, "stdout"), "x");
 }
 
 #[test]
