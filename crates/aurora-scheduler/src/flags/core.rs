@@ -59,7 +59,7 @@ pub struct CoreFlags {
     /// A random part of this is added to it.
     #[arg(long = "offer_hold_jitter_window", default_value = "1mins")]
     pub offer_hold_jitter_window: TimeAmount,
-    /// How long Mesos keeps what we declined from us.
+    /// How long Mesos keeps what we declined from us; not at all while tasks wait.
     #[arg(long = "offer_filter_duration", default_value = "5secs")]
     pub offer_filter_duration: TimeAmount,
     /// How many offers that can never suit a group are remembered as such, over all groups; those beyond are looked at again.
