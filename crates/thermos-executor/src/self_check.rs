@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use aurora_api::amounts::Timestamp;
 use nix::sys::statfs::statfs;
 use nix::sys::statvfs::statvfs;
-use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
+use nix::unistd::{Gid, Uid, getegid, geteuid, setfsgid, setfsuid};
 use thermos::coordinator::check_shell_below;
 use thermos::os::users::{User, UserDatabase};
 
@@ -174,16 +174,15 @@ pub fn check_user(sandbox: &Path, user: &User, users: &UserDatabase) -> Option<F
     Some(finding(Severity::Job, text))
 }
 
-/// Creates and removes a file with the user's rights. They are those of one thread, which then ends.
+/// Creates and removes a file with the user's rights, which are those of this thread until then.
 fn write_as(folder: &Path, user: &User) -> io::Result<()> {
-    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
-    let folder = folder.to_owned();
-    let trial = std::thread::Builder::new().stack_size(64 << 10).spawn(move || {
-        setfsgid(gid);
-        setfsuid(uid);
-        probe(&folder)
-    })?;
-    trial.join().unwrap_or_else(|_| Err(io::Error::other("the trial ended early")))
+    setfsgid(Gid::from_raw(user.gid));
+    setfsuid(Uid::from_raw(user.uid));
+    let tried = probe(folder);
+    // The user first: whoever is not root may not choose a group.
+    setfsuid(geteuid());
+    setfsgid(getegid());
+    tried
 }
 
 fn refused_on_the_way<'a>(path: &'a Path, user: &User, groups: &[u32]) -> Option<(&'a Path, fs::Metadata)> {

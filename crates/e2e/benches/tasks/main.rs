@@ -11,9 +11,14 @@ mod baselines;
 mod local;
 mod parts;
 
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use e2e::program;
 use local::Local;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 use parts::{Parts, Usage};
 
 /// Instances of the job that is started.
@@ -57,6 +62,11 @@ fn main() {
 /// Executor, runner and coordinator of one task, alone on the machine.
 fn cost() {
     let local = Local::start();
+    let mut references = [
+        ("`true`, dynamic", PathBuf::from("/bin/true"), vec![], Vec::new()),
+        ("`bash-static -c :`", PathBuf::from("/bin/bash-static"), vec!["-c", ":"], Vec::new()),
+        ("`thermos_executor --version`", program("thermos_executor"), vec!["--version"], Vec::new()),
+    ];
     let mut usages: Vec<Usage> = (0..RUNS)
         .map(|run| {
             let job = format!("cost{run}");
@@ -66,6 +76,12 @@ fn cost() {
             std::thread::sleep(SETTLING);
             usage.set_memory(&Parts::below(local.directory()).usage());
             local.kill(&job);
+            // At the same pace, since what the processor finds cold costs the most.
+            for (name, program, arguments, spent) in &mut references {
+                std::thread::sleep(SETTLING);
+                spent
+                    .push(cpu_of_start(program, arguments).unwrap_or_else(|error| panic!("{name}: {error}")));
+            }
             usage
         })
         .collect();
@@ -90,6 +106,27 @@ fn cost() {
         "  together           {ms:>6.2} ms CPU        {:.2} of the aim of {CPU_AIM_MS} ms",
         ms / CPU_AIM_MS
     );
+    println!("for comparison, programs that are started and end at once, in the same minutes:");
+    for (name, _, _, spent) in &mut references {
+        spent.sort();
+        let median = spent[RUNS / 2].as_secs_f64() * 1e3;
+        println!("  {name:<28} {median:>6.2} ms CPU   a task costs {:.2} times as much", ms / median);
+    }
+}
+
+/// User and system time of a program from its start to its end.
+fn cpu_of_start(program: &Path, arguments: &[&str]) -> std::io::Result<Duration> {
+    let of_children = || -> std::io::Result<Duration> {
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+        Ok([usage.user_time(), usage.system_time()]
+            .into_iter()
+            .map(|time| Duration::from_micros(u64::try_from(time.num_microseconds()).unwrap()))
+            .sum())
+    };
+    let before = of_children()?;
+    let status = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).status()?;
+    assert!(status.success(), "{}: {status}", program.display());
+    Ok(of_children()? - before)
 }
 
 /// Many tasks that do nothing.

@@ -72,12 +72,10 @@ impl Supervisor {
         if self.assigned.is_docker {
             self.enter_container()?;
         }
-        let directory = self.environment.directory.clone();
-        let users = self.users.clone();
         let owner = self.sandbox_owner();
-        let making =
-            tokio::task::spawn_blocking(move || sandbox::create(&directory, owner.as_deref(), &users));
-        let sandbox = sandbox_made(making, SANDBOX_LIMIT).await?;
+        // A folder where files were just made and removed: no thread is started for that.
+        let sandbox = sandbox::create(&self.environment.directory, owner.as_deref(), &self.users)
+            .map_err(|error| uninitialized(&error))?;
         if self.assigned.has_image {
             self.prepare_image(sandbox.clone()).await?;
         }
@@ -87,13 +85,10 @@ impl Supervisor {
     async fn prepare_image(&self, sandbox: PathBuf) -> Result<(), Verdict> {
         check_containerizer(&self.flags.mesos_containerizer_path)
             .map_err(|error| Verdict::new(TaskState::TaskFailed, error.to_string()))?;
-        let failed = |text: String| {
-            Verdict::new(TaskState::TaskFailed, format!("Failed to initialize sandbox: {text}"))
-        };
         let user = match self.process_user().filter(|_| !self.flags.no_create_user) {
             None => None,
             Some(name) => {
-                let user = self.users.by_name(&name).map_err(|error| failed(error.to_string()))?;
+                let user = self.users.by_name(&name).map_err(|error| uninitialized(&error))?;
                 let group = self.users.group_name(user.gid).unwrap_or_else(|| user.name.clone());
                 Some((user, group))
             }
@@ -105,10 +100,8 @@ impl Supervisor {
             user,
             volumes: self.volumes.clone(),
         };
-        tokio::task::spawn_blocking(move || image.prepare(&mut HostCommands))
-            .await
-            .map_err(|error| failed(error.to_string()))?
-            .map_err(|error| failed(error.to_string()))
+        let making = tokio::task::spawn_blocking(move || image.prepare(&mut HostCommands));
+        sandbox_made(making, SANDBOX_LIMIT).await
     }
 
     /// Makes the host's path of the run directory lead to the container's. A user who may not is content with the latter: then
@@ -223,17 +216,21 @@ impl Supervisor {
     }
 }
 
-/// The sandbox, or why there is none.
-async fn sandbox_made(
-    making: JoinHandle<Result<PathBuf, SandboxError>>,
+fn uninitialized(error: &dyn std::error::Error) -> Verdict {
+    Verdict::new(TaskState::TaskFailed, format!("Failed to initialize sandbox: {error}"))
+}
+
+/// What was made, or why it was not.
+async fn sandbox_made<T, E: std::error::Error>(
+    making: JoinHandle<Result<T, E>>,
     limit: Duration,
-) -> Result<PathBuf, Verdict> {
+) -> Result<T, Verdict> {
     let failed = |text: String| Verdict::new(TaskState::TaskFailed, text);
     match timeout(limit, making).await {
         Err(_) => Err(failed("Timed out waiting for sandbox to initialize!".to_owned())),
         Ok(Err(error)) => Err(failed(format!("Unknown exception initializing sandbox: {error}"))),
-        Ok(Ok(Err(error))) => Err(failed(format!("Failed to initialize sandbox: {error}"))),
-        Ok(Ok(Ok(sandbox))) => Ok(sandbox),
+        Ok(Ok(Err(error))) => Err(uninitialized(&error)),
+        Ok(Ok(Ok(made))) => Ok(made),
     }
 }
 
@@ -243,13 +240,13 @@ mod tests {
 
     #[tokio::test]
     async fn th_101_a_sandbox_that_cannot_be_made_says_so_in_upstreams_words() {
-        let endless = tokio::spawn(std::future::pending());
+        let endless = tokio::spawn(std::future::pending::<Result<(), std::io::Error>>());
         let verdict = sandbox_made(endless, Duration::from_millis(1)).await.unwrap_err();
         assert_eq!(
             (verdict.state, verdict.message.as_str()),
             (TaskState::TaskFailed, "Timed out waiting for sandbox to initialize!")
         );
-        let lost = tokio::spawn(std::future::pending());
+        let lost = tokio::spawn(std::future::pending::<Result<(), std::io::Error>>());
         lost.abort();
         let verdict = sandbox_made(lost, SANDBOX_LIMIT).await.unwrap_err();
         assert!(verdict.message.starts_with("Unknown exception initializing sandbox: "), "{verdict:?}");

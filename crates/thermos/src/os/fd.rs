@@ -47,21 +47,41 @@ pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
 
 /// Closes every file but the standard streams and these. For a copy of a process, which has all files of the original
 /// (`spec/thermos.md` §1.7: none of them reaches a task).
+pub fn close_others(kept: &[BorrowedFd<'_>]) {
+    let mut kept: Vec<RawFd> = kept.iter().map(AsRawFd::as_raw_fd).filter(|number| *number > 2).collect();
+    kept.sort_unstable();
+    let mut first: RawFd = 3;
+    for end in kept.into_iter().map(Some).chain([None]) {
+        // What is before the next one that is kept.
+        let last = end.map_or(RawFd::MAX, |end| end - 1);
+        if first <= last {
+            close_range(first, last);
+        }
+        first = end.map_or(RawFd::MAX, |end| end + 1);
+    }
+}
+
+/// Closes all files with these numbers.
 #[expect(
     unsafe_code,
     reason = "files whose owners are in the memory of the original, which the copy does not use"
 )]
-pub fn close_others(kept: &[BorrowedFd<'_>]) {
+fn close_range(first: RawFd, last: RawFd) {
+    // SAFETY: the caller is a copy that uses none of the values that own these files, and ends without dropping them.
+    let closed =
+        unsafe { nix::libc::syscall(nix::libc::SYS_close_range, i64::from(first), i64::from(last), 0_i64) };
+    if closed == 0 {
+        return;
+    }
+    // Linux before 5.9, or a filter of system calls that is older.
     let numbers: Vec<RawFd> = match std::fs::read_dir("/proc/self/fd") {
         Ok(entries) => entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect(),
         // The /proc of another pid namespace.
         Err(_) => (0..UNLISTED_FILES).collect(),
     };
-    let is_kept = |number: &RawFd| *number <= 2 || kept.iter().any(|file| file.as_raw_fd() == *number);
-    for number in numbers.into_iter().filter(|number| !is_kept(number)) {
-        // SAFETY: the caller is a copy that uses none of the values that own these files, and ends without dropping them.
-        // The number of the folder that was just read is closed already: closing it once more fails harmlessly, since nothing is
-        // opened meanwhile.
+    for number in numbers.into_iter().filter(|number| (first..=last).contains(number)) {
+        // SAFETY: as above. The number of the folder that was just read is closed already: closing it once more fails harmlessly,
+        // since nothing is opened meanwhile.
         unsafe { nix::libc::close(number) };
     }
 }
