@@ -38,7 +38,7 @@ const RUNNER_STOP_LIMIT: Duration = Duration::from_secs(65);
 /// Kept free at the end of the agent's grace period for ending by force and for the last update (D30).
 const GRACE_RESERVE: Duration = Duration::from_secs(2);
 
-/// How long after the start of the runner the disk is tried: a thread for it at the start costs as much as a third of all else.
+/// How long after the start of the runner the disk is tried, so that no thread is started before the task runs.
 const SYNC_AFTER: Duration = Duration::from_secs(1);
 
 /// Of the thread that tries the disk, which does little else.
