@@ -10,4 +10,6 @@ pub mod convert;
 pub mod ids;
 pub mod job;
 pub mod task;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod thrift;

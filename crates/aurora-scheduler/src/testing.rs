@@ -5,18 +5,11 @@ use std::sync::Arc;
 
 use aurora_api::amounts::{Megabytes, MilliCpus, Resources, Timestamp};
 use aurora_api::ids::{AgentId, HostName, JobKey, TaskId};
-use aurora_api::task::{Assignment, Container, ExecutorConfig, Task, TaskConfig, TaskEvent, TaskStatus};
+use aurora_api::task::{Assignment, Task, TaskConfig, TaskEvent, TaskStatus};
 
 /// A small service with an executor.
 pub fn config() -> TaskConfig {
     TaskConfig {
-        job: JobKey::new("www", "prod", "hello").unwrap(),
-        owner: None,
-        is_service: true,
-        priority: 0,
-        max_task_failures: 1,
-        production: false,
-        tier: Arc::from("preemptible"),
         resources: Resources {
             cpus: MilliCpus(500),
             ram: Megabytes(64),
@@ -25,15 +18,7 @@ pub fn config() -> TaskConfig {
             ports: 1,
         },
         ports: BTreeSet::from([Arc::from("http")]),
-        constraints: BTreeSet::new(),
-        fetcher_uris: BTreeSet::new(),
-        task_links: BTreeMap::new(),
-        contact_email: None,
-        executor: Some(ExecutorConfig { name: Arc::from("AuroraExecutor"), data: Arc::from("{}") }),
-        metadata: BTreeSet::new(),
-        partition_policy: None,
-        sla_policy: None,
-        container: Container::Mesos { image: None, volumes: Vec::new() },
+        ..aurora_api::testing::service(JobKey::new("www", "prod", "hello").unwrap())
     }
 }
 

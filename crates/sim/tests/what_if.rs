@@ -7,10 +7,7 @@ use std::sync::Arc;
 use aurora_api::amounts::{Megabytes, MilliCpus, Resources, Timestamp};
 use aurora_api::ids::{AgentId, HostName, TaskId};
 use aurora_api::job::JobConfiguration;
-use aurora_api::task::{
-    Assignment, Constraint, ConstraintRule, Container, ExecutorConfig, Task, TaskConfig, TaskEvent,
-    TaskStatus,
-};
+use aurora_api::task::{Assignment, Constraint, ConstraintRule, Task, TaskConfig, TaskEvent, TaskStatus};
 use aurora_api::thrift;
 use scheduler_core::operation::{HostAttributes, MaintenanceMode};
 use scheduler_core::quota::Quota;
@@ -39,26 +36,7 @@ fn host(name: &str, capacity: Option<Capacity>) -> (HostName, HostAttributes) {
 }
 
 fn config(key: &str, cores: i64, ram: i64) -> TaskConfig {
-    TaskConfig {
-        job: key.parse().unwrap(),
-        owner: None,
-        is_service: true,
-        priority: 0,
-        max_task_failures: 1,
-        production: false,
-        tier: Arc::from("preemptible"),
-        resources: resources(cores, ram),
-        ports: BTreeSet::new(),
-        constraints: BTreeSet::new(),
-        fetcher_uris: BTreeSet::new(),
-        task_links: BTreeMap::new(),
-        contact_email: None,
-        executor: Some(ExecutorConfig { name: Arc::from("AuroraExecutor"), data: Arc::from("{}") }),
-        metadata: BTreeSet::new(),
-        partition_policy: None,
-        sla_policy: None,
-        container: Container::Mesos { image: None, volumes: Vec::new() },
-    }
+    TaskConfig { resources: resources(cores, ram), ..aurora_api::testing::service(key.parse().unwrap()) }
 }
 
 fn task(config: &TaskConfig, instance: u32, host: &str, status: TaskStatus) -> Task {

@@ -19,6 +19,9 @@ pub(crate) struct TaskKey {
 /// Length of a UUID with the `-` before it: the end of every id that we make.
 const SUFFIX: usize = 37;
 
+/// The bits of a number that tell the job.
+const UPPER: u64 = 0xffff_ffff_0000_0000;
+
 impl TaskKey {
     /// The least and the greatest.
     pub(super) const MIN: Self = Self { number: 0, run: 0 };
@@ -26,7 +29,7 @@ impl TaskKey {
 
     /// Of the task.
     pub(super) fn of(task: &Task) -> Self {
-        let upper = job_number(&task.config.job) >> 32 << 32;
+        let upper = job_number(&task.config.job);
         Self { number: upper | u64::from(task.instance), run: hash(task.id.as_str()) }
     }
 
@@ -36,13 +39,13 @@ impl TaskKey {
         let rest = text.len().checked_sub(SUFFIX).and_then(|end| text.get(..end)).unwrap_or(text);
         let (job, instance) = rest.rsplit_once('-').unwrap_or((rest, ""));
         let lower = instance.parse::<u32>().unwrap_or_default();
-        let upper = number_of_job(job.as_bytes()) >> 32 << 32;
+        let upper = number_of_job(job.as_bytes());
         Self { number: upper | u64::from(lower), run: hash(text) }
     }
 
-    /// Upper half of the number of its job.
-    pub(super) const fn job(self) -> u32 {
-        (self.number >> 32) as u32
+    /// The number of its job.
+    pub(super) const fn job(self) -> u64 {
+        self.number & UPPER
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is asked for")]
@@ -56,7 +59,7 @@ impl TaskKey {
     }
 }
 
-/// A number for a job, which others may share.
+/// A number for a job, which others may share, in the upper half.
 pub(super) fn job_number(job: &JobKey) -> u64 {
     let mut text = [0; 3 * (IDENTIFIER_CHARACTERS_MAX + 1)];
     let mut end = 0;
@@ -76,8 +79,9 @@ pub(super) fn job_number(job: &JobKey) -> u64 {
 fn number_of_job(text: &[u8]) -> u64 {
     let mut hasher = TextHasher::default();
     hasher.write(text);
-    // Tests want jobs that share a number, or the upper half of theirs.
-    if cfg!(test) { hasher.finish() & 0xc000_0000_0000_0001 } else { hasher.finish() }
+    // Tests want jobs that share a number.
+    let mask = if cfg!(test) { 0xc000_0000_0000_0000 } else { UPPER };
+    hasher.finish() & mask
 }
 
 /// A number for a text, which others may share.

@@ -124,7 +124,8 @@ impl<K: Ord + Copy> Layered<K> {
             if self.lists[level].len() <= self.sizes.lists[level] {
                 return;
             }
-            let full = std::mem::take(&mut self.lists[level]);
+            let empty = if level == 0 { Vec::with_capacity(self.sizes.lists[0] + 1) } else { Vec::new() };
+            let full = std::mem::replace(&mut self.lists[level], Arc::new(empty));
             match self.lists.get_mut(level + 1) {
                 Some(next) => *next = Arc::new(turned(next, &full)),
                 None => {

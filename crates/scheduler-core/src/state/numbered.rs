@@ -80,10 +80,9 @@ impl<R: Keyed + Clone> Numbered<R> {
         if last == place { Some(moved) } else { self.0.insert(place, moved) }
     }
 
-    /// The rows whose numbers begin with these 32 bits.
-    pub(super) fn beginning_with(&self, upper: u32) -> impl Iterator<Item = &R> {
-        let first = u64::from(upper) << 32;
-        self.0.range((first, 0)..=(first | u64::from(u32::MAX), u32::MAX)).map(|(_, row)| row)
+    /// The rows whose keys have a number.
+    pub(super) fn with_number(&self, number: u64) -> impl Iterator<Item = &R> {
+        (0..).map_while(move |second| self.0.get(&(number, second)))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &R> {

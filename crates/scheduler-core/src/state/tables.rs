@@ -104,7 +104,7 @@ impl Tables {
 
     /// The tasks that can have a key.
     fn rows_of(&self, key: TaskKey) -> impl Iterator<Item = &Row> {
-        self.jobs.beginning_with(key.job()).flat_map(move |job| job.rows_of(key))
+        self.jobs.with_number(key.job()).flat_map(move |job| job.rows_of(key))
     }
 
     /// The task with a key.

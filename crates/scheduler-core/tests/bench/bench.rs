@@ -2,13 +2,13 @@
 
 #![allow(dead_code, reason = "every test program uses another part of it")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aurora_api::amounts::{Megabytes, MilliCpus, Millis, Resources, Timestamp};
 use aurora_api::ids::{AgentId, FrameworkId, HostName, JobKey, OfferId, TaskId};
 use aurora_api::job::JobConfiguration;
-use aurora_api::task::{Constraint, ConstraintRule, Container, ExecutorConfig, Task, TaskConfig, TaskStatus};
+use aurora_api::task::{Constraint, ConstraintRule, Task, TaskConfig, TaskStatus};
 use scheduler_core::effect::{Batch, Effect, Reply, TimerKey};
 use scheduler_core::input::{Change, Input, MesosEvent, Offer, Request, RequestId, StatusUpdate};
 use scheduler_core::quota::Quota;
@@ -260,31 +260,12 @@ pub fn resources(cpus: f64, ram: i64, disk: i64) -> Resources {
 
 /// A service of 1 core, 1 GB of memory and of disk.
 pub fn service(key: &str) -> TaskConfig {
-    TaskConfig { is_service: true, ..ad_hoc(key) }
+    aurora_api::testing::service(job_key(key))
 }
 
 /// The same that may end.
 pub fn ad_hoc(key: &str) -> TaskConfig {
-    TaskConfig {
-        job: job_key(key),
-        owner: None,
-        is_service: false,
-        priority: 0,
-        max_task_failures: 1,
-        production: false,
-        tier: Arc::from("preemptible"),
-        resources: resources(1.0, 1024, 1024),
-        ports: BTreeSet::new(),
-        constraints: BTreeSet::new(),
-        fetcher_uris: BTreeSet::new(),
-        task_links: BTreeMap::new(),
-        contact_email: None,
-        executor: Some(ExecutorConfig { name: Arc::from("AuroraExecutor"), data: Arc::from("{}") }),
-        metadata: BTreeSet::new(),
-        partition_policy: None,
-        sla_policy: None,
-        container: Container::Mesos { image: None, volumes: Vec::new() },
-    }
+    TaskConfig { is_service: false, ..service(key) }
 }
 
 pub fn limit(name: &str, limit: i32) -> Constraint {
