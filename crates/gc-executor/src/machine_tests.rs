@@ -196,10 +196,31 @@ fn th_158_a_silent_task_without_a_runner_is_lost() {
     let silent = bench.task(&bench.run_root("F", "silent"), "silent", None, HOUR * 2);
     let held = bench.task(&bench.run_root("F", "held"), "held", None, HOUR * 2);
     let fresh = bench.task(&bench.run_root("F", "fresh"), "fresh", None, HOUR / 2);
+    // The number of its runner belongs to somebody else by now, who is let alone.
+    let foreign = bench.task(&bench.run_root("F", "foreign"), "foreign", None, HOUR * 2);
+    let mut stranger = Command::new("/bin/sh").args(["-c", "exec sleep 1000"]).spawn().unwrap();
+    let mut stream = Appender::open(&foreign.runner()).unwrap();
+    let begun = bench.now.duration_since(UNIX_EPOCH).unwrap() - HOUR * 2;
+    let taken = TaskStatus {
+        state: Some(TaskState::Active.wire()),
+        timestamp_ms: i64::try_from(begun.as_millis()).ok(),
+        runner_pid: i32::try_from(stranger.id()).ok(),
+        runner_uid: Some(0),
+        ..TaskStatus::default()
+    };
+    stream.append(&Record::Task(taken)).unwrap();
+    stream.file().set_modified(bench.now - HOUR * 2).unwrap();
+    drop(stream);
     let runner = Appender::open(&held.runner()).unwrap();
     let reports = bench.machine().clean_orphans(bench.now);
-    assert_eq!(ids(&reports), [("silent", MesosState::TaskLost, "GC executor detected failed task runner.")]);
-    assert!(silent.finished().exists());
+    let mut told = ids(&reports);
+    told.sort_by_key(|(id, _, _)| id.to_owned());
+    let lost = |id| (id, MesosState::TaskLost, "GC executor detected failed task runner.");
+    assert_eq!(told, [lost("foreign"), lost("silent")]);
+    assert!(silent.finished().exists() && foreign.finished().exists());
+    assert!(stranger.try_wait().unwrap().is_none());
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
     assert!(held.active().exists() && fresh.active().exists());
     drop(runner);
 }

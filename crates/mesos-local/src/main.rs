@@ -41,6 +41,8 @@ fn main() -> ExitCode {
             tracing_subscriber::EnvFilter::try_from_default_env()
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("mesos_local=info,warn")),
         )
+        // Whoever reads the log may end before us: that is no reason to end as well.
+        .log_internal_errors(false)
         .init();
     // A second installation is no error.
     let _ = rustls::crypto::ring::default_provider().install_default();

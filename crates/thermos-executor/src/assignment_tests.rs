@@ -59,7 +59,10 @@ fn th_107_unknown_fields_and_old_blobs_are_accepted() {
     assert_eq!(assignment.task.unwrap().name, "j");
     assert!(assignment.warnings.is_empty());
     let instance = json!({"instance": 3, "role": "www", "task": job("run")["task"]});
-    assert!(assigned(&instance.to_string()).unpack("www", &flags()).is_ok());
+    let assignment = assigned(&instance.to_string()).unpack("www", &flags()).unwrap();
+    assert_eq!(assignment.task.unwrap().process("p").unwrap().schedule.max_failures, 1);
+    assert!(assignment.health.question.is_none() && assignment.announcement.is_none());
+    assert!(assignment.lifecycle.is_none() && assignment.warnings.is_empty());
 }
 
 #[test]
@@ -68,11 +71,18 @@ fn th_108_unbound_references_are_listed() {
         .unpack("www", &flags())
         .unwrap_err()
         .to_string();
-    assert!(
-        text.contains("Unexpected unbound refs: {{unbound_cmd}} {{unbound}}. Make sure")
-            || text.contains("Unexpected unbound refs: {{unbound}} {{unbound_cmd}}. Make sure"),
-        "{text}"
-    );
+    let expected = "Unexpected unbound refs: {{unbound_cmd}} {{unbound}}. Make sure you are not nesting template variables.";
+    assert!(text.contains(expected), "{text}");
+    // Whether the port is there or not.
+    for (port, made) in [("http", "{{hello_8080}}"), ("health", "{{hello_0}}")] {
+        let command = format!("{{{{hello_{{{{thermos.ports[{port}]}}}}}}}}");
+        let text = assigned(&job(&command).to_string()).unpack("www", &flags()).unwrap_err().to_string();
+        let expected =
+            format!("Unexpected unbound refs: {made}. Make sure you are not nesting template variables.");
+        assert!(text.contains(&expected), "{text}");
+    }
+    let escaped = job("{{&hello}} ${x} {{thermos.ports[http]}} }} {{ {");
+    assert!(assigned(&escaped.to_string()).unpack("www", &flags()).is_ok());
 }
 
 #[test]

@@ -86,6 +86,7 @@ impl LifecycleConfig {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
     use super::*;
 
@@ -101,16 +102,19 @@ mod tests {
         assert!(config.is_none() && warning.is_some());
     }
 
-    #[test]
-    fn th_132_endpoints_and_waits_are_those_of_the_job() {
+    #[tokio::test]
+    async fn th_132_endpoints_and_waits_are_those_of_the_job() {
         let job = json!({"lifecycle": {"http": {
             "port": "http",
             "graceful_shutdown_endpoint": "/frankfrankfrank", "graceful_shutdown_wait_secs": 123,
             "shutdown_endpoint": "/bobbobbob", "shutdown_wait_secs": 456,
         }}});
-        let (config, _) = LifecycleConfig::read(&job, &BTreeMap::from([("http".into(), 80)]));
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = server.local_addr().unwrap().port();
+        let (config, _) = LifecycleConfig::read(&job, &BTreeMap::from([("http".into(), port)]));
         let config = config.unwrap();
-        assert_eq!(config.port, 80);
+        assert_eq!(config.port, port);
         assert_eq!(
             config.appeals[0],
             Appeal { endpoint: "/frankfrankfrank".into(), wait: Duration::from_secs(123) }
@@ -119,5 +123,17 @@ mod tests {
             config.appeals[1],
             Appeal { endpoint: "/bobbobbob".into(), wait: Duration::from_secs(456) }
         );
+        for appeal in &config.appeals {
+            let answer = async {
+                let (mut connection, _) = server.accept().await.unwrap();
+                let mut line = String::new();
+                BufReader::new(&mut connection).read_line(&mut line).await.unwrap();
+                connection.write_all(b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                line
+            };
+            let (is_heard, line) = tokio::join!(config.appeal(appeal), answer);
+            assert!(is_heard);
+            assert_eq!(line, format!("POST {} HTTP/1.1\r\n", appeal.endpoint));
+        }
     }
 }

@@ -84,7 +84,11 @@ fn execute(flags: Flags) -> anyhow::Result<ExitCode> {
     // The plain filter, since the one with all its features costs each task memory.
     let wanted = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
     let filter = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    // Whoever reads the log may end before us: that is no reason to end as well.
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .log_internal_errors(false);
     tracing_subscriber::registry().with(lines).with(filter).init();
     let environment = ExecutorEnvironment::from_lookup(variable)
         .context("this program is started by a Mesos agent; --check tells whether a task could run here")?;

@@ -195,6 +195,18 @@ mod tests {
             row(Code(0), Some(Checkpointed::Active)),
             plain(TaskState::TaskLost, "Runner died while task was active.")
         );
+        for code in [0, 105] {
+            let row = |checkpoint| row(Code(code), Some(checkpoint));
+            assert_eq!(row(Checkpointed::Success), plain(TaskState::TaskFinished, "Task finished."));
+            assert_eq!(row(Checkpointed::Lost).0, TaskState::TaskLost);
+            assert!(row(Checkpointed::Lost).1.starts_with("Task lost."));
+            assert_eq!(row(Checkpointed::Killed).0, TaskState::TaskKilled);
+            assert!(row(Checkpointed::Killed).1.starts_with("Task killed."));
+            for between in [Checkpointed::Cleaning, Checkpointed::Finalizing] {
+                assert_eq!(row(between).0, TaskState::TaskLost);
+                assert!(row(between).1.starts_with("Task checkpoint could not be read."), "{between:?}");
+            }
+        }
         assert_eq!(row(Code(101), None), plain(TaskState::TaskLost, "Thermos failed with internal error."));
         assert_eq!(row(Code(102), None), plain(TaskState::TaskFailed, "Thermos received an invalid task."));
         assert_eq!(row(Code(103), None), plain(TaskState::TaskLost, "Thermos failed with an unknown error."));

@@ -533,3 +533,30 @@ fn with_credentials_only_known_people_see_anything() {
     assert_eq!(observer.request("GET /task/t", &with("YW5uOndyb25n")).0, 401);
     assert_eq!(observer.get("/health").0, 200, "whoever watches over it needs no password");
 }
+
+#[test]
+fn it_goes_on_when_the_reader_of_its_log_ends() {
+    let work = Work::new();
+    work.add("t", false);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_thermos_observer"))
+        .arg(format!("--mesos-root={}", work.folder.path().display()))
+        .args(["--port=0", "--polling_interval_secs=1"])
+        // It has something to say to every request.
+        .env("RUST_LOG", "trace")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = loop {
+        let line = lines.next().unwrap().unwrap();
+        if let Some((_, rest)) = line.split_once("address=") {
+            break rest.split_whitespace().next().unwrap().to_owned();
+        }
+    };
+    drop(lines);
+    let mut observer = Observer { child, address };
+    for _ in 0..20 {
+        assert_eq!(observer.json("/j/task_id_count")["active"], 1);
+        assert!(observer.child.try_wait().unwrap().is_none());
+    }
+}

@@ -112,6 +112,9 @@ fn bind_string(text: &str, context: &Context, escapes: Escapes, unbound: &mut Ve
             return text.to_owned();
         }
     };
+    if escapes == Escapes::Strip {
+        unbound.extend(nested(text, &template, context));
+    }
     let mut out = String::with_capacity(text.len());
     for segment in template.segments {
         match segment {
@@ -131,6 +134,35 @@ fn bind_string(text: &str, context: &Context, escapes: Escapes, unbound: &mut Ve
         }
     }
     out
+}
+
+/// References that only a value completes, as in `{{hello_{{thermos.ports[http]}}}}`: they would stay in the text as they are.
+fn nested(text: &str, template: &Template<'_>, context: &Context) -> Vec<Unbound> {
+    let is_suspect = |segment: &Segment<'_>| matches!(segment, Segment::Literal(text) if text.contains("{{"));
+    if !template.segments.iter().any(is_suspect) {
+        return Vec::new();
+    }
+    let filled: String = template
+        .segments
+        .iter()
+        .map(|segment| match segment {
+            Segment::Literal(literal) => (*literal).to_owned(),
+            Segment::Escape(content) => format!("{{{{&{content}}}}}"),
+            Segment::Reference { reference, span } => match context.values.get(&reference.to_string()) {
+                Some(value) => value.clone(),
+                // Its number is not known yet.
+                None if port_of(reference).is_some() => "0".to_owned(),
+                None => text.get(span.clone()).unwrap_or_default().to_owned(),
+            },
+        })
+        .collect();
+    let Ok(again) = Template::parse(&filled) else { return Vec::new() };
+    let references = again.segments.iter().filter_map(|segment| match segment {
+        Segment::Reference { span, .. } => filled.get(span.clone()),
+        Segment::Literal(_) | Segment::Escape(_) => None,
+    });
+    let made = references.filter(|written| !text.contains(written));
+    made.map(|written| Unbound { text: written.to_owned(), port: None }).collect()
 }
 
 fn port_of(reference: &Ref) -> Option<String> {

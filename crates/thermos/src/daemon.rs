@@ -8,5 +8,11 @@ pub fn prepare() {
     // An Err means that a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        // Whoever reads the log may end before us: that is no reason to end as well.
+        .log_internal_errors(false)
+        .init();
 }

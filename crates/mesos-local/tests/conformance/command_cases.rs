@@ -1,5 +1,6 @@
 //! The program itself: `run`, and the verbs that start, crash and stop parts.
 
+use std::io::BufRead;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Stdio;
@@ -23,11 +24,15 @@ fn program() -> Command {
 
 /// Starts `run` and reads its one line.
 async fn run(dir: &Path) -> (Child, SocketAddr, SocketAddr) {
-    let mut child = program()
+    run_as(program(), dir, Stdio::null()).await
+}
+
+async fn run_as(mut program: Command, dir: &Path, log: Stdio) -> (Child, SocketAddr, SocketAddr) {
+    let mut child = program
         .args(["run", "--port=0", "--executor_shutdown_grace_period=200ms", "--dir"])
         .arg(dir)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(log)
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -49,6 +54,23 @@ async fn launch(master: SocketAddr, agent: SocketAddr) -> (Scheduler, Executor) 
     executor.update("t", TaskRunning).await;
     scheduler.taken(TaskRunning).await;
     (scheduler, executor)
+}
+
+#[tokio::test]
+async fn it_goes_on_when_the_reader_of_its_log_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut program = program();
+    // It has something to say to everything.
+    program.env("RUST_LOG", "trace");
+    let (reader, log) = std::io::pipe().unwrap();
+    let reading = std::thread::spawn(move || BufRead::lines(std::io::BufReader::new(reader)).next());
+    let (mut child, master, agent) = run_as(program, dir.path(), log.into()).await;
+    assert!(reading.join().unwrap().is_some(), "one line is read, and then nobody reads any more");
+    let (_scheduler, _executor) = launch(master, agent).await;
+    assert!(child.try_wait().unwrap().is_none());
+    signal(&child, Signal::SIGTERM);
+    let status = tokio::time::timeout(PATIENCE, child.wait()).await.expect("it ends").unwrap();
+    assert!(status.success(), "{status}");
 }
 
 fn signal(child: &Child, signal: Signal) {

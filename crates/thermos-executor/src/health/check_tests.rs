@@ -91,5 +91,14 @@ async fn th_126_shell_answers() {
 async fn th_123_a_snoozed_check_is_not_made() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(SNOOZE_FILE), "").unwrap();
-    assert_eq!(check(shell("exit 1"), Duration::from_secs(5), folder.path()).make().await, Ok(()));
+    let made = folder.path().join("made");
+    let command = format!("touch {}; exit 1", made.display());
+    let check = check(shell(&command), Duration::from_secs(5), folder.path());
+    assert_eq!(check.make().await, Ok(()));
+    assert!(!made.exists());
+    // Only a file does that, and only as long as it is there.
+    let snooze = folder.path().join(SNOOZE_FILE);
+    std::fs::remove_file(&snooze).unwrap();
+    std::fs::create_dir(&snooze).unwrap();
+    assert!(check.make().await.is_err() && made.exists());
 }

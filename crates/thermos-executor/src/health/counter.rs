@@ -93,7 +93,8 @@ mod tests {
 
     use super::*;
 
-    /// The verdict after each result of `sequence`: `r`unning, `s`tarting, `f`ailed. G forgiving attempts.
+    /// The verdict after each result of `sequence`: `r`unning or `s`tarting with the failures that count, `f`ailed for the
+    /// reason of this attempt, or for another one.
     fn verdicts(forgiving: u64, max: u64, min: u64, sequence: &str) -> String {
         let config = HealthConfig {
             question: None,
@@ -105,43 +106,45 @@ mod tests {
             warnings: Vec::new(),
         };
         let mut counter = Counter::new(&config);
-        let after = |result: char| {
+        let after = |(index, result): (usize, char)| {
+            let reason = format!("reason {}", index + 1);
             if counter.begin_attempt() {
-                if result == 'S' { counter.on_success() } else { counter.on_failure("no") }
+                if result == 'S' { counter.on_success() } else { counter.on_failure(&reason) }
             }
             match counter.verdict() {
-                Verdict::Starting => 's',
-                Verdict::Running => 'r',
-                Verdict::Unhealthy(_) => 'f',
+                Verdict::Starting => format!("s{}", counter.failures),
+                Verdict::Running => format!("r{}", counter.failures),
+                Verdict::Unhealthy(told) if *told == reason => "f".to_owned(),
+                Verdict::Unhealthy(told) => told.clone(),
             }
         };
-        sequence.chars().map(after).collect()
+        sequence.chars().enumerate().map(after).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn th_113_one_success_is_enough() {
-        assert_eq!(verdicts(2, 0, 1, "S"), "r");
+        assert_eq!(verdicts(2, 0, 1, "S"), "r0");
     }
 
     #[test]
     fn th_114_failures_in_the_grace_are_forgiven() {
-        assert_eq!(verdicts(2, 0, 1, "FS"), "sr");
-        assert_eq!(verdicts(2, 0, 1, "FFS"), "ssr");
+        assert_eq!(verdicts(2, 0, 1, "FS"), "s0 r0");
+        assert_eq!(verdicts(2, 0, 1, "FFS"), "s0 s0 r0");
     }
 
     #[test]
     fn th_115_the_third_failure_fails() {
-        assert_eq!(verdicts(2, 0, 1, "FFF"), "ssf");
+        assert_eq!(verdicts(2, 0, 1, "FFF"), "s0 s0 f");
     }
 
     #[test]
     fn th_116_a_failure_in_the_grace_is_forgiven_when_running() {
-        assert_eq!(verdicts(2, 0, 1, "SF"), "rr");
+        assert_eq!(verdicts(2, 0, 1, "SF"), "r0 r0");
     }
 
     #[test]
     fn th_117_a_failure_after_the_grace_fails() {
-        assert_eq!(verdicts(2, 0, 1, "SFF"), "rrf");
+        assert_eq!(verdicts(2, 0, 1, "SFF"), "r0 r0 f");
     }
 
     #[test]
@@ -151,26 +154,26 @@ mod tests {
 
     #[test]
     fn th_119_failures_in_a_row_are_counted() {
-        assert_eq!(verdicts(2, 4, 1, "FFFFFFSFFFFF"), "ssssssrrrrrf");
+        assert_eq!(verdicts(2, 4, 1, "FFFFFFSFFFFF"), "s0 s0 s1 s2 s3 s4 r0 r1 r2 r3 r4 f");
     }
 
     #[test]
     fn th_120_two_successes_are_needed() {
-        assert_eq!(verdicts(2, 2, 2, "SSFFF"), "srrrf");
+        assert_eq!(verdicts(2, 2, 2, "SSFFF"), "s0 r0 r1 r2 f");
     }
 
     #[test]
     fn th_121_hopeless_cases_fail_at_once() {
-        assert_eq!(verdicts(2, 2, 4, "FFFFF"), "ssssf");
+        assert_eq!(verdicts(2, 2, 4, "FFFFF"), "s0 s0 s1 s2 f");
     }
 
     #[test]
     fn th_122_a_success_between_failures_resets_their_count() {
-        assert_eq!(verdicts(2, 1, 2, "FSFF"), "sssf");
+        assert_eq!(verdicts(2, 1, 2, "FSFF"), "s0 s0 s1 f");
     }
 
     #[test]
     fn a_task_that_is_never_healthy_long_enough_runs_out_of_attempts() {
-        assert_eq!(verdicts(1, 1, 2, "SFSFS"), "ssssf");
+        assert_eq!(verdicts(1, 1, 2, "SFSFS"), "s0 s1 s0 s1 Not enough successful health checks in time.");
     }
 }

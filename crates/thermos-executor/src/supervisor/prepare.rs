@@ -249,6 +249,13 @@ mod tests {
         let lost = tokio::spawn(std::future::pending::<Result<(), std::io::Error>>());
         lost.abort();
         let verdict = sandbox_made(lost, SANDBOX_LIMIT).await.unwrap_err();
+        assert_eq!(verdict.state, TaskState::TaskFailed);
         assert!(verdict.message.starts_with("Unknown exception initializing sandbox: "), "{verdict:?}");
+        let refused = tokio::spawn(async { Err::<(), _>(std::io::Error::other("no room")) });
+        let verdict = sandbox_made(refused, SANDBOX_LIMIT).await.unwrap_err();
+        assert_eq!(
+            (verdict.state, verdict.message.as_str()),
+            (TaskState::TaskFailed, "Failed to initialize sandbox: no room")
+        );
     }
 }

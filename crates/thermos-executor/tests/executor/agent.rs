@@ -223,6 +223,13 @@ impl Rig {
         self.updates().into_iter().map(|(state, _)| state).collect()
     }
 
+    /// The states of one task.
+    pub fn told_of(&self, id: &str) -> Vec<TaskState> {
+        let state = self.state.lock().unwrap();
+        let of_task = state.updates.iter().filter(|status| status.task_id.value == id);
+        of_task.map(TaskStatus::state).collect()
+    }
+
     pub fn wait_state(&self, wanted: TaskState) -> String {
         wait_for(&format!("{}; log: {}", wanted.as_str_name(), self.log()), || {
             self.updates().into_iter().find(|(state, _)| *state == wanted).map(|(_, message)| message)

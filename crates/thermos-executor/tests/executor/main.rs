@@ -11,6 +11,7 @@ mod trouble;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -39,17 +40,21 @@ fn runner_of(rig: &Rig) -> i32 {
     wait_for("the runner", || Some(load(&paths.runner()).ok()?.state.runner()?.pid))
 }
 
+/// What is told of a task that ends well.
+fn a_good_end() -> [(mesos_v1::messages::TaskState, String); 3] {
+    [
+        (TaskStarting, String::new()),
+        (TaskRunning, "No health-check defined, task is assumed healthy.".to_owned()),
+        (TaskFinished, "Task finished.".to_owned()),
+    ]
+}
+
 #[test]
 fn th_89_a_task_that_ends_well() {
     let mut rig = Rig::start(OWN_USER);
     rig.launch(task_of("true"));
     assert_eq!(rig.end(), Some(0));
-    let expected = [
-        (TaskStarting, String::new()),
-        (TaskRunning, "No health-check defined, task is assumed healthy.".to_owned()),
-        (TaskFinished, "Task finished.".to_owned()),
-    ];
-    assert_eq!(rig.updates(), expected);
+    assert_eq!(rig.updates(), a_good_end());
 }
 
 #[test]
@@ -58,7 +63,7 @@ fn th_90_an_instance_instead_of_a_job() {
     let instance = json!({"instance": 0, "role": "nobody", "environment": "devel", "task": job_of(&[json!({"name": "p", "cmdline": "true"})])["task"]});
     rig.launch(assigned(&instance));
     assert_eq!(rig.end(), Some(0));
-    assert_eq!(rig.states(), [TaskStarting, TaskRunning, TaskFinished]);
+    assert_eq!(rig.updates(), a_good_end());
 }
 
 #[test]
@@ -95,11 +100,24 @@ fn th_92_a_kill_is_told_once() {
 #[test]
 fn th_93_a_shutdown_kills_the_task() {
     let mut rig = Rig::start(OWN_USER);
-    rig.launch(task_of(FOREVER));
+    // Checks are made beside the task all the time, until it is asked to end: not while it does.
+    let (command, checks) = (
+        "trap 'cp ../checks at-term; sleep 1; cp ../checks at-end; exit' TERM; touch ready; \
+         while true; do sleep 0.1; done",
+        json!({"shell": {"shell_command": "echo >> checks"}}),
+    );
+    let mut job = job_of(&[json!({"name": "p", "cmdline": command})]);
+    job["health_check_config"] = json!({"initial_interval_secs": 600, "interval_secs": 0.05, "timeout_secs": 10.0, "health_checker": checks});
+    rig.launch(assigned(&job));
     rig.wait_file("ready");
+    rig.wait_state(TaskRunning);
     rig.shut_down();
     assert_eq!(rig.end(), Some(0));
     assert_eq!(rig.wait_state(TaskKilled), "Told to shut down executor.");
+    assert_eq!(rig.states(), [TaskStarting, TaskRunning, TaskKilled]);
+    let read = |name: &str| fs::read_to_string(rig.sandbox().join(name)).unwrap();
+    assert!(!read("at-term").is_empty());
+    assert_eq!(read("at-term"), read("at-end"), "a check was made while the task ended");
 }
 
 #[test]
@@ -126,13 +144,45 @@ fn th_96_kills_of_others_are_ignored() {
     rig.kill("other");
     fs::write(rig.sandbox().join("go"), "").unwrap();
     assert_eq!(rig.end(), Some(0));
-    assert_eq!(rig.states(), [TaskStarting, TaskRunning, TaskFinished]);
+    assert_eq!(rig.updates(), a_good_end());
+    let log = rig.log();
+    for id in ["t", "other"] {
+        assert!(log.contains(&format!("kill for a task that is not here, ignored task_id={id}\n")), "{log}");
+    }
 }
 
 #[test]
 fn th_97_a_kill_while_the_sandbox_is_made_starts_nothing() {
+    let programs = tempfile::tempdir().unwrap();
+    let script = programs.path().join("mount");
+    let (begun, go) = (programs.path().join("begun"), programs.path().join("go"));
+    let text = format!(
+        "#!/bin/bash\ntouch {}; until test -e {}; do sleep 0.05; done\n",
+        begun.display(),
+        go.display()
+    );
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").unwrap());
+    let flags = ["--nosetuid", "--nosetuid-health-checks", "--mesos-containerizer-path=/bin/true"];
+    let mut rig = Rig::start_with(&flags, &[("PATH", &path)]);
+    fs::create_dir(rig.folder.path().join("taskfs")).unwrap();
+    rig.launch(with_image(&job_of(&[json!({"name": "p", "cmdline": FOREVER})])));
+    wait_for("the sandbox to be begun", || begun.exists().then_some(()));
+    rig.kill("t");
+    wait_for("the kill to be heard", || rig.log().contains("kill task_id=t").then_some(()));
+    fs::write(&go, "").unwrap();
+    assert_eq!(rig.end(), Some(0));
+    let told = [(TaskStarting, String::new()), (TaskKilled, "Task killed during initialization.".to_owned())];
+    assert_eq!(rig.updates(), told);
+    assert!(!rig.is_inhabited());
+    let paths = TaskPaths::new(rig.folder.path().join("checkpoints"), "t");
+    assert!(!paths.runner().exists() && !paths.active().exists() && !paths.finished().exists());
+}
+
+#[test]
+fn a_kill_right_behind_the_launch_ends_the_task() {
     let mut rig = Rig::start(OWN_USER);
-    // Both events reach the executor together.
     rig.launch(task_of(FOREVER));
     rig.kill("t");
     assert_eq!(rig.end(), Some(0));
@@ -196,31 +246,42 @@ fn th_103_a_port_that_was_not_assigned() {
 fn th_105_a_second_launch_is_lost() {
     let mut rig = Rig::start(OWN_USER);
     rig.launch(task_of(FOREVER));
+    rig.wait_file("ready");
     rig.wait_state(TaskRunning);
     rig.launch_as("t2", task_of("true"));
     assert_eq!(rig.wait_state(TaskLost), "Task already running on this executor: t");
+    assert_eq!(rig.told_of("t2"), [TaskLost]);
+    assert!(rig.is_inhabited(), "the first goes on");
     rig.kill("t");
     assert_eq!(rig.end(), Some(0));
-    rig.wait_state(TaskKilled);
+    assert_eq!(rig.told_of("t"), [TaskStarting, TaskRunning, TaskKilled]);
+    assert_eq!(rig.told_of("t2"), [TaskLost]);
 }
 
 #[test]
 fn th_106_an_executor_without_a_task_gives_up() {
+    let begin = Instant::now();
     let mut rig = Rig::start(OWN_USER);
     assert_eq!(rig.end(), Some(0));
+    assert!(begin.elapsed() >= Duration::from_secs(10), "{:?}", begin.elapsed());
     assert!(rig.updates().is_empty() && rig.log().contains("Executor timing out."));
 }
 
 #[test]
 fn th_108_unbound_references() {
-    let mut rig = Rig::start(OWN_USER);
-    rig.launch(task_of("{{unbound_cmd}}"));
-    assert_eq!(rig.end(), Some(0));
-    let message = rig.wait_state(TaskFailed);
-    assert!(
-        message.contains("Unexpected unbound refs: {{unbound_cmd}}. Make sure you are not nesting"),
-        "{message}"
-    );
+    for (command, refs) in [
+        ("{{unbound_cmd}} {{unbound}}", "{{unbound_cmd}} {{unbound}}"),
+        ("{{hello_{{thermos.ports[health]}}}}", "{{hello_0}}"),
+    ] {
+        let mut rig = Rig::start(OWN_USER);
+        rig.launch(task_of(command));
+        assert_eq!(rig.end(), Some(0));
+        assert_eq!(rig.states(), [TaskStarting, TaskFailed]);
+        let message = rig.wait_state(TaskFailed);
+        let expected =
+            format!("Unexpected unbound refs: {refs}. Make sure you are not nesting template variables.");
+        assert!(message.contains(&expected), "{message}");
+    }
 }
 
 #[test]
@@ -230,11 +291,16 @@ fn th_109_a_task_that_takes_too_much_disk() {
     job["task"]["resources"]["disk"] = json!(1 << 20);
     // There before the first measurement.
     fs::create_dir(rig.sandbox()).unwrap();
-    fs::write(rig.sandbox().join("big"), vec![1; 3 << 20]).unwrap();
+    let big = rig.sandbox().join("big");
+    fs::write(&big, vec![1; 3 << 20]).unwrap();
+    fs::File::open(&big).unwrap().sync_all().unwrap();
+    // Some file systems need a little more than what is in the file.
+    let used = fs::metadata(&big).unwrap().blocks() * 512;
     rig.launch(assigned(&job));
     let message = rig.wait_state(TaskFailed);
-    assert!(message.starts_with("Disk limit exceeded.  Reserved 1048576 bytes vs used 3"), "{message}");
+    assert_eq!(message, format!("Disk limit exceeded.  Reserved 1048576 bytes vs used {used} bytes."));
     assert_eq!(rig.end(), Some(0));
+    assert_eq!(rig.states(), [TaskStarting, TaskRunning, TaskFailed]);
     assert!(!rig.is_inhabited());
 }
 
@@ -258,11 +324,14 @@ fn th_110_the_first_bad_verdict_stands() {
     for (check, states) in [
         (json!({}), vec![TaskStarting, TaskRunning, TaskFailed]),
         (json!({"shell": {"shell_command": "false"}}), vec![TaskStarting, TaskFailed]),
+        // It would be healthy a little later.
+        (json!({"shell": {"shell_command": "sleep 20"}}), vec![TaskStarting, TaskFailed]),
     ] {
         let mut rig = Rig::start(OWN_USER);
         let mut job = job_of(&[json!({"name": "p", "cmdline": FOREVER})]);
         job["task"]["resources"]["disk"] = json!(1 << 20);
-        job["health_check_config"] = json!({"initial_interval_secs": 600, "health_checker": check});
+        job["health_check_config"] =
+            json!({"initial_interval_secs": 600, "timeout_secs": 60.0, "health_checker": check});
         fs::create_dir(rig.sandbox()).unwrap();
         fs::write(rig.sandbox().join("big"), vec![1; 3 << 20]).unwrap();
         rig.launch(assigned(&job));
@@ -373,13 +442,15 @@ fn th_131_a_task_is_asked_over_http_before_it_is_killed() {
     let (port, requests) = server_of(&[true, true], |_| {});
     let mut job = job_of(&[json!({"name": "p", "cmdline": FOREVER})]);
     job["lifecycle"] =
-        json!({"http": {"port": "admin", "graceful_shutdown_wait_secs": 1, "shutdown_wait_secs": 1}});
+        json!({"http": {"port": "admin", "graceful_shutdown_wait_secs": 1, "shutdown_wait_secs": 2}});
     let mut rig = Rig::start(OWN_USER);
     rig.launch(assigned_text(&job.to_string(), "nobody", &[("admin", port)]));
     rig.wait_file("ready");
     rig.wait_state(TaskRunning);
+    let begin = Instant::now();
     rig.kill("t");
     assert_eq!(rig.end(), Some(0));
+    assert!(begin.elapsed() >= Duration::from_secs(3), "both waits are sat through: {:?}", begin.elapsed());
     let asked: Vec<String> = requests.try_iter().collect();
     assert_eq!(asked, ["POST /quitquitquit HTTP/1.1", "POST /abortabortabort HTTP/1.1"]);
     assert_eq!(rig.states(), [TaskStarting, TaskRunning, TaskKilled]);

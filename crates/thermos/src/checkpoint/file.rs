@@ -324,14 +324,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runner");
         let bytes = encode_record(&waiting(0)).unwrap();
-        std::fs::write(&path, &bytes[..7]).unwrap();
-        let mut tail = Tail::open(&path).unwrap();
-        assert_eq!(tail.next_record().unwrap(), None);
-        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
-        file.write_all(&bytes[7..]).unwrap();
-        assert_eq!(tail.next_record().unwrap(), Some(waiting(0)));
-        assert_eq!(tail.next_record().unwrap(), None);
-        assert!(!tail.has_partial());
+        // Wherever it is cut: within its length, right after it, and within what follows.
+        for cut in 1..bytes.len() {
+            std::fs::write(&path, &bytes[..cut]).unwrap();
+            let mut tail = Tail::open(&path).unwrap();
+            for _ in 0..2 {
+                assert_eq!(tail.next_record().unwrap(), None, "{cut}");
+                assert!(tail.has_partial(), "{cut}");
+            }
+            let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+            file.write_all(&bytes[cut..]).unwrap();
+            assert_eq!(tail.next_record().unwrap(), Some(waiting(0)), "{cut}");
+            assert_eq!(tail.next_record().unwrap(), None, "{cut}");
+            assert!(!tail.has_partial(), "{cut}");
+        }
     }
 
     #[test]

@@ -101,8 +101,9 @@ mod tests {
 
         let old = launch(folder.path(), "--rootfs=VALUE").arguments("true").unwrap();
         assert_eq!(
-            old[1..5],
+            old[..5],
             [
+                "launch",
                 "--unshare_namespace_mnt",
                 "--working_directory=/mnt/mesos/sandbox",
                 "--rootfs=/run/taskfs",
@@ -113,5 +114,6 @@ mod tests {
             old[5],
             r#"--command={"shell":false,"value":"/bin/bash","arguments":["/bin/bash","-c","true"]}"#
         );
+        assert_eq!(old.len(), 6);
     }
 }

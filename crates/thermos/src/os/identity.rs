@@ -223,6 +223,8 @@ mod tests {
         assert!(ours(Some("w")));
         assert!(!ours(Some("x")));
         assert!(!ours(None));
+        let late = process(Some(567), 111.0);
+        assert!(!is_ours(&late, Some("w"), &header(None), 100.0), "the start time counts all the same");
         assert!(!is_ours(&process(None, 100.0), Some("w"), &header(Some(567)), 100.0));
     }
 }

@@ -157,8 +157,10 @@ fn th_10_a_loss_is_not_a_failure() {
     assert_eq!(plan.min_wait(at(1)), Some(Duration::from_secs(1)));
     plan.add_loss("p", at(2));
     assert_eq!(plan.min_wait(at(2)), Some(Duration::from_secs(1)));
+    assert!(plan.failed().is_empty());
     plan.add_failure("p", at(3));
     assert_eq!(plan.min_wait(at(3)), None);
+    assert_eq!(plan.failed(), BTreeSet::from(["p"]));
 }
 
 #[test]
@@ -166,19 +168,32 @@ fn th_11_no_limit_on_failures() {
     let mut plan = planner(&[Schedule { max_failures: 0, ..process("p") }], &[]);
     plan.add_failure("p", at(0));
     assert_eq!(plan.runnable(at(0)), ["p"]);
+    assert!(!plan.is_complete());
     plan.add_success("p", at(1));
     assert_eq!(plan.finished(), BTreeSet::from(["p"]));
+    assert!(plan.is_complete() && plan.runnable(at(1)).is_empty());
 }
 
 #[test]
 fn th_12_the_run_limit_ends_a_process() {
     let p = Schedule { max_failures: 100, ..process("p") };
-    let mut plan = planner_with_limit(&[p], &[], Some(3)).unwrap();
+    let mut plan = planner_with_limit(std::slice::from_ref(&p), &[], Some(3)).unwrap();
     plan.add_failure("p", at(0));
     plan.add_loss("p", at(1));
     assert!(plan.failed().is_empty());
+    assert_eq!(plan.runnable(at(1)), ["p"]);
     plan.add_failure("p", at(2));
     assert_eq!(plan.failed(), BTreeSet::from(["p"]));
+    assert!(plan.runnable(at(2)).is_empty());
+    // Of a daemon, a success is no run that counts (D9): the loss is its second, and the next failure its third.
+    let mut plan = planner_with_limit(&[Schedule { daemon: true, ..p }], &[], Some(3)).unwrap();
+    plan.add_failure("p", at(0));
+    plan.add_success("p", at(1));
+    plan.add_loss("p", at(2));
+    assert_eq!(plan.runnable(at(2)), ["p"]);
+    plan.add_failure("p", at(3));
+    assert_eq!(plan.failed(), BTreeSet::from(["p"]));
+    assert!(plan.runnable(at(3)).is_empty() && plan.is_complete());
 }
 
 #[test]
@@ -188,7 +203,9 @@ fn th_13_successes_never_reach_the_run_limit() {
     for second in 0..100 {
         plan.add_success("d", at(second));
     }
+    assert_eq!(RUN_LIMIT, 100);
     assert_eq!(plan.runnable(at(1000)), ["d"]);
+    assert!(plan.failed().is_empty());
 }
 
 #[test]
@@ -201,14 +218,27 @@ fn th_14_orders_belong_to_one_plan() {
         );
     }
     assert!(planner_with_limit(&plan, &[&["x", "y"]], None).is_ok());
+    let task = |order: &[&str]| {
+        let value = serde_json::json!({
+            "processes": [{"name": "a", "cmdline": "x"}, {"name": "f", "cmdline": "x", "final": true}],
+            "constraints": [{"order": order}],
+        });
+        let context = crate::binding::Context::thermos("t", "u", &std::collections::BTreeMap::new());
+        crate::task::bind_and_read(&value, &context).err().map(|error| error.to_string())
+    };
+    let refused = Some("Task has invalid plan: Invalid process dependencies!".to_owned());
+    for order in [&["a", "f"][..], &["f", "a"], &["a", "other"], &["other", "a"], &["f", "other"], &[]] {
+        assert_eq!(task(order), refused, "{order:?}");
+    }
+    assert_eq!(task(&["f"]), None);
 }
 
 #[test]
 fn th_15_cycles_are_found() {
     let plan = [process("a"), process("b")];
-    for orders in [&["a", "b", "a"][..], &["a", "a"][..]] {
+    for orders in [&[&["a", "b", "a"][..]][..], &[&["a", "a"]], &[&["a", "b"], &["b", "a"]]] {
         assert_eq!(
-            planner_with_limit(&plan, &[orders], None).unwrap_err().to_string(),
+            planner_with_limit(&plan, orders, None).unwrap_err().to_string(),
             "Cycles detected in the task schedule!"
         );
     }
@@ -219,8 +249,10 @@ fn th_29_an_ephemeral_daemon_does_not_hide_a_deadlock() {
     let plan = [process("a"), process("b"), Schedule { daemon: true, ephemeral: true, ..process("e") }];
     let mut plan = planner(&plan, &[&["a", "b"]]);
     plan.set_running("e");
+    plan.set_running("a");
+    assert!(!plan.is_deadlocked());
     plan.add_failure("a", at(0));
-    assert!(plan.is_deadlocked());
+    assert!(plan.is_deadlocked() && !plan.is_complete());
 }
 
 proptest! {
