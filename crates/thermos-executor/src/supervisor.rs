@@ -38,9 +38,6 @@ const RUNNER_STOP_LIMIT: Duration = Duration::from_secs(65);
 /// Kept free at the end of the agent's grace period for ending by force and for the last update (D30).
 const GRACE_RESERVE: Duration = Duration::from_secs(2);
 
-/// How long after the start of the runner the disk is tried, so that no thread is started before the task runs.
-const SYNC_AFTER: Duration = Duration::from_secs(1);
-
 /// Of the thread that tries the disk, which does little else.
 const SYNC_STACK_BYTES: usize = 64 << 10;
 
@@ -119,6 +116,7 @@ impl Supervisor {
         self.report(TaskState::TaskStarting, None);
         let checkpoint_root = self.checkpoint_root();
         self.check_host(&checkpoint_root)?;
+        let synced = sync_in_background(&checkpoint_root);
         let sandbox = self.make_sandbox().await?;
         self.unless_killed()?;
         self.check_user(&sandbox)?;
@@ -151,9 +149,8 @@ impl Supervisor {
         let mut runner = self.start_runner(&order, &paths).await?;
         let running_words = watch::Sender::new(None);
         let mut presence = announcer.map(|announcer| announcer.start(running_words.subscribe()));
-        let turn = self
-            .watch(&mut runner, health, &assignment, presence.as_mut(), &running_words, &checkpoint_root)
-            .await;
+        let turn =
+            self.watch(&mut runner, health, &assignment, presence.as_mut(), &running_words, synced).await;
         // Nobody is to be sent to a task that ends.
         if let Some(presence) = presence {
             presence.leave().await;
@@ -205,7 +202,7 @@ impl Supervisor {
         assignment: &Assignment,
         presence: Option<&mut Presence>,
         running_words: &watch::Sender<Option<String>>,
-        checkpoint_root: &Path,
+        synced: oneshot::Receiver<Finding>,
     ) -> Turn {
         let handle = self.handle.clone();
         let task_id = self.assigned.task_id.clone();
@@ -234,8 +231,7 @@ impl Supervisor {
             }
         };
         let unsynced = async {
-            sleep(SYNC_AFTER).await;
-            match sync_in_background(checkpoint_root).await {
+            match synced.await {
                 Ok(finding) => self.unfit(&[finding.text.as_str()]),
                 // Nothing was found.
                 Err(_) => std::future::pending().await,

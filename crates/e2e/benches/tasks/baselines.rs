@@ -1,4 +1,4 @@
-//! The same number of `sleep` programs under others.
+//! The same number of `sleep` programs under others, and of programs that do next to nothing.
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +9,8 @@ use e2e::{PortBlock, wait_for, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
+
+use crate::parts;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -35,6 +37,38 @@ fn install(programs: &[&str], packages: &[&str]) {
     };
     run(&["update"]);
     run(&[&["install", "-y", "--no-install-recommends"], packages].concat());
+}
+
+/// Shells that do nothing but wake once a minute. Dropping them ends them.
+pub struct Shells(Vec<Child>);
+
+pub fn minute_shells(count: usize) -> Shells {
+    install(&["bash-static"], &["bash-static"]);
+    let start = |_| {
+        // Nothing ever comes from the pipe, which is open as long as the child is kept.
+        Command::new("bash-static")
+            .args(["-c", "while :; do read -t 60; done"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    Shells((0..count).map(start).collect())
+}
+
+impl Shells {
+    /// User and system time of all.
+    pub fn cpu(&self) -> Duration {
+        self.0.iter().map(|shell| parts::cpu(i32::try_from(shell.id()).unwrap())).sum()
+    }
+}
+
+impl Drop for Shells {
+    fn drop(&mut self) {
+        for shell in &mut self.0 {
+            let _ = shell.kill();
+            let _ = shell.wait();
+        }
+    }
 }
 
 /// A daemon in the foreground. Dropping it asks it to end, and waits.

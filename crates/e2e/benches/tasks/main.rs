@@ -59,58 +59,70 @@ fn main() {
     }
 }
 
-/// Executor, runner and coordinator of one task, alone on the machine.
+/// Executor, runner and coordinator of one task, alone on the machine, beside programs that end as soon as they have started:
+/// one after the other, and each after a rest, when a virtual machine may have lost its memory to the host meanwhile.
 fn cost() {
     let local = Local::start();
+    memory_of_one(&local);
+    cpu_of_one(&local, "at once", Duration::ZERO);
+    cpu_of_one(&local, "rested", SETTLING);
+}
+
+fn memory_of_one(local: &Local) {
+    local.create("memory", 1);
+    local.wait_for_running("memory", 1);
+    std::thread::sleep(SETTLING);
+    let usage = Parts::below(local.directory()).usage();
+    local.kill("memory");
+    println!("one task, {} s after RUNNING:", SETTLING.as_secs());
+    for (name, part) in usage.parts() {
+        println!("  {name:<18} {:>6} KiB Pss", part.pss_kib);
+    }
+    println!(
+        "  together           {:>6} KiB Pss   {:.2} of the aim of {PSS_AIM_KIB} KiB",
+        usage.pss_kib(),
+        usage.pss_kib() as f64 / PSS_AIM_KIB as f64
+    );
+}
+
+fn cpu_of_one(local: &Local, pace: &str, rest: Duration) {
     let mut references = [
         ("`true`, dynamic", PathBuf::from("/bin/true"), vec![], Vec::new()),
         ("`bash-static -c :`", PathBuf::from("/bin/bash-static"), vec!["-c", ":"], Vec::new()),
         ("`thermos_executor --version`", program("thermos_executor"), vec!["--version"], Vec::new()),
     ];
+    for (name, program, arguments, spent) in &mut references {
+        for _ in 0..RUNS {
+            std::thread::sleep(rest);
+            spent.push(cpu_of_start(program, arguments).unwrap_or_else(|error| panic!("{name}: {error}")));
+        }
+    }
     let mut usages: Vec<Usage> = (0..RUNS)
         .map(|run| {
-            let job = format!("cost{run}");
+            std::thread::sleep(rest);
+            let job = format!("cost_{}_{run}", pace.replace(' ', "_"));
             local.create(&job, 1);
             local.wait_for_running(&job, 1);
-            let mut usage = Parts::below(local.directory()).usage();
-            std::thread::sleep(SETTLING);
-            usage.set_memory(&Parts::below(local.directory()).usage());
+            let usage = Parts::below(local.directory()).usage();
             local.kill(&job);
-            // At the same pace, since what the processor finds cold costs the most.
-            for (name, program, arguments, spent) in &mut references {
-                std::thread::sleep(SETTLING);
-                spent
-                    .push(cpu_of_start(program, arguments).unwrap_or_else(|error| panic!("{name}: {error}")));
-            }
             usage
         })
         .collect();
-    usages.sort_by_key(Usage::pss_kib);
-    let memory = &usages[RUNS / 2];
-    println!("one task, median of {RUNS}:");
-    for (name, part) in memory.parts() {
-        println!("  {name:<18} {:>6} KiB Pss", part.pss_kib);
-    }
-    println!(
-        "  together           {:>6} KiB Pss   {:.2} of the aim of {PSS_AIM_KIB} KiB",
-        memory.pss_kib(),
-        memory.pss_kib() as f64 / PSS_AIM_KIB as f64
-    );
     usages.sort_by_key(Usage::cpu);
     let cpu = &usages[RUNS / 2];
+    println!("one task until RUNNING, {pace}, median of {RUNS}:");
     for (name, part) in cpu.parts() {
-        println!("  {name:<18} {:>6.2} ms CPU until RUNNING", part.cpu.as_secs_f64() * 1e3);
+        println!("  {name:<28} {:>6.2} ms CPU", part.cpu.as_secs_f64() * 1e3);
     }
     let ms = cpu.cpu().as_secs_f64() * 1e3;
     println!(
-        "  together           {ms:>6.2} ms CPU        {:.2} of the aim of {CPU_AIM_MS} ms",
+        "  together                     {ms:>6.2} ms CPU   {:.2} of the aim of {CPU_AIM_MS} ms",
         ms / CPU_AIM_MS
     );
-    println!("for comparison, programs that are started and end at once, in the same minutes:");
     for (name, _, _, spent) in &mut references {
         spent.sort();
         let median = spent[RUNS / 2].as_secs_f64() * 1e3;
-        println!("  {name:<28} {median:>6.2} ms CPU   a task costs {:.2} times as much", ms / median);
+        println!("  beside {name:<28} {median:>6.2} ms CPU   a task costs {:.2} times as much", ms / median);
     }
 }
 
@@ -129,22 +141,35 @@ fn cpu_of_start(program: &Path, arguments: &[&str]) -> std::io::Result<Duration>
     Ok(of_children()? - before)
 }
 
-/// Many tasks that do nothing.
+/// Many tasks that do nothing, beside as many shells that wake once a minute and go to sleep again.
 fn idle() {
     let local = Local::start();
     local.create("idle", IDLE_TASKS);
     local.wait_for_running("idle", IDLE_TASKS);
+    let shells = baselines::minute_shells(IDLE_TASKS);
     std::thread::sleep(Duration::from_secs(5));
     let parts = Parts::below(local.directory());
     let (before, begin) = (parts.usage().cpu(), Instant::now());
+    let shells_before = shells.cpu();
     std::thread::sleep(IDLE_TIME);
     let usage = parts.usage();
-    let share = (usage.cpu() - before).as_secs_f64() / begin.elapsed().as_secs_f64() * 100.0;
+    let share = |spent: Duration| spent.as_secs_f64() / begin.elapsed().as_secs_f64() * 100.0;
+    let (own, of_shells) = (share(usage.cpu() - before), share(shells.cpu() - shells_before));
     println!(
-        "{IDLE_TASKS} idle tasks for {} s: {share:.4} % of one core, {:.2} of the aim of 0.1 %; {} KiB Pss a task",
+        "{IDLE_TASKS} idle tasks for {} s: {own:.4} % of one core, {:.2} of the aim of 0.1 %; {} KiB Pss a task",
         IDLE_TIME.as_secs(),
-        share / 0.1,
+        own / 0.1,
         usage.pss_kib() / IDLE_TASKS as u64
+    );
+    for (name, part) in usage.parts() {
+        println!(
+            "  {name:<18} {:>7.2} ms a task since its start",
+            part.cpu.as_secs_f64() * 1e3 / IDLE_TASKS as f64
+        );
+    }
+    println!(
+        "  {IDLE_TASKS} times `bash-static` that waits a minute: {of_shells:.4} %; the tasks take {:.2} times as much",
+        own / of_shells
     );
 }
 

@@ -56,13 +56,6 @@ impl Usage {
         self.0.iter().map(|(name, taken)| (name.as_str(), *taken))
     }
 
-    /// Takes over what another look found of memory.
-    pub fn set_memory(&mut self, other: &Usage) {
-        for (name, taken) in &mut self.0 {
-            taken.pss_kib = other.0.get(name).map_or(0, |other| other.pss_kib);
-        }
-    }
-
     pub fn pss_kib(&self) -> u64 {
         self.0.values().map(|taken| taken.pss_kib).sum()
     }
@@ -79,7 +72,7 @@ fn pss_kib(pid: i32) -> u64 {
 }
 
 /// User and system time of all its threads, ended ones too.
-fn cpu(pid: i32) -> Duration {
+pub fn cpu(pid: i32) -> Duration {
     let Ok(clock) = clock_getcpuclockid(Pid::from_raw(pid)) else { return Duration::ZERO };
     clock.now().map(Duration::from).unwrap_or_default()
 }
