@@ -104,6 +104,20 @@ fn a_file_system_mounted_noexec(backend: Backend) {
     );
 }
 
+fn a_program_in_place_that_is_not_executable(backend: Backend) {
+    let folder = tempfile::tempdir().unwrap();
+    // Who may not even enter the folder is another case.
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = folder.path().join("thermos_executor");
+    std::fs::copy(program("thermos_executor"), &path).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    fails_with(
+        backend,
+        &[executor(&path), "-thermos_executor_in_place".to_owned()],
+        &["Failed: Executor terminated", &path.display().to_string(), "ermission denied", "chmod a+rx"],
+    );
+}
+
 fn an_executor_in_place_runs_where_it_is(backend: Backend) {
     let testbed = start(backend, &["-thermos_executor_in_place".to_owned()]);
     testbed.create("Service", "it", 1, "exec sleep 86399");
@@ -200,6 +214,7 @@ e2e::on_both_clusters! {
     a_missing_program_in_place,
     an_executor_in_place_runs_where_it_is,
     a_file_system_mounted_noexec,
+    a_program_in_place_that_is_not_executable,
     a_program_for_another_machine,
     a_flag_that_does_not_exist,
     a_sandbox_that_is_not_writable,

@@ -180,8 +180,8 @@ fn remedy(words: &str) -> &'static str {
     } else if says("exec: \"/bin/sh\"") {
         "executors are started with /bin/sh: use an image that has one"
     } else if says("permission denied") {
-        "the executor's user may not execute it: the file system may be mounted noexec, or the container's user may have no \
-         right on the sandbox, which belongs to -executor_user"
+        "the executor's user may not execute it: the file may lack the right (chmod a+rx), the file system may be mounted noexec, \
+         or the container's user may have no right on the sandbox, which belongs to -executor_user"
     } else if says("no such file") || says("not found") || says("cannot copy") || says("cannot stat") {
         "put that file where every agent can fetch it: -thermos_executor_path and the job's URIs name such files"
     } else if says("unexpected argument") || says("usage:") {
