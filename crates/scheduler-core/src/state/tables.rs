@@ -298,35 +298,40 @@ impl Tables {
     /// Puts a task in the place of its older self, and changes the indexes where they differ.
     fn replace(&mut self, old: Option<Arc<Task>>, new: Option<Row>) {
         let new_task = new.as_ref().map(|row| Arc::clone(&row.task));
-        let (old, new_task) = (old.as_deref(), new_task.as_deref());
-        let (old_key, new_key) = (old.map(TaskKey::of), new_task.map(TaskKey::of));
-        self.move_row(old, old_key, new, new_key);
-        let status = |task: Option<&Task>| task.map(|task| task.status);
-        if status(old) != status(new_task) || old_key != new_key {
-            if let Some((old, task)) = status(old).zip(old_key) {
+        let keyed = |task| (task, TaskKey::of(task));
+        let (old, now) = (old.as_deref().map(keyed), new_task.as_deref().map(keyed));
+        self.move_row(old, new.zip(now.map(|(_, key)| key)));
+        let is_same_key = old.map(|(_, key)| key) == now.map(|(_, key)| key);
+        let status = |(task, key): (&Task, TaskKey)| (task.status, key);
+        let (old_status, new_status) = (old.map(status), now.map(status));
+        if old_status != new_status {
+            if let Some((old, task)) = old_status {
                 self.index.remove(Entry { what: in_status(old), task });
                 self.counts[old as usize] -= 1;
             }
-            if let Some((new, task)) = status(new_task).zip(new_key) {
+            if let Some((new, task)) = new_status {
                 self.index.insert(Entry { what: in_status(new), task });
                 self.counts[new as usize] += 1;
             }
         }
-        let (old_place, new_place) = (old.and_then(place), new_task.and_then(place));
-        if old_place != new_place || old_key != new_key {
-            if let Some((host, task)) = old_place.zip(old) {
-                self.leave(host, TaskKey::of(task), task);
+        let (old_task, new_task) = (old.map(|(task, _)| task), now.map(|(task, _)| task));
+        let (old_place, new_place) = (old_task.and_then(place), new_task.and_then(place));
+        if old_place != new_place || !is_same_key {
+            if let Some((host, (task, key))) = old_place.zip(old) {
+                self.leave(host, key, task);
             }
-            if let Some((host, task)) = new_place.zip(new_task) {
-                self.enter(host, TaskKey::of(task), task);
+            if let Some((host, (task, key))) = new_place.zip(now) {
+                self.enter(host, key, task);
             }
         }
-        let (old_config, new_config) = (old.and_then(consumer), new_task.and_then(consumer));
+        let (old_config, new_config) = (old_task.and_then(consumer), new_task.and_then(consumer));
         if !is_same_config(old_config, new_config) {
             self.reconsume(old_config, new_config);
             self.relimit(old_config, new_config);
         }
-        if let Some(job) = old.map(|task| &task.config.job)
+        // A job that keeps the task is not empty.
+        if let Some(job) = old_task.map(|task| &task.config.job)
+            && new_task.is_none_or(|new| new.config.job != *job)
             && self.jobs.get(job).is_some_and(|job| job.is_empty())
         {
             self.jobs.remove(job);
@@ -334,30 +339,26 @@ impl Tables {
     }
 
     /// Keeps the tasks of jobs, and what ids do not tell.
-    fn move_row(
-        &mut self,
-        old: Option<&Task>,
-        old_key: Option<TaskKey>,
-        new: Option<Row>,
-        new_key: Option<TaskKey>,
-    ) {
+    fn move_row(&mut self, old: Option<(&Task, TaskKey)>, new: Option<(Row, TaskKey)>) {
         self.len = self.len + usize::from(new.is_some()) - usize::from(old.is_some());
-        if let Some((old, key)) = old.zip(old_key) {
-            let is_overwritten = new.as_ref().is_some_and(|new| {
+        let id = new.as_ref().map(|(row, _)| &row.task.id).or_else(|| old.map(|(task, _)| &task.id));
+        let Some(told) = id.map(TaskKey::of_id) else { return };
+        let new_key = new.as_ref().map(|(_, key)| *key);
+        let is_same_key = new_key == old.map(|(_, key)| key);
+        if let Some((old, key)) = old {
+            let is_overwritten = new.as_ref().is_some_and(|(new, _)| {
                 let is_active = old.status.is_active() && new.task.status.is_active();
-                is_active && new_key == old_key && new.task.config.job == old.config.job
+                is_active && is_same_key && new.task.config.job == old.config.job
             });
             if !is_overwritten && let Some(job) = self.job_mut(&old.config.job) {
                 job.take(key, old);
             }
-            let told = TaskKey::of_id(&old.id);
-            if told != key && new_key != old_key {
+            if told != key && !is_same_key {
                 self.strangers.remove(&told);
             }
         }
-        if let Some((new, key)) = new.zip(new_key) {
-            let told = TaskKey::of_id(&new.task.id);
-            if told != key && new_key != old_key {
+        if let Some((new, key)) = new {
+            if told != key && !is_same_key {
                 self.strangers.insert(told, key);
             }
             self.job_entry(&Arc::clone(&new.task.config).job).put(key, new);
