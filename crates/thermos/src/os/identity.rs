@@ -30,14 +30,17 @@ pub fn here() -> Option<Place> {
 
 /// A process of this namespace with its birth, for a record.
 pub fn identify(pid: i32) -> ProcessId {
-    let birth = || {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name may hold blanks and brackets itself.
-        let (_, fields) = stat.rsplit_once(')')?;
-        let start_ticks = fields.split_ascii_whitespace().nth(START_FIELD)?.parse().ok()?;
-        Some(Birth { place: here()?, start_ticks })
-    };
-    ProcessId { pid, birth: birth() }
+    ProcessId { pid, birth: birth(pid).map(|(birth, _)| birth) }
+}
+
+/// When and where a process of this namespace began, and whether it is a zombie.
+fn birth(pid: i32) -> Option<(Birth, bool)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold blanks and brackets itself.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let start_ticks = fields.split_ascii_whitespace().nth(START_FIELD)?.parse().ok()?;
+    let is_zombie = fields.trim_start().starts_with(['Z', 'X', 'x']);
+    Some((Birth { place: here()?, start_ticks }, is_zombie))
 }
 
 /// What became of a process that a record names.
@@ -106,14 +109,7 @@ impl Witness {
 
 /// Whether this very process lives, without a look at others. One that cannot be told from others is taken for gone.
 pub fn lives(id: ProcessId) -> bool {
-    id.birth.is_some_and(|birth| here() == Some(birth.place))
-        && identify(id.pid).birth == id.birth
-        && !is_zombie(id.pid)
-}
-
-fn is_zombie(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_none_or(|(_, fields)| fields.trim_start().starts_with(['Z', 'X', 'x']))
+    id.birth.is_some_and(|recorded| birth(id.pid) == Some((recorded, false)))
 }
 
 /// What is left of a task whose runner is gone without having ended it.

@@ -66,6 +66,16 @@ impl Birth {
         let place = Place { boot: BootId::parse(boot_id?)?, namespace: namespace? };
         Some(Self { place, start_ticks: start_ticks? })
     }
+
+    /// As the fields of a record, in the same order.
+    pub fn to_wire(birth: Option<Self>) -> (Option<String>, Option<i64>, Option<i64>) {
+        match birth {
+            Some(Self { place, start_ticks }) => {
+                (Some(place.boot.to_string()), Some(place.namespace), Some(start_ticks))
+            }
+            None => (None, None, None),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -87,5 +97,7 @@ mod tests {
         assert_eq!(Birth::from_wire(None, Some(1), Some(2)), None);
         assert_eq!(Birth::from_wire(boot, None, Some(2)), None);
         assert_eq!(Birth::from_wire(boot, Some(1), None), None);
+        let (id, namespace, ticks) = Birth::to_wire(Birth::from_wire(boot, Some(1), Some(2)));
+        assert_eq!((id.as_deref(), namespace, ticks), (boot, Some(1), Some(2)));
     }
 }

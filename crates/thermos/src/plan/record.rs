@@ -204,9 +204,7 @@ impl ProcessStatus {
 
     /// Says which process the number in this record means.
     pub fn set_birth(&mut self, birth: Option<Birth>) {
-        self.boot_id = birth.map(|birth| birth.place.boot.to_string());
-        self.pid_namespace = birth.map(|birth| birth.place.namespace);
-        self.start_ticks = birth.map(|birth| birth.start_ticks);
+        (self.boot_id, self.pid_namespace, self.start_ticks) = Birth::to_wire(birth);
     }
 
     /// Which process the number in this record means; none in old records.
@@ -238,14 +236,15 @@ thrift_struct! {
 impl TaskStatus {
     /// A record of the task entering `state`, at this time (epoch milliseconds), written by this process of this user.
     pub fn new(state: TaskState, timestamp_ms: i64, runner: ProcessId, uid: u32) -> Self {
+        let (boot_id, pid_namespace, start_ticks) = Birth::to_wire(runner.birth);
         Self {
             state: Some(state.wire()),
             timestamp_ms: Some(timestamp_ms),
             runner_pid: Some(runner.pid),
             runner_uid: i32::try_from(uid).ok(),
-            boot_id: runner.birth.map(|birth| birth.place.boot.to_string()),
-            pid_namespace: runner.birth.map(|birth| birth.place.namespace),
-            start_ticks: runner.birth.map(|birth| birth.start_ticks),
+            boot_id,
+            pid_namespace,
+            start_ticks,
         }
     }
 
