@@ -65,16 +65,15 @@ pub async fn connect(ensemble: &Ensemble, timeout: Duration) -> Result<Client, C
             Err(error) => tracing::debug!(%error, "no session with ZooKeeper"),
         }
     }
-    Err(ConnectError::Unreachable { ensemble: ensemble.to_string(), tried: found.try_each().await })
+    Err(found.diagnose(ensemble).await)
 }
 
 /// Tries each server by itself and tells what is wrong with it, within some seconds.
-///
-/// # Errors
-/// [`ConnectError::NameServers`].
-pub async fn diagnose(ensemble: &Ensemble) -> Result<ConnectError, ConnectError> {
-    let tried = look_up(ensemble).await?.try_each().await;
-    Ok(ConnectError::Unreachable { ensemble: ensemble.to_string(), tried })
+pub async fn diagnose(ensemble: &Ensemble) -> ConnectError {
+    match look_up(ensemble).await {
+        Ok(found) => found.diagnose(ensemble).await,
+        Err(error) => error,
+    }
 }
 
 fn connector(timeout: Duration) -> Connector {
@@ -89,7 +88,7 @@ struct Found {
 }
 
 impl Found {
-    async fn try_each(self) -> Vec<Tried> {
+    async fn diagnose(self, ensemble: &Ensemble) -> ConnectError {
         let mut attempts = JoinSet::new();
         for (at, (server, address)) in self.addresses.into_iter().enumerate() {
             attempts.spawn(async move {
@@ -102,7 +101,8 @@ impl Found {
         }
         let mut tried = attempts.join_all().await;
         tried.sort_by_key(|(at, _)| *at);
-        tried.into_iter().map(|(_, tried)| tried).chain(self.lost).collect()
+        let tried = tried.into_iter().map(|(_, tried)| tried).chain(self.lost).collect();
+        ConnectError::Unreachable { ensemble: ensemble.to_string(), tried }
     }
 }
 

@@ -45,9 +45,7 @@ async fn an_ensemble_that_is_not_there_is_named_server_by_server() {
     let mute = listener.local_addr().unwrap();
     let servers = format!("{silent},{mute},no-such-host.invalid:2181");
     let ensemble = Ensemble::new(&servers, "/").unwrap();
-    for error in
-        [connect(&ensemble, Duration::from_secs(2)).await.unwrap_err(), diagnose(&ensemble).await.unwrap()]
-    {
+    for error in [connect(&ensemble, Duration::from_secs(2)).await.unwrap_err(), diagnose(&ensemble).await] {
         let ConnectError::Unreachable { tried, .. } = &error else { panic!("{error}") };
         assert_eq!(tried.len(), 3);
         let text = error.to_string();
@@ -63,6 +61,6 @@ async fn an_ensemble_that_is_not_there_is_named_server_by_server() {
     drop(listener);
     let server = TestServer::start();
     let ensemble = Ensemble::new(&format!("{silent},{}", server.address()), "/").unwrap();
-    assert!(diagnose(&ensemble).await.unwrap().to_string().ends_with(": answers now"));
+    assert!(diagnose(&ensemble).await.to_string().ends_with(": answers now"));
     assert!(connect(&ensemble, TIMEOUT).await.is_ok(), "one of them is enough");
 }

@@ -133,9 +133,7 @@ impl Announcer {
                 Some(error) if error.is_of_rights() => one_line(&error),
                 Some(error) => format!("{TIMED_OUT}: {}", one_line(&error)),
                 // Not even the first attempt came to an end.
-                None => match zookeeper::diagnose(&self.ensemble).await {
-                    Ok(error) | Err(error) => format!("{TIMED_OUT}: {}", one_line(&error)),
-                },
+                None => format!("{TIMED_OUT}: {}", one_line(&zookeeper::diagnose(&self.ensemble).await)),
             };
         }
         tell.send_if_modified(|news| news.take().is_some());
