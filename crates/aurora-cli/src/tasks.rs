@@ -9,7 +9,7 @@ use aurora_client::Client;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::arguments::ClusterJobKey;
+use crate::arguments::{ClusterJobKey, instance_ranges};
 use crate::exit_code::ExitCode;
 use crate::failure::{COMMAND_FAILURE, Failure, accepted};
 
@@ -71,6 +71,22 @@ pub fn throttled_until(task: &ScheduledTask) -> Option<i64> {
     let message = event.message.as_deref().filter(|_| event.status == Some(ScheduleStatus::Throttled))?;
     let penalty = message.strip_prefix("Rescheduled, penalized for ")?.strip_suffix(" ms for flapping")?;
     event.timestamp?.checked_add(penalty.parse().ok()?)
+}
+
+/// Tells instances of which the same is to be said together, as there may be thousands: `0-2,5 are`.
+pub fn together<T: PartialEq>(told: impl IntoIterator<Item = (T, i32)>) -> Vec<(T, String)> {
+    let mut groups: Vec<(T, Vec<i64>)> = Vec::new();
+    for (what, instance) in told {
+        match groups.iter_mut().find(|(other, _)| *other == what) {
+            Some((_, instances)) => instances.push(instance.into()),
+            None => groups.push((what, vec![instance.into()])),
+        }
+    }
+    let subject = |(what, instances): (T, Vec<i64>)| {
+        let verb = if instances.len() == 1 { "is" } else { "are" };
+        (what, format!("{} {verb}", instance_ranges(instances).join(",")))
+    };
+    groups.into_iter().map(subject).collect()
 }
 
 /// What becomes of a task whose agent is out of reach.

@@ -6,7 +6,7 @@ use aurora_api::thrift::{ScheduleStatus, ScheduledTask, TaskEvent};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use crate::arguments::{InstanceSpec, Verbosity, instance_ranges, instance_spec};
+use crate::arguments::{InstanceSpec, Verbosity, instance_spec};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
@@ -106,29 +106,19 @@ impl Explain {
 fn text(key: &str, active: usize, findings: &[Finding], failures: &BTreeMap<i32, String>) -> String {
     let mut lines =
         vec![format!("{key}: {} of {active} active instances are RUNNING", active - findings.len())];
-    // Instances of which the same is to be said are told together: there may be thousands.
-    let mut groups: Vec<(&Finding, Vec<i64>)> = Vec::new();
-    for finding in findings {
-        match groups.iter_mut().find(|(first, _)| first.state == finding.state) {
-            Some((_, instances)) => instances.push(finding.instance.into()),
-            None => groups.push((finding, vec![finding.instance.into()])),
-        }
-    }
-    for (Finding { state: finding, .. }, instances) in groups {
-        let message = finding.message.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
-        let verb = if instances.len() == 1 { "is" } else { "are" };
-        let instances = instance_ranges(instances).join(",");
-        lines.push(format!("{key}/{instances} {verb} {}{message}", finding.status));
-        let until = finding.throttled_until.map(|until| tasks::time_text(until, &TimeZone::system()));
+    for (state, instances) in tasks::together(findings.iter().map(|found| (&found.state, found.instance))) {
+        let message = state.message.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+        lines.push(format!("{key}/{instances} {}{message}", state.status));
+        let until = state.throttled_until.map(|until| tasks::time_text(until, &TimeZone::system()));
         lines.extend(until.map(|until| format!("  it may start again at {until}")));
-        lines.extend(finding.partition.map(|partition| match partition {
+        lines.extend(state.partition.map(|partition| match partition {
             Partition::ReplacedAt(at) => {
                 let at = tasks::time_text(at, &TimeZone::system());
                 format!("  it is replaced at {at}, unless its agent comes back")
             }
             Partition::Waits => "  it waits for its agent, as its partition policy says".to_owned(),
         }));
-        if let Some(reasons) = &finding.reasons {
+        if let Some(reasons) = &state.reasons {
             let nearest = Some(&reasons.nearest_fit).filter(|text| !text.is_empty());
             lines.extend(nearest.map(|text| format!("  nearest fit: {text}")));
             lines.extend(reasons.lines.iter().map(|line| format!("  {line}")));
@@ -136,7 +126,7 @@ fn text(key: &str, active: usize, findings: &[Finding], failures: &BTreeMap<i32,
                 lines.push(format!("  {}", reasons.sentence()));
             }
         }
-        lines.extend(finding.last_failure.as_ref().map(|text| format!("  last run {text}")));
+        lines.extend(state.last_failure.as_ref().map(|text| format!("  last run {text}")));
     }
     if active == 0 {
         // Nothing waits or runs: how the instances ended is all there is to say.

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use tracing::{debug, info};
 
 use super::matching::matching_jobs;
-use crate::arguments::{ClusterJobKey, JobPattern, Verbosity, instance_ranges, job_pattern};
+use crate::arguments::{ClusterJobKey, JobPattern, Verbosity, job_pattern};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
@@ -108,20 +108,10 @@ impl JobTasks {
     /// Says on stderr what tasks wait for: plain stdout keeps upstream's layout.
     fn print_what_waits(&self) {
         let zone = TimeZone::system();
-        let waiting = self.active.iter().filter_map(|task| Some((self.waits_for(task, &zone)?, task)));
-        // Those that wait for the same are told together: there may be thousands.
-        let mut told: Vec<(String, Vec<i64>)> = Vec::new();
-        for (what, task) in waiting {
-            let instance = i64::from(instance_id(task));
-            match told.iter_mut().find(|(other, _)| *other == what) {
-                Some((_, instances)) => instances.push(instance),
-                None => told.push((what, vec![instance])),
-            }
-        }
-        for (what, instances) in told {
-            let verb = if instances.len() == 1 { "is" } else { "are" };
-            let instances = instance_ranges(instances).join(",");
-            output::print_error(&format!("{}/{instances} {verb} {what}", self.key));
+        let waiting =
+            self.active.iter().filter_map(|task| Some((self.waits_for(task, &zone)?, instance_id(task))));
+        for (what, instances) in tasks::together(waiting) {
+            output::print_error(&format!("{}/{instances} {what}", self.key));
         }
     }
 
