@@ -11,6 +11,7 @@
 mod both;
 mod cluster;
 mod docker;
+mod executors;
 pub mod framework;
 mod freezer;
 mod ports;
@@ -23,6 +24,7 @@ pub mod wire;
 
 pub use cluster::{Backend, Cluster, Signal};
 pub use docker::{Dockerd, root_file_system};
+pub use executors::{executor_flag, executor_wrapper};
 pub use freezer::freezer;
 pub use ports::PortBlock;
 pub use programs::program;

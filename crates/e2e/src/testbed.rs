@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use aurora_api::thrift::{ScheduleStatus, ScheduledTask};
+use aurora_api::thrift::{
+    ExecutorConfig, JobConfiguration, JobKey, Resource, ScheduleStatus, ScheduledTask, TaskConfig, rpc,
+};
 use tempfile::TempDir;
 
 use crate::scheduler::CLUSTER_NAME;
@@ -84,6 +86,12 @@ impl Testbed {
     /// One agent and a scheduler.
     pub fn start(backend: Backend) -> Testbed {
         Testbed::start_with(backend, TestbedOptions::default())
+    }
+
+    /// One agent and a scheduler with further flags.
+    pub fn start_with_flags(backend: Backend, flags: &[String]) -> Testbed {
+        let options = TestbedOptions { scheduler_flags: flags.to_vec(), ..TestbedOptions::default() };
+        Testbed::start_with(backend, options)
     }
 
     /// A cluster as wanted, and a scheduler.
@@ -176,6 +184,32 @@ impl Testbed {
         let path = self.write_config(name, &config);
         let created = self.aurora(&["job", "create", &self.key(name), path.to_str().unwrap()]).expect_code(0);
         assert!(created.stdout.contains("Job create succeeded"), "{created:?}");
+    }
+
+    /// Creates a job of one instance whose executor is given this, as the client would not.
+    ///
+    /// # Panics
+    /// If the scheduler does not take it.
+    pub fn create_with_data(&self, name: &str, data: &str) {
+        let key = JobKey {
+            role: Some(ROLE.into()),
+            environment: Some(ENVIRONMENT.into()),
+            name: Some(name.into()),
+        };
+        let config = ExecutorConfig { name: Some("AuroraExecutor".into()), data: Some(data.into()) };
+        let task = TaskConfig {
+            job: Some(key.clone()),
+            executor_config: Some(config),
+            resources: Some([Resource::NumCpus(1.0), Resource::RamMb(64), Resource::DiskMb(64)].into()),
+            ..TaskConfig::default()
+        };
+        let job = JobConfiguration {
+            key: Some(key),
+            instance_count: Some(1),
+            task_config: Some(task),
+            ..JobConfiguration::default()
+        };
+        self.scheduler.call(&rpc::CreateJob { description: Some(job) }).unwrap();
     }
 
     /// All tasks of a job, ended ones too, by instance and age.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use e2e::{Backend, Testbed, TestbedOptions, events, processes, program, task_id, wait_until};
+use e2e::{Backend, Testbed, events, processes, program, task_id, wait_until};
 use thermos::checkpoint::{Appender, Tail, TaskPaths};
 use thermos::plan::record::Record;
 
@@ -77,10 +77,7 @@ fn start_collecting(backend: Backend, root: &Path) -> Testbed {
         "-offer_hold_jitter_window=500ms".to_owned(),
         "-offer_filter_duration=500ms".to_owned(),
     ];
-    Testbed::start_with(
-        backend,
-        TestbedOptions { scheduler_flags: flags.to_vec(), ..TestbedOptions::default() },
-    )
+    Testbed::start_with_flags(backend, &flags)
 }
 
 fn a_task_without_a_trace_is_lost_and_starts_again(backend: Backend) {

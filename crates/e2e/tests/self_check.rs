@@ -8,10 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aurora_api::thrift::ScheduleStatus::{Failed, Lost, Running};
-use aurora_api::thrift::{
-    ExecutorConfig, JobConfiguration, JobKey, Resource, ScheduledTask, TaskConfig, rpc,
-};
-use e2e::{Backend, Testbed, TestbedOptions, events, program, wait_until};
+use aurora_api::thrift::ScheduledTask;
+use e2e::{Backend, Testbed, events, executor_flag, executor_wrapper, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -45,36 +43,18 @@ fn wait_for_event(
     })
 }
 
-fn executor(path: &Path) -> String {
-    format!("-thermos_executor_path={}", path.display())
-}
-
-/// A program that does something to its surroundings before it becomes the executor.
+/// A program that runs `script` before it becomes the executor. `$DENY` lets calls of the kernel fail.
 fn wrapper(folder: &Path, script: &str) -> PathBuf {
-    let path = folder.join("wrapper");
-    std::fs::write(folder.join("deny.py"), DENY).unwrap();
-    let text = format!(
-        "#!/bin/sh\nEXECUTOR={}\nDENY=\"/usr/bin/env python3 {}\"\n{script}\n",
-        program("thermos_executor").display(),
-        folder.join("deny.py").display()
-    );
-    std::fs::write(&path, text).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    path
-}
-
-fn start(backend: Backend, flags: &[String]) -> Testbed {
-    Testbed::start_with(
-        backend,
-        TestbedOptions { scheduler_flags: flags.to_vec(), ..TestbedOptions::default() },
-    )
+    let deny = folder.join("deny.py");
+    std::fs::write(&deny, DENY).unwrap();
+    executor_wrapper(folder, &format!("DENY=\"/usr/bin/env python3 {}\"\n{script}", deny.display()))
 }
 
 /// Row 2, its second half: `starts.rs` has the first.
 fn a_disk_that_does_not_sync(backend: Backend) {
     let folder = tempfile::tempdir().unwrap();
     let path = wrapper(folder.path(), "exec $DENY fsync - 5 \"$EXECUTOR\" \"$@\"");
-    let testbed = start(backend, &[executor(&path)]);
+    let testbed = Testbed::start_with_flags(backend, &[executor_flag(&path)]);
     create(&testbed, "www", "exec sleep 86399", "", "");
     let last = wait_for_event(&testbed, "www", "the loss", |task, _| task.status == Some(Lost));
     assert!(
@@ -92,7 +72,7 @@ fn what_is_odd_is_told_once_the_task_runs(backend: Backend) {
         "export AURORA_ASSIGNED_MS=$(($(date +%s%3N) + 7200000))\n\
          exec $DENY prctl {PR_SET_CHILD_SUBREAPER} 1 /usr/bin/env PATH=/nonexistent \"$EXECUTOR\" \"$@\""
     );
-    let testbed = start(backend, &[executor(&wrapper(folder.path(), &script))]);
+    let testbed = Testbed::start_with_flags(backend, &[executor_flag(&wrapper(folder.path(), &script))]);
     let lifecycle = "lifecycle = LifecycleConfig(http = HttpLifecycleConfig(port = 'admin'))";
     create(&testbed, "www", "exec /bin/sleep 86399", "finalization_wait = 60", lifecycle);
     let last = wait_for_event(&testbed, "www", "the task to run", |task, _| task.status == Some(Running));
@@ -110,35 +90,22 @@ fn what_is_odd_is_told_once_the_task_runs(backend: Backend) {
 
 /// Row 4: what the client would not send.
 fn a_port_without_a_number(backend: Backend) {
-    let testbed = start(backend, &[]);
-    let key = JobKey { role: Some("www".into()), environment: Some("prod".into()), name: Some("it".into()) };
+    let testbed = Testbed::start(backend);
     let resources = serde_json::json!({"cpu": 1.0, "ram": 1 << 26, "disk": 1 << 26});
     let process = serde_json::json!({"name": "main", "cmdline": "serve {{thermos.ports[http]}}"});
     let data = serde_json::json!({
         "task": {"name": "it", "processes": [process], "resources": resources},
         "name": "it", "role": "www", "environment": "prod", "cluster": "e2e",
     });
-    let config = ExecutorConfig { name: Some("AuroraExecutor".into()), data: Some(data.to_string()) };
-    let task = TaskConfig {
-        job: Some(key.clone()),
-        executor_config: Some(config),
-        resources: Some([Resource::NumCpus(1.0), Resource::RamMb(64), Resource::DiskMb(64)].into()),
-        ..TaskConfig::default()
-    };
-    let job = JobConfiguration {
-        key: Some(key),
-        instance_count: Some(1),
-        task_config: Some(task),
-        ..JobConfiguration::default()
-    };
-    testbed.scheduler.call(&rpc::CreateJob { description: Some(job) }).unwrap();
+    testbed.create_with_data("it", &data.to_string());
     let last = wait_for_event(&testbed, "www", "the failure", |task, _| task.status == Some(Failed));
     assert!(last.contains("Thermos failed with internal error.") && last.contains("http"), "{last}");
 }
 
 /// Row 6: nobody may pass through the folder of the test, which is its owner's alone.
 fn a_sandbox_that_the_user_cannot_reach(backend: Backend) {
-    let testbed = start(backend, &["-thermos_executor_flags=--nosetuid-health-checks".to_owned()]);
+    let testbed =
+        Testbed::start_with_flags(backend, &["-thermos_executor_flags=--nosetuid-health-checks".to_owned()]);
     std::fs::set_permissions(testbed.directory(), std::fs::Permissions::from_mode(0o700)).unwrap();
     create(&testbed, "nobody", "true", "", "");
     let last = wait_for_event(&testbed, "nobody", "the failure", |task, _| task.status == Some(Failed));
@@ -149,7 +116,7 @@ fn a_sandbox_that_the_user_cannot_reach(backend: Backend) {
 /// Row 10, a configuration that is none.
 fn servers_that_are_none(backend: Backend) {
     let flags = "-thermos_executor_flags=--nosetuid --announcer-ensemble=zk1:port";
-    let testbed = start(backend, &[flags.to_owned()]);
+    let testbed = Testbed::start_with_flags(backend, &[flags.to_owned()]);
     create(&testbed, "www", "exec sleep 86399", "", "announce = Announcer()");
     let last = wait_for_event(&testbed, "www", "the failure", |task, _| task.status == Some(Failed));
     assert!(last.contains("--announcer-ensemble of the executor: ") && last.contains("zk1:port"), "{last}");
@@ -161,7 +128,7 @@ fn servers_that_do_not_answer(backend: Backend) {
     let [first, second] = held.each_ref().map(|held| held.local_addr().unwrap());
     drop(held);
     let flags = format!("-thermos_executor_flags=--nosetuid --announcer-ensemble={first},{second}");
-    let testbed = start(backend, &[flags]);
+    let testbed = Testbed::start_with_flags(backend, &[flags]);
     let job = "announce = Announcer(), health_check_config = HealthCheckConfig(initial_interval_secs = 9)";
     create(&testbed, "www", "exec sleep 86399", "", job);
     let each = [first, second].map(|server| format!("{server}: Connection refused"));

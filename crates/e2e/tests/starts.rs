@@ -4,21 +4,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use aurora_api::thrift::{ExecutorConfig, JobConfiguration, JobKey, Resource, TaskConfig, rpc};
-use e2e::{Backend, Testbed, TestbedOptions, events, program, wait_until};
+use e2e::{Backend, Testbed, events, executor_flag, executor_wrapper, program, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(90);
-
-fn start(backend: Backend, flags: &[String]) -> Testbed {
-    Testbed::start_with(
-        backend,
-        TestbedOptions { scheduler_flags: flags.to_vec(), ..TestbedOptions::default() },
-    )
-}
 
 /// The last event of the first task of `it`, with its status, once the task has ended.
 fn last_event(testbed: &Testbed) -> String {
@@ -33,7 +25,7 @@ fn last_event(testbed: &Testbed) -> String {
 
 /// Runs a job with these flags of the scheduler and expects all of `parts` in its last event.
 fn fails_with(backend: Backend, flags: &[String], parts: &[&str]) {
-    let testbed = start(backend, flags);
+    let testbed = Testbed::start_with_flags(backend, flags);
     testbed.create("Job", "it", 1, "true");
     let last = last_event(&testbed);
     for part in parts {
@@ -41,15 +33,11 @@ fn fails_with(backend: Backend, flags: &[String], parts: &[&str]) {
     }
 }
 
-fn executor(path: &Path) -> String {
-    format!("-thermos_executor_path={}", path.display())
-}
-
 fn a_missing_program(backend: Backend) {
     let path = "/nonexistent/thermos_executor";
     fails_with(
         backend,
-        &[executor(Path::new(path))],
+        &[executor_flag(Path::new(path))],
         &["Failed: Failed to launch container", path, "-thermos_executor_path"],
     );
 }
@@ -66,7 +54,7 @@ fn a_program_for_another_machine(backend: Backend) {
     std::fs::write(&path, bytes).unwrap();
     fails_with(
         backend,
-        &[executor(&path)],
+        &[executor_flag(&path)],
         &["Failed: Executor terminated", "none for this kind of machine"],
     );
 }
@@ -99,7 +87,7 @@ fn a_file_system_mounted_noexec(backend: Backend) {
     std::fs::copy(program("thermos_executor"), &path).unwrap();
     fails_with(
         backend,
-        &[executor(&path), "-thermos_executor_in_place".to_owned()],
+        &[executor_flag(&path), "-thermos_executor_in_place".to_owned()],
         &["Failed: Executor terminated", "ermission denied", "the file system may be mounted noexec"],
     );
 }
@@ -113,13 +101,13 @@ fn a_program_in_place_that_is_not_executable(backend: Backend) {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     fails_with(
         backend,
-        &[executor(&path), "-thermos_executor_in_place".to_owned()],
+        &[executor_flag(&path), "-thermos_executor_in_place".to_owned()],
         &["Failed: Executor terminated", &path.display().to_string(), "ermission denied", "chmod a+rx"],
     );
 }
 
 fn an_executor_in_place_runs_where_it_is(backend: Backend) {
-    let testbed = start(backend, &["-thermos_executor_in_place".to_owned()]);
+    let testbed = Testbed::start_with_flags(backend, &["-thermos_executor_in_place".to_owned()]);
     testbed.create("Service", "it", 1, "exec sleep 86399");
     testbed.wait_for_running("it", 1);
     assert!(testbed.sandbox_files("thermos_executor").is_empty(), "it was copied");
@@ -129,7 +117,7 @@ fn a_missing_program_in_place(backend: Backend) {
     let path = "/nonexistent/thermos_executor";
     fails_with(
         backend,
-        &[executor(Path::new(path)), "-thermos_executor_in_place".to_owned()],
+        &[executor_flag(Path::new(path)), "-thermos_executor_in_place".to_owned()],
         &["Failed: Executor terminated", path, "-thermos_executor_path"],
     );
 }
@@ -139,34 +127,25 @@ fn a_flag_that_does_not_exist(backend: Backend) {
     fails_with(backend, &flags, &["Failed: Executor terminated", "--nosuchflag", "-thermos_executor_flags"]);
 }
 
-/// A program that does something to its surroundings before it becomes the executor.
-fn wrapper(folder: &Path, script: &str) -> PathBuf {
-    let path = folder.join("wrapper");
-    let real = program("thermos_executor");
-    std::fs::write(&path, format!("#!/bin/sh\nEXECUTOR={}\n{script}\n", real.display())).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    path
-}
-
 fn a_sandbox_that_is_not_writable(backend: Backend) {
     let folder = tempfile::tempdir().unwrap();
     // The mount is seen by the executor alone and goes with it.
     let script = "exec unshare --mount --map-root-user sh -c 'mount --bind . . && mount -o remount,bind,ro . && cd \"$PWD\" && \
                   exec \"$0\" \"$@\"' \"$EXECUTOR\" \"$@\"";
-    let path = wrapper(folder.path(), script);
+    let path = executor_wrapper(folder.path(), script);
     fails_with(
         backend,
-        &[executor(&path)],
+        &[executor_flag(&path)],
         &["Lost: Task cannot run on agent-1: ", "is not writable: Read-only file system"],
     );
 }
 
 fn a_checkpoint_root_that_is_no_folder(backend: Backend) {
     let folder = tempfile::tempdir().unwrap();
-    let path = wrapper(folder.path(), "touch checkpoints; exec \"$EXECUTOR\" \"$@\"");
+    let path = executor_wrapper(folder.path(), "touch checkpoints; exec \"$EXECUTOR\" \"$@\"");
     fails_with(
         backend,
-        &[executor(&path)],
+        &[executor_flag(&path)],
         &["Lost: Task cannot run on agent-1: the checkpoint root ", "/checkpoints is not usable: "],
     );
 }
@@ -184,24 +163,8 @@ fn a_role_without_a_user(backend: Backend) {
 }
 
 fn data_that_cannot_be_read(backend: Backend) {
-    let testbed = start(backend, &[]);
-    let key = JobKey { role: Some("www".into()), environment: Some("prod".into()), name: Some("it".into()) };
-    let task = TaskConfig {
-        job: Some(key.clone()),
-        executor_config: Some(ExecutorConfig {
-            name: Some("AuroraExecutor".into()),
-            data: Some("{nope".into()),
-        }),
-        resources: Some([Resource::NumCpus(1.0), Resource::RamMb(64), Resource::DiskMb(64)].into()),
-        ..TaskConfig::default()
-    };
-    let job = JobConfiguration {
-        key: Some(key),
-        instance_count: Some(1),
-        task_config: Some(task),
-        ..JobConfiguration::default()
-    };
-    testbed.scheduler.call(&rpc::CreateJob { description: Some(job) }).unwrap();
+    let testbed = Testbed::start(backend);
+    testbed.create_with_data("it", "{nope");
     let last = last_event(&testbed);
     assert!(
         last.contains("Could not deserialize thermos config: ") && last.contains("the aurora client writes"),

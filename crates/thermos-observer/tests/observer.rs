@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -117,13 +117,21 @@ impl Observer {
     }
 
     fn start_with(work: &Work, flags: &[String]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_thermos_observer"))
+        let (observer, log) = Self::start_heard(work, |command| command.args(flags));
+        std::thread::spawn(move || log.for_each(drop));
+        observer
+    }
+
+    /// With the rest of its log.
+    fn start_heard(
+        work: &Work,
+        more: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> (Self, Lines<BufReader<ChildStderr>>) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_thermos_observer"));
+        command
             .arg(format!("--mesos-root={}", work.folder.path().display()))
-            .args(["--port=0", "--polling_interval_secs=1"])
-            .args(flags)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .args(["--port=0", "--polling_interval_secs=1"]);
+        let mut child = more(&mut command).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = loop {
             let line = lines.next().unwrap().unwrap();
@@ -131,8 +139,7 @@ impl Observer {
                 break rest.split_whitespace().next().unwrap().to_owned();
             }
         };
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address }
+        (Self { child, address }, lines)
     }
 
     fn request(&self, line: &str, headers: &str) -> (u16, String, Vec<u8>) {
@@ -538,23 +545,9 @@ fn with_credentials_only_known_people_see_anything() {
 fn it_goes_on_when_the_reader_of_its_log_ends() {
     let work = Work::new();
     work.add("t", false);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_thermos_observer"))
-        .arg(format!("--mesos-root={}", work.folder.path().display()))
-        .args(["--port=0", "--polling_interval_secs=1"])
-        // It has something to say to every request.
-        .env("RUST_LOG", "trace")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let address = loop {
-        let line = lines.next().unwrap().unwrap();
-        if let Some((_, rest)) = line.split_once("address=") {
-            break rest.split_whitespace().next().unwrap().to_owned();
-        }
-    };
-    drop(lines);
-    let mut observer = Observer { child, address };
+    // It has something to say to every request.
+    let (mut observer, log) = Observer::start_heard(&work, |command| command.env("RUST_LOG", "trace"));
+    drop(log);
     for _ in 0..20 {
         assert_eq!(observer.json("/j/task_id_count")["active"], 1);
         assert!(observer.child.try_wait().unwrap().is_none());
