@@ -72,16 +72,18 @@ fn kill(testbed: &Testbed, name: &str) {
     testbed.scheduler.call(&rpc::KillTasks { job: Some(job), ..rpc::KillTasks::default() }).unwrap();
 }
 
-/// Waits until none of the job's tasks lives any more. One may be lost, if it is told why: a launch meets an agent or an
-/// offer that is gone.
+/// A launch may meet an agent or an offer that is gone.
+fn says_why_it_is_lost(task: &ScheduledTask) -> bool {
+    task.status == Some(ScheduleStatus::Lost)
+        && events(task).last().is_some_and(|last| last.len() > "Lost: ".len())
+}
+
+/// Waits until none of the job's tasks lives any more. One may be lost, if it is told why.
 fn wait_for_end(testbed: &Testbed, name: &str) {
     wait_until(&format!("the end of {name}"), PATIENCE, || {
         let tasks = testbed.tasks(name);
-        let is_over = |task: &ScheduledTask| match task.status {
-            Some(ScheduleStatus::Killed) => true,
-            Some(ScheduleStatus::Lost) => events(task).last().is_some_and(|last| last.len() > "Lost: ".len()),
-            _ => false,
-        };
+        let is_over =
+            |task: &ScheduledTask| task.status == Some(ScheduleStatus::Killed) || says_why_it_is_lost(task);
         if tasks.iter().all(is_over) {
             return Ok(());
         }
@@ -254,6 +256,10 @@ fn long_faults_are_explained(backend: Backend) {
         let told = events(task);
         assert_eq!(task.status, Some(ScheduleStatus::Lost), "{told:?}");
         interrupted.remove(task_id(task));
+        if !told.iter().any(|event| event.starts_with("Running:")) {
+            assert!(says_why_it_is_lost(task), "{told:?}");
+            continue;
+        }
         // The second is what a busy machine may add.
         let causes = ["health check timed out", "did not reregister"];
         assert!(causes.iter().any(|cause| told.last().unwrap().contains(cause)), "{told:?}");

@@ -41,6 +41,10 @@ impl CallSender for SchedulerHandle {
     }
 }
 
+/// Why a task is lost whose offer was rescinded while it was assigned.
+const WITHDRAWN: &str = "Its offer was withdrawn before the launch, as the agent or the master went away. There is nothing \
+                         to do: the task is tried again.";
+
 /// Turns the core's wishes into calls, and tells the core of those that could not be sent.
 pub struct MesosCalls<S> {
     sender: S,
@@ -67,7 +71,7 @@ impl<S: CallSender> MesosCalls<S> {
         let Some(offer) = self.held.take(id) else {
             self.stats.count("offer_accept_races", 1);
             let ids = tasks.iter().map(|task| task.id.clone()).collect();
-            self.launch_failed(ids, "The offer was withdrawn before the launch.");
+            self.launch_failed(ids, WITHDRAWN);
             return;
         };
         let mut infos = Vec::with_capacity(tasks.len());
