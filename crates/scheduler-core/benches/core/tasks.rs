@@ -17,39 +17,35 @@ fn short_lived(job: &str) -> TaskConfig {
 }
 
 /// A new job of many instances; the store grows with each.
-pub fn insert_pending(report: &mut Report) {
-    for (count, upstream) in [(1000, Some(7.3)), (10_000, None), (50_000, None)] {
-        let mut cluster = Cluster::empty();
-        let mut meter = Meter::default();
-        for operation in 0..500_000 / count {
-            let config = task(&format!("jmh/dev/iter_{operation}"));
-            meter.time(1, || cluster.create(config, count));
-        }
-        report.add(&format!("InsertPendingTasks ({count})"), &meter, count, upstream);
+pub fn insert_pending(report: &mut Report, count: u64, upstream: Option<f64>) {
+    let mut cluster = Cluster::empty();
+    let mut meter = Meter::default();
+    for operation in 0..500_000 / count {
+        let config = task(&format!("jmh/dev/iter_{operation}"));
+        meter.time(1, || cluster.create(config, count));
     }
+    report.add(&format!("InsertPendingTasks ({count})"), &meter, count, upstream);
 }
 
 /// Ended tasks are deleted, all in one batch.
-pub fn delete(report: &mut Report) {
-    for (count, upstream) in [(1000, None), (10_000, Some(1.29)), (50_000, None)] {
-        let mut cluster = Cluster::empty();
-        let mut meter = Meter::default();
-        for _ in 0..300_000 / count {
-            cluster.create(short_lived("jmh/dev/ended"), count);
-            for task in cluster.with_status(TaskStatus::Pending) {
-                for status in [TaskStatus::Assigned, TaskStatus::Finished] {
-                    cluster.input(update(&task, status));
-                }
+pub fn delete(report: &mut Report, count: u64, upstream: Option<f64>) {
+    let mut cluster = Cluster::empty();
+    let mut meter = Meter::default();
+    for _ in 0..300_000 / count {
+        cluster.create(short_lived("jmh/dev/ended"), count);
+        for task in cluster.with_status(TaskStatus::Pending) {
+            for status in [TaskStatus::Assigned, TaskStatus::Finished] {
+                cluster.input(update(&task, status));
             }
-            cluster.settle();
-            let ended: Vec<TaskId> =
-                cluster.with_status(TaskStatus::Finished).iter().map(|task| task.id.clone()).collect();
-            assert_eq!(ended.len() as u64, count);
-            meter.time(1, || cluster.request(Change::PruneTasks(ended)));
-            assert_eq!(cluster.view.task_count(), 0);
         }
-        report.add(&format!("DeleteTasks ({count})"), &meter, count, upstream);
+        cluster.settle();
+        let ended: Vec<TaskId> =
+            cluster.with_status(TaskStatus::Finished).iter().map(|task| task.id.clone()).collect();
+        assert_eq!(ended.len() as u64, count);
+        meter.time(1, || cluster.request(Change::PruneTasks(ended)));
+        assert_eq!(cluster.view.task_count(), 0);
     }
+    report.add(&format!("DeleteTasks ({count})"), &meter, count, upstream);
 }
 
 /// 1,000 tasks that start say that they run, in one batch.
