@@ -146,6 +146,11 @@ impl Mirror {
         self.tasks.len()
     }
 
+    /// How many hosts are known.
+    pub fn host_count(&self) -> usize {
+        self.hosts.len()
+    }
+
     /// The active task of an instance.
     pub fn active(&self, key: &InstanceKey) -> Option<&TaskId> {
         self.active.get(key)

@@ -415,8 +415,8 @@ impl World {
 
     /// Snapshots, and checks of the whole state: the larger it is, the rarer.
     fn look_after(&mut self) -> Result<(), Violation> {
-        let size = self.mirror.len() as u64;
-        if self.chance.number().is_multiple_of(32 + size / 2) {
+        let size = (self.mirror.len() + self.mirror.host_count()) as u64;
+        if self.chance.number().is_multiple_of(32 + size) {
             self.check_all()?;
         }
         if self.scheduler.journal.records.len() > 200 + self.mirror.len() && self.chance.one_in(20) {
