@@ -13,6 +13,8 @@
 mod allocations;
 #[path = "core/cluster.rs"]
 mod cluster;
+#[path = "core/different.rs"]
+mod different;
 #[path = "core/memory.rs"]
 mod memory;
 #[path = "core/preemption.rs"]

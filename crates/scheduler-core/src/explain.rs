@@ -9,6 +9,7 @@ use aurora_api::task::{ConstraintRule, TaskConfig};
 
 use crate::away::{self, MissingHost};
 use crate::handle::Step;
+use crate::schedule::bag::Distance;
 use crate::schedule::filter::{ResourceKind, Veto, VetoGroup};
 
 /// How long a nearest fit is believed (`spec/scheduler.md` §2.11).
@@ -111,8 +112,8 @@ impl Explanation {
         let latest = findings.nearest.as_ref().map(|(_, vetoes)| Arc::clone(vetoes));
         let nearest = match (before, findings.nearest) {
             // An equal score does not replace the kept one.
-            (Some(before), Some((score, _))) if before.score <= score => Some(before.clone()),
-            (_, Some((score, vetoes))) => Some(NearestFit { vetoes, score, since: now }),
+            (Some(before), Some((distance, _))) if before.score <= distance.score() => Some(before.clone()),
+            (_, Some((distance, vetoes))) => Some(NearestFit { vetoes, score: distance.score(), since: now }),
             (before, None) => before.cloned(),
         };
         let mut reasons: Vec<Reason> =
@@ -341,7 +342,7 @@ pub(crate) struct Findings {
     evaluated: u64,
     banned: u64,
     causes: BTreeMap<Kind, (Cause, usize)>,
-    nearest: Option<(i64, Arc<[Veto]>)>,
+    nearest: Option<(Distance, Arc<[Veto]>)>,
     counters: BTreeMap<&'static str, u64>,
 }
 
@@ -402,18 +403,42 @@ impl Findings {
             return;
         }
         self.agents += agents;
-        let score = vetoes.iter().map(Veto::score).sum();
-        // Of equal scores one is taken that does not depend on the order in which offers are looked at.
-        if self.nearest.as_ref().is_none_or(|(best, of)| (score, vetoes) < (*best, &**of)) {
-            self.nearest = Some((score, Arc::from(vetoes)));
-        }
+        self.come_nearer(vetoes);
         for veto in vetoes {
-            let (kind, cause) = cause_of(veto);
-            let (known, of_cause) = self.causes.entry(kind).or_insert_with(|| (cause.clone(), 0));
-            *of_cause += agents;
-            if let (Cause::Short { best, .. }, Cause::Short { best: other, .. }) = (known, &cause) {
-                *best = (*best).max(*other);
-            }
+            self.add_cause(veto, agents);
+        }
+    }
+
+    /// So many agents are known to lack some resources: how many lack each, and the most that one of these has. The nearest of
+    /// all of them has these vetoes.
+    pub(crate) fn remember_short(
+        &mut self,
+        agents: usize,
+        lacking: impl Iterator<Item = (Veto, usize)>,
+        nearest: &[Veto],
+    ) {
+        self.agents += agents;
+        self.come_nearer(nearest);
+        for (best, agents) in lacking {
+            self.add_cause(&best, agents);
+        }
+    }
+
+    /// Some offer has these vetoes. Of equal scores one is taken that does not depend on the order in which offers are looked
+    /// at.
+    fn come_nearer(&mut self, vetoes: &[Veto]) {
+        let distance = Distance::of(vetoes);
+        if self.nearest.as_ref().is_none_or(|(best, of)| (distance, vetoes) < (*best, &**of)) {
+            self.nearest = Some((distance, Arc::from(vetoes)));
+        }
+    }
+
+    fn add_cause(&mut self, veto: &Veto, agents: usize) {
+        let (kind, cause) = cause_of(veto);
+        let (known, of_cause) = self.causes.entry(kind).or_insert_with(|| (cause.clone(), 0));
+        *of_cause += agents;
+        if let (Cause::Short { best, .. }, Cause::Short { best: other, .. }) = (known, &cause) {
+            *best = (*best).max(*other);
         }
     }
 

@@ -5,8 +5,11 @@
 
 pub(crate) mod classes;
 mod held;
+pub(crate) mod index;
+pub(crate) mod kinds;
 mod rank;
 mod shown;
+pub(crate) mod values;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use crate::operation::{Capacity, HostAttributes, MaintenanceMode, Operation};
 use crate::schedule::filter::Space;
 use classes::SlotId;
 pub(crate) use held::{HeldOffer, Offers};
-pub(crate) use rank::Rank;
+pub(crate) use rank::{Lead, Rank};
 pub(crate) use shown::Shown;
 
 impl Core {

@@ -4,6 +4,7 @@
 
 pub mod affinity;
 mod assign;
+pub(crate) mod bag;
 mod counts;
 pub mod filter;
 mod groups;
@@ -172,7 +173,7 @@ impl Core {
             now: step.now,
         };
         let (placements, findings) =
-            first_fit(&self.offers, &self.config, &mut attempt, tasks, &mut self.rng);
+            first_fit(&mut self.offers, &self.config, &mut attempt, tasks, &mut self.rng);
 
         let placed = placements.iter().map(|placement| placement.tasks.len()).sum();
         findings.count(step);

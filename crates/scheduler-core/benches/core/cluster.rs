@@ -66,9 +66,23 @@ pub fn settings() -> CoreConfig {
 impl Cluster {
     /// A core without anything.
     pub fn empty() -> Self {
+        Self::new(settings())
+    }
+
+    /// A core that holds these offers, and tries them in this order.
+    pub fn with_offers(offers: impl Iterator<Item = Offer>, order: &[OfferOrder]) -> Self {
+        let mut cluster = Self::new(CoreConfig { offer_order: order.to_vec(), ..settings() });
+        for offer in offers {
+            cluster.input(Input::Mesos(MesosEvent::Offers(vec![offer])));
+        }
+        cluster.settle();
+        cluster
+    }
+
+    fn new(config: CoreConfig) -> Self {
         let identity = Identity { host: Arc::from("scheduler") };
         let mut cluster = Self {
-            core: Core::new(settings(), identity, 42),
+            core: Core::new(config, identity, 42),
             now: Timestamp(1_000_000_000),
             view: View::default(),
             groups: BTreeSet::new(),

@@ -2,13 +2,18 @@
 
 use aurora_api::amounts::Millis;
 use aurora_api::ids::OfferId;
-use aurora_api::task::TaskConfig;
+use aurora_api::task::{TaskConfig, TaskStatus};
 use scheduler_core::Change;
+use scheduler_core::config::OfferOrder;
 use scheduler_core::input::{Input, MesosEvent, Offer};
 
-use crate::cluster::{Cluster, limit, offer, task, value};
+use crate::cluster::{Cluster, limit, offer, task, update, value};
+use crate::different;
 use crate::report::{Meter, Report};
 use crate::scheduling::huge;
+
+/// The job of the tasks that are tried.
+const JOB: &str = "jmh/dev/t";
 
 /// The sizes that are compared.
 const AGENTS: [u64; 3] = [2000, 20_000, 200_000];
@@ -17,82 +22,97 @@ const AGENTS: [u64; 3] = [2000, 20_000, 200_000];
 const SERIES: u64 = 8;
 const ROUNDS: u64 = 1000;
 
+/// Offers, and a task that is tried among them.
+pub struct Workload {
+    pub name: &'static str,
+    pub order: &'static [OfferOrder],
+    /// The offer of an agent.
+    pub offer: fn(u64) -> Offer,
+    /// Whether the task finds a place.
+    pub is_placed: bool,
+    /// The task, another in each round.
+    pub task: fn(u64) -> TaskConfig,
+}
+
+/// The task with a rule.
+pub fn with<const N: usize>(rules: [aurora_api::task::Constraint; N]) -> TaskConfig {
+    TaskConfig { constraints: rules.into(), ..task(JOB) }
+}
+
+/// A task with a rule on the host's name, which one host fits.
+pub fn by_value(round: u64) -> TaskConfig {
+    with([value("host", &format!("host-{}", round % 1000))])
+}
+
+const EQUAL: Workload =
+    Workload { name: "fits", order: &[OfferOrder::Random], offer, is_placed: true, task: |_| task(JOB) };
+
 /// Runs all.
 pub fn run(report: &mut Report) {
     report.say("Scaling: one task's attempt, by number of agents; a new configuration each time, so nothing is remembered");
-    let with = |constraint| TaskConfig { constraints: [constraint].into(), ..task("jmh/dev/t") };
-    compare(report, "fits", true, |_| task("jmh/dev/t"));
-    compare(report, "fits, with a limit of 1 a host and rack", true, |_| TaskConfig {
-        constraints: [limit("host", 1), limit("rack", 1)].into(),
-        ..task("jmh/dev/t")
-    });
-    compare(report, "fits one host by value", true, move |round| {
-        with(value("host", &format!("host-{}", round % 1000)))
-    });
-    let with = |constraint| TaskConfig { constraints: [constraint].into(), ..task("jmh/dev/t") };
-    compare(report, "fits none by value", false, move |_| with(value("host", "denied")));
-    compare(report, "fits nowhere", false, |_| huge("jmh/dev/t"));
-    nowhere_among_different(report);
-}
-
-/// No two agents have equal free resources, and none has enough.
-fn nowhere_among_different(report: &mut Report) {
-    for agents in AGENTS {
-        let mut cluster = Cluster::empty();
-        for number in 0..agents {
-            let mut offer = offer(number);
-            offer.resources.disk.0 -= i64::try_from(number).unwrap() % 250_000;
-            cluster.input(Input::Mesos(MesosEvent::Offers(vec![offer])));
-        }
-        cluster.settle();
-        let mut meter = Meter::default();
-        for round in 0..10 {
-            cluster.create(TaskConfig { priority: round, ..huge("jmh/dev/t") }, 1);
-            let group = cluster.group();
-            meter.time(1, || cluster.schedule(group));
-            undo(&mut cluster, false);
-        }
-        let us = meter.ns_per_operation() / 1000.0;
-        report
-            .say(&format!("  {:<40} {agents:>9} agents {us:>10.2} us", "fits nowhere, no two agents alike"));
+    let equal = [
+        EQUAL,
+        Workload {
+            name: "fits, with a limit of 1 a host and rack",
+            task: |_| with([limit("host", 1), limit("rack", 1)]),
+            ..EQUAL
+        },
+        Workload { name: "fits one host by value", task: by_value, ..EQUAL },
+        Workload {
+            name: "fits none by value",
+            is_placed: false,
+            task: |_| with([value("host", "denied")]),
+            ..EQUAL
+        },
+        Workload { name: "fits nowhere", is_placed: false, task: |_| huge(JOB), ..EQUAL },
+    ];
+    for workload in equal.iter().chain(different::WORKLOADS) {
+        compare(report, workload);
     }
+    different::half_of_racks_at_their_limit(report, AGENTS);
 }
 
-fn compare(report: &mut Report, name: &str, is_placed: bool, config: impl Fn(u64) -> TaskConfig) {
+fn compare(report: &mut Report, workload: &Workload) {
     let mut first = None;
     for agents in AGENTS {
-        let mut cluster = Cluster::filled(agents, 0, 0);
+        let mut cluster = Cluster::with_offers((0..agents).map(workload.offer), workload.order);
         let mut series = Vec::new();
         for number in 0..SERIES {
             let mut meter = Meter::default();
             for round in number * ROUNDS..(number + 1) * ROUNDS {
                 let launched = cluster.launched;
-                let config = TaskConfig { priority: i32::try_from(round).unwrap(), ..config(round) };
-                cluster.create(config, 1);
+                let config = (workload.task)(round);
+                cluster.create(TaskConfig { priority: i32::try_from(round).unwrap(), ..config }, 1);
                 let group = cluster.group();
                 meter.time(1, || cluster.schedule(group));
-                assert_eq!(cluster.launched - launched, u64::from(is_placed), "{name}");
-                undo(&mut cluster, is_placed);
+                assert_eq!(cluster.launched - launched, u64::from(workload.is_placed), "{}", workload.name);
+                undo(&mut cluster, workload);
             }
             series.push(meter.ns_per_operation());
         }
         let ns = series.into_iter().fold(f64::INFINITY, f64::min);
         let base = *first.get_or_insert(ns);
-        report.say(&format!("  {name:<40} {agents:>9} agents {:>10.2} us {:>8.2}x", ns / 1000.0, ns / base));
+        tell(report, workload.name, agents, ns, base);
     }
 }
 
+/// A line of the table.
+pub fn tell(report: &mut Report, name: &str, agents: u64, ns: f64, base: f64) {
+    report.say(&format!("  {name:<54} {agents:>9} agents {:>10.2} us {:>8.2}x", ns / 1000.0, ns / base));
+}
+
 /// The task goes, and what it took is offered again.
-fn undo(cluster: &mut Cluster, was_placed: bool) {
-    let job = "jmh/dev/t".parse().unwrap();
+fn undo(cluster: &mut Cluster, workload: &Workload) {
+    let job = JOB.parse().unwrap();
     let tasks: Vec<_> = cluster.view.job_tasks(&job).cloned().collect();
     cluster.request(Change::KillTasks { job, instances: None, message: None });
     for task in tasks {
-        if let Some(place) = task.assignment.as_ref().filter(|_| was_placed) {
-            cluster.input(crate::cluster::update(&task, aurora_api::task::TaskStatus::Killed));
+        if let Some(place) = task.assignment.as_ref().filter(|_| workload.is_placed) {
+            cluster.input(update(&task, TaskStatus::Killed));
             let number = place.host.as_str().trim_start_matches("host-").parse().unwrap();
             let id = OfferId::new(format!("offer-of-{}", task.id));
-            cluster.input(Input::Mesos(MesosEvent::Offers(vec![Offer { id, ..offer(number) }])));
+            let again = Offer { id, ..(workload.offer)(number) };
+            cluster.input(Input::Mesos(MesosEvent::Offers(vec![again])));
             cluster.request(Change::PruneTasks(vec![task.id.clone()]));
         }
     }

@@ -7,12 +7,14 @@ use aurora_api::amounts::Timestamp;
 use aurora_api::ids::{AgentId, OfferId};
 use hashbrown::HashTable;
 
-use super::classes::{ClassId, Classes, Lookup, SlotId, TooManyValues, Traits};
+use super::classes::{ClassId, Classes, Home, Lookup, SlotId, Traits};
 use super::rank::Rank;
 use super::shown::Shown;
+use super::values::TooManyValues;
 use crate::config::OfferOrder;
 use crate::input::Offer;
 use crate::operation::MaintenanceMode;
+use crate::schedule::filter::Pool;
 use crate::state::hash;
 
 /// Most rescinded offers remembered in case they still arrive. Beyond it the oldest is forgotten: an offer used though it
@@ -43,8 +45,7 @@ impl HeldOffer {
         Traits {
             mode: self.mode,
             unavailable_from: offer.unavailable_from,
-            resources: offer.resources,
-            revocable: offer.revocable,
+            space: self.offer_space(),
             attributes: &offer.attributes,
         }
     }
@@ -60,8 +61,8 @@ struct Slot {
     rank: Rank,
     /// `None` if it must not be used, or is not held.
     class: Option<ClassId>,
-    /// The class that it was in when it last was in one, as long as the agent's attributes are the same.
-    last_class: Option<ClassId>,
+    /// Where it belonged when it last was in a class, as long as the agent's attributes are the same.
+    last_home: Option<Home>,
 }
 
 /// All held offers.
@@ -94,13 +95,13 @@ impl Offers {
         let offer = Arc::clone(&held.offer);
         let is_banned = self.banned.contains(&offer.id);
         let (id_hash, rank) = (hash(offer.id.as_str()), Rank::of(&held, order));
-        let mut new = Slot { held, is_held: true, id_hash, rank, class: None, last_class: None };
+        let mut new = Slot { held, is_held: true, id_hash, rank, class: None, last_home: None };
         let known = self.by_agent.get(&offer.agent).copied();
         let id = known.unwrap_or_else(|| self.free_slot(&offer.agent));
         let old = self.slots[id.0 as usize].take();
         let is_same = old.as_ref().is_some_and(|old| old.held.offer.attributes == offer.attributes);
         if is_same {
-            new.last_class = old.as_ref().and_then(|old| old.last_class);
+            new.last_home = old.as_ref().and_then(|old| old.last_home);
         } else if let Some(old) = &old {
             self.classes.forget(id, &old.held.offer.attributes);
         }
@@ -143,11 +144,9 @@ impl Offers {
     fn put_to_use(&mut self, id: SlotId) {
         let Some(slot) = self.slots[id.0 as usize].as_mut() else { return };
         self.shown.insert(id, &slot.held.offer);
-        let traits = slot.held.traits();
-        let class = slot.last_class.and_then(|last| self.classes.still(last, &traits));
-        let class = class.unwrap_or_else(|| self.classes.class_of(&traits));
-        self.classes.enter(class, id, &slot.rank);
-        (slot.class, slot.last_class) = (Some(class), Some(class));
+        let home = self.classes.class_of(&slot.held.traits(), slot.last_home);
+        self.classes.enter(home.class, id, &slot.rank);
+        (slot.class, slot.last_home) = (Some(home.class), Some(home));
     }
 
     fn classify_anew(&mut self, too_many: TooManyValues) {
@@ -276,6 +275,11 @@ impl Offers {
     pub(crate) fn member(&self, id: SlotId) -> Option<(ClassId, &Rank, &HeldOffer)> {
         let slot = self.slot(id)?;
         slot.class.map(|class| (class, &slot.rank, &slot.held))
+    }
+
+    /// A task will ask for what is in a pool: call it before, or what is of a large kind cannot be searched.
+    pub(crate) fn prepare(&mut self, pool: Pool) {
+        self.classes.prepare(pool);
     }
 
     /// The classes of the offers that may be used.

@@ -21,7 +21,20 @@ pub(crate) struct Rank {
     id: OfferId,
 }
 
+/// The part of a rank that decides first, and mostly alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Lead {
+    mode: MaintenanceMode,
+    unavailable: Option<Reverse<Timestamp>>,
+    key: u64,
+}
+
 impl Rank {
+    /// What is compared before all else.
+    pub(crate) fn lead(&self) -> Lead {
+        Lead { mode: self.mode, unavailable: self.unavailable, key: self.keys[0] }
+    }
+
     /// Of an agent, whatever it offers: by its mode and name.
     pub(crate) fn of_host(host: &HostAttributes) -> Self {
         let id = OfferId::new(host.host.as_str());

@@ -14,7 +14,8 @@ use super::filter::{Member, Request, Space, Veto, vetoes};
 use super::search::Search;
 use crate::config::CoreConfig;
 use crate::explain::{Findings, KeptFor};
-use crate::offers::classes::{Common, SlotId};
+use crate::offers::classes::{Class, SlotId};
+use crate::offers::kinds::Common;
 use crate::offers::{HeldOffer, Offers};
 use crate::rng::CoreRng;
 
@@ -57,10 +58,9 @@ struct Filling<'a> {
 }
 
 impl<'a> Filling<'a> {
-    fn of(slot: SlotId, held: &'a HeldOffer, common: &'a Common) -> Self {
+    fn of(slot: SlotId, held: &'a HeldOffer, class: &'a Class) -> Self {
         // The resources of the class are those of the offer, and nearer in memory.
-        let space = Space { regular: common.resources, revocable: common.revocable };
-        Self { slot, held, common, space, ports: None, placed: Vec::new() }
+        Self { slot, held, common: &class.common, space: class.space, ports: None, placed: Vec::new() }
     }
 
     /// Adds a task, or says why it does not suit.
@@ -96,27 +96,28 @@ impl<'a> Filling<'a> {
 ///
 /// Placing a task never makes another offer suit, so one pass over the offers is enough for all the tasks.
 pub(super) fn first_fit(
-    offers: &Offers,
+    offers: &mut Offers,
     config: &CoreConfig,
     attempt: &mut Attempt<'_>,
     tasks: &[TaskId],
     rng: &mut CoreRng,
 ) -> (Vec<Placement>, Findings) {
+    offers.prepare(attempt.request.pool());
+    let offers = &*offers;
     let mut findings = Findings::default();
     let mut placements = at_kept_places(offers, config, attempt, tasks, &mut findings, rng);
     let mut waiting: VecDeque<&TaskId> =
         tasks.iter().filter(|task| !attempt.places.contains_key(*task)).collect();
-    let mut search = Search::new(offers, attempt);
+    let mut search = Search::new(offers, attempt, &mut findings);
     let mut placed = 0;
     while let Some(mut task) = waiting.front() {
         let Some(slot) = search.next(attempt, &mut findings, placed) else { break };
         let Some((class, _, held)) = offers.member(slot) else { continue };
         let Some(class) = offers.classes().get(class) else { continue };
-        let space = Space { regular: class.common.resources, revocable: class.common.revocable };
-        if !space.is_worth_trying() || (attempt.kept_for)(&held.offer.agent).is_some() {
+        if !class.space.is_worth_trying() || (attempt.kept_for)(&held.offer.agent).is_some() {
             continue;
         }
-        let mut filling = Filling::of(slot, held, &class.common);
+        let mut filling = Filling::of(slot, held, class);
         loop {
             match filling.place(task, attempt, config, rng) {
                 Ok(()) => {
@@ -172,7 +173,7 @@ fn at_kept_places(
             continue;
         };
         let Some(class) = offers.classes().get(class) else { continue };
-        let new = || Filling::of(slot, held, &class.common);
+        let new = || Filling::of(slot, held, class);
         let filling = fillings.entry(&held.offer.id).or_insert_with(new);
         if let Err(found) = filling.place(task, attempt, config, rng) {
             findings.wait_for_place(&found);

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use aurora_api::amounts::{Millis, Resources, Timestamp};
 use aurora_api::task::{Constraint, ConstraintRule, TaskConfig};
 
+use super::bag::Bag;
 use super::counts::AttributeCounts;
 use crate::offers::HeldOffer;
-use crate::offers::classes::{Attributes, Common};
+use crate::offers::kinds::Common;
+use crate::offers::values::Attributes;
 use crate::operation::MaintenanceMode;
 
 /// The attribute that reserves agents.
@@ -79,6 +81,11 @@ impl ResourceKind {
         }
     }
 
+    /// Amounts of every kind.
+    pub(crate) fn all_of(resources: &Resources) -> Bag {
+        Self::ALL.map(|resource| resource.of(resources))
+    }
+
     /// How much of it there is.
     pub const fn of(self, resources: &Resources) -> i64 {
         match self {
@@ -91,7 +98,7 @@ impl ResourceKind {
     }
 
     /// The shortage that has the full score, in upstream's unit; processors are counted in thousandths here.
-    const fn scale(self) -> (i64, i64) {
+    pub(crate) const fn scale(self) -> (i64, i64) {
         match self {
             Self::Cpus => (16, 1),
             Self::Ram => (24_576, 1000),
@@ -99,6 +106,12 @@ impl ResourceKind {
             Self::Ports => (1000, 1000),
             Self::Gpus => (4, 1000),
         }
+    }
+
+    /// How far away it is from fitting if so much is lacking.
+    pub(crate) fn score(self, lack: i64) -> i64 {
+        let (range, factor) = self.scale();
+        (lack.saturating_mul(factor) / range).min(1000)
     }
 }
 
@@ -110,8 +123,7 @@ impl Veto {
             Self::Draining | Self::Drained => 100_000,
             Self::Constraint { .. } | Self::Limit { .. } => 10_000,
             Self::Insufficient { resource, need, available } => {
-                let (range, factor) = resource.scale();
-                (need.saturating_sub(*available).saturating_mul(factor) / range).min(1000)
+                resource.score(need.saturating_sub(*available))
             }
         }
     }
@@ -193,8 +205,24 @@ pub(crate) struct Request<'a> {
     pub(crate) unavailability_threshold: Millis,
 }
 
-/// What an offer still has.
+impl Request<'_> {
+    /// Where its tasks take their resources from.
+    pub(crate) fn pool(&self) -> Pool {
+        if self.is_revocable { Pool::Revocable } else { Pool::Regular }
+    }
+}
+
+/// Resources of an offer that tasks of one kind of tier may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pool {
+    /// Tiers that are not revocable.
+    Regular,
+    /// Revocable tiers.
+    Revocable,
+}
+
+/// What an offer still has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Space {
     /// For tasks of a non-revocable tier.
     pub(crate) regular: Resources,
@@ -210,6 +238,14 @@ impl HeldOffer {
 }
 
 impl Space {
+    /// What is in a pool.
+    pub(crate) fn of(&self, pool: Pool) -> &Resources {
+        match pool {
+            Pool::Regular => &self.regular,
+            Pool::Revocable => &self.revocable,
+        }
+    }
+
     /// Offers without processors or memory cannot hold any task and are not even looked at.
     pub(super) fn is_worth_trying(&self) -> bool {
         let Self { regular, revocable } = self;
@@ -296,13 +332,22 @@ pub(super) fn vetoes(
     counts: &AttributeCounts,
     now: Timestamp,
 ) -> Vec<Veto> {
-    let first = dedicated(agent, request)
-        .or_else(|| maintenance(agent, request, now))
-        .or_else(|| constraints(agent, request, counts));
-    match first {
+    match refusal(agent, request, counts, now) {
         Some(veto) => vec![veto],
-        None => shortages(space, request),
+        None => shortages(space.of(request.pool()), request),
     }
+}
+
+/// Why an agent does not suit, however much it has.
+pub(super) fn refusal(
+    agent: &impl Agent,
+    request: &Request<'_>,
+    counts: &AttributeCounts,
+    now: Timestamp,
+) -> Option<Veto> {
+    dedicated(agent, request)
+        .or_else(|| maintenance(agent, request, now))
+        .or_else(|| constraints(agent, request, counts))
 }
 
 fn dedicated(agent: &impl Agent, request: &Request<'_>) -> Option<Veto> {
@@ -354,13 +399,17 @@ fn broken(constraint: &Constraint, agent: &impl Agent, counts: &AttributeCounts)
     }
 }
 
-fn shortages(space: &Space, request: &Request<'_>) -> Vec<Veto> {
-    let available = if request.is_revocable { &space.revocable } else { &space.regular };
+fn shortages(available: &Resources, request: &Request<'_>) -> Vec<Veto> {
     if available.holds(&request.footprint) {
         return Vec::new();
     }
+    lacking(&ResourceKind::all_of(&request.footprint), &ResourceKind::all_of(available))
+}
+
+/// What is lacking.
+pub(super) fn lacking(need: &Bag, has: &Bag) -> Vec<Veto> {
     let shortage = |resource: ResourceKind| {
-        let (need, available) = (resource.of(&request.footprint), resource.of(available));
+        let (need, available) = (need[resource as usize], has[resource as usize]);
         (need > available).then_some(Veto::Insufficient { resource, need, available })
     };
     ResourceKind::ALL.into_iter().filter_map(shortage).collect()

@@ -1,32 +1,44 @@
 //! The offers that suit a task, best first, found without a look at every offer.
 //!
 //! Classes of equal offers are judged in the order of their first members; the members of those that suit are merged by
-//! rank. What an individual attribute decides (see [`crate::offers::classes`]) is decided for each member: if a rule asks for
+//! rank. A kind of many classes is judged as one, apart from resources; in its [index](crate::offers::index) the branches in
+//! which something may have enough are followed, in the order of their first members too. What an individual attribute decides (see [`crate::offers::classes`]) is decided for each member: if a rule asks for
 //! values, only the offers with one of these values come into question; if it forbids some, or limits them, the members it
 //! excludes are passed over. So what is found, and what is told of the rest, is what a look at each offer would find.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, btree_map};
+mod telling;
+mod waiting;
+
+use std::collections::{BTreeSet, BinaryHeap, btree_map};
 use std::iter::Peekable;
+use std::slice;
 use std::sync::Arc;
 
 use aurora_api::task::{Constraint, ConstraintRule};
 
 use super::assign::Attempt;
-use super::filter::{Space, Veto, VetoGroup, vetoes};
+use super::bag::Bag;
+use super::filter::{ResourceKind, Veto, VetoGroup, refusal, vetoes};
 use crate::explain::Findings;
 use crate::offers::classes::{Class, ClassId, Classes, SlotId};
+use crate::offers::index::{Below, Branch, Index, Place};
+use crate::offers::kinds::{Kind, KindId};
 use crate::offers::{Offers, Rank};
+use waiting::{Waiting, What};
 
 /// A walk over the offers that may suit.
 pub(super) struct Search<'a> {
     offers: &'a Offers,
     /// Classes that were not judged yet.
     heads: Peekable<btree_map::Iter<'a, Rank, ClassId>>,
+    /// Kinds of many classes, once they were judged.
+    large: Option<Vec<LargeKind<'a>>>,
+    /// What the task needs.
+    need: Bag,
     /// Classes that suit.
     open: Vec<Open<'a>>,
-    /// Their next members, by rank.
-    next: BinaryHeap<Reverse<(&'a Rank, usize, SlotId)>>,
+    /// Their next members, and where else to look, by rank.
+    next: BinaryHeap<Waiting<'a>>,
     /// The offers that a rule asks for, last first; `None` if no rule asks for values of an individual attribute.
     asked_for: Option<Vec<(&'a Rank, SlotId)>>,
     /// Classes that do not suit, or no longer.
@@ -46,9 +58,33 @@ struct Misfit {
     judged_after: usize,
 }
 
+/// A kind of many classes.
+struct LargeKind<'a> {
+    id: KindId,
+    kind: &'a Kind,
+    index: &'a Index,
+    /// Why it does not suit, whatever its classes have.
+    refusal: Option<Veto>,
+    judged_after: usize,
+}
+
+impl LargeKind<'_> {
+    /// Judges it anew, if it suited and tasks were placed since. Says whether it does not suit any more.
+    fn judge(&mut self, attempt: &Attempt<'_>, placed: usize) -> bool {
+        if self.refusal.is_some() || self.judged_after == placed {
+            return false;
+        }
+        self.judged_after = placed;
+        self.refusal = refusal(&*self.kind.common, attempt.request, &attempt.counts, attempt.now);
+        self.refusal.is_some()
+    }
+}
+
 /// A class that suits, as far as the class alone decides.
 struct Open<'a> {
     id: ClassId,
+    /// The large kind it is of, if it is of one: that is judged, not the class.
+    of: Option<usize>,
     class: &'a Class,
     members: btree_map::Iter<'a, Rank, SlotId>,
     /// How many tasks were placed when it was judged: each can bring a limit to its end.
@@ -56,7 +92,8 @@ struct Open<'a> {
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(offers: &'a Offers, attempt: &Attempt<'_>) -> Self {
+    /// Over offers that were [prepared](Offers::prepare).
+    pub(super) fn new(offers: &'a Offers, attempt: &Attempt<'_>, findings: &mut Findings) -> Self {
         let asked_for = attempt
             .request
             .config
@@ -64,9 +101,11 @@ impl<'a> Search<'a> {
             .iter()
             .find_map(|constraint| asked_for(offers.classes(), constraint))
             .map(|slots| by_rank(offers, slots));
-        Self {
+        let mut search = Self {
             offers,
             heads: offers.classes().heads().peekable(),
+            large: None,
+            need: ResourceKind::all_of(&attempt.request.footprint),
             open: Vec::new(),
             next: BinaryHeap::new(),
             asked_for,
@@ -74,7 +113,45 @@ impl<'a> Search<'a> {
             used: Vec::new(),
             vetoed: Vec::new(),
             latest: None,
+        };
+        if search.asked_for.is_none() {
+            search.judge_kinds(attempt, findings, 0);
+            for (index, large) in search.large.iter().flatten().enumerate() {
+                if large.refusal.is_none()
+                    && let Some(root) = large.index.root()
+                {
+                    search.next.push(Waiting::new(What::Branch(root, index)));
+                }
+            }
         }
+        search
+    }
+
+    /// Judges the kinds of many classes, if that was not done yet.
+    fn judge_kinds(&mut self, attempt: &Attempt<'_>, findings: &mut Findings, placed: usize) {
+        if self.large.is_some() {
+            return;
+        }
+        let judge = |(id, kind): (KindId, &'a Kind)| {
+            let index = kind.index(attempt.request.pool()).expect("offers are prepared for the request");
+            let refusal = refusal(&*kind.common, attempt.request, &attempt.counts, attempt.now);
+            findings.look();
+            if let Some(veto) = &refusal {
+                findings.count_vetoes(slice::from_ref(veto));
+            }
+            LargeKind { id, kind, index, refusal, judged_after: placed }
+        };
+        self.large = Some(self.offers.classes().large_kinds().map(judge).collect());
+    }
+
+    /// Whether a kind of many classes still suits.
+    fn suits(&mut self, large: usize, attempt: &Attempt<'_>, findings: &mut Findings, placed: usize) -> bool {
+        let Some(large) = self.large.as_mut().and_then(|all| all.get_mut(large)) else { return false };
+        if large.judge(attempt, placed) {
+            findings.look();
+            findings.count_vetoes(large.refusal.as_slice());
+        }
+        large.refusal.is_none()
     }
 
     /// These vetoes, in one place of memory with those of the class before if they are the same.
@@ -100,29 +177,83 @@ impl<'a> Search<'a> {
             return asked_for.pop().map(|(_, slot)| slot);
         }
         loop {
-            let best = self.next.peek().map(|Reverse((rank, _, _))| *rank);
-            let head = self.heads.next_if(|(rank, _)| best.is_none_or(|best| *rank < best));
+            let best = self.next.peek();
+            let head = self.heads.next_if(|(rank, _)| best.is_none_or(|best| best.is_behind(rank)));
             if let Some((_, id)) = head {
                 self.judge(*id, attempt, findings, placed);
                 continue;
             }
-            let Reverse((_, index, slot)) = self.next.pop()?;
-            let open = &mut self.open[index];
-            if open.judged_after < placed {
-                open.judged_after = placed;
-                let found = judge(open.class, attempt);
-                if !found.is_empty() {
-                    findings.look();
-                    findings.count_vetoes(&found);
-                    self.misfits.push(Misfit { id: open.id, found: found.into(), judged_after: placed });
-                    continue;
+            match self.next.pop()?.what {
+                What::Branch(branch, large) => {
+                    if self.suits(large, attempt, findings, placed) {
+                        self.follow(branch, large);
+                    }
+                }
+                What::Class(place, large) => {
+                    if self.suits(large, attempt, findings, placed) {
+                        self.open(place.class(), Some(large), placed);
+                    }
+                }
+                What::Member(_, slot, index) => {
+                    if self.still_suits(index, attempt, findings, placed) {
+                        if let Some((rank, slot)) = self.open[index].members.next() {
+                            self.next.push(Waiting::new(What::Member(rank, *slot, index)));
+                        }
+                        return Some(slot);
+                    }
                 }
             }
-            if let Some((rank, slot)) = open.members.next() {
-                self.next.push(Reverse((rank, index, *slot)));
-            }
-            return Some(slot);
         }
+    }
+
+    /// Whether an open class suits after so many tasks were placed.
+    fn still_suits(
+        &mut self,
+        index: usize,
+        attempt: &Attempt<'_>,
+        findings: &mut Findings,
+        placed: usize,
+    ) -> bool {
+        if let Some(large) = self.open[index].of {
+            return self.suits(large, attempt, findings, placed);
+        }
+        let open = &mut self.open[index];
+        if open.judged_after == placed {
+            return true;
+        }
+        open.judged_after = placed;
+        let found = judge(open.class, attempt);
+        if found.is_empty() {
+            return true;
+        }
+        findings.look();
+        findings.count_vetoes(&found);
+        self.misfits.push(Misfit { id: open.id, found: found.into(), judged_after: placed });
+        false
+    }
+
+    /// Looks closer at some classes of a large kind.
+    fn follow(&mut self, branch: &'a Branch<Place>, large: usize) {
+        match branch.below() {
+            Below::Branches(branches) => {
+                let may_hold = branches.iter().filter(|branch| branch.may_hold(&self.need));
+                self.next.extend(may_hold.map(|branch| Waiting::new(What::Branch(branch, large))));
+            }
+            Below::Entries(places) => {
+                let hold = places.iter().filter(|place| place.holds(&self.need));
+                self.next.extend(hold.map(|place| Waiting::new(What::Class(place, large))));
+            }
+        }
+    }
+
+    /// Begins to walk the members of a class.
+    fn open(&mut self, id: ClassId, of: Option<usize>, placed: usize) {
+        let Some(class) = self.offers.classes().get(id) else { return };
+        let mut members = class.members();
+        if let Some((rank, slot)) = members.next() {
+            self.next.push(Waiting::new(What::Member(rank, *slot, self.open.len())));
+        }
+        self.open.push(Open { id, of, class, members, judged_after: placed });
     }
 
     /// An offer took tasks; findings know why it takes no more.
@@ -140,7 +271,7 @@ impl<'a> Search<'a> {
     /// Judges a class, and begins to walk its members if it suits.
     fn judge(&mut self, id: ClassId, attempt: &mut Attempt<'_>, findings: &mut Findings, placed: usize) {
         let Some(class) = self.offers.classes().get(id) else { return };
-        if !space(class).is_worth_trying() {
+        if !class.space.is_worth_trying() {
             // Never tried, but told: a full cluster must say that it is full.
             let found = self.share(judge(class, attempt));
             self.misfits.push(Misfit { id, found, judged_after: placed });
@@ -162,54 +293,12 @@ impl<'a> Search<'a> {
             self.misfits.push(Misfit { id, found, judged_after: placed });
             return;
         }
-        let mut members = class.members();
-        if let Some((rank, slot)) = members.next() {
-            self.next.push(Reverse((rank, self.open.len(), *slot)));
-        }
-        self.open.push(Open { id, class, members, judged_after: placed });
+        self.open(id, None, placed);
     }
-
-    /// Tells of all offers that took no task, as they stand now that no task is left that one of them suits.
-    pub(super) fn explain(mut self, attempt: &mut Attempt<'_>, findings: &mut Findings, placed: usize) {
-        while let Some((_, id)) = self.heads.next() {
-            self.judge(*id, attempt, findings, placed);
-        }
-        let mut told: BTreeSet<SlotId> = self.used.iter().copied().collect();
-        for agent in (attempt.kept_agents)() {
-            let slot = self.offers.usable_of_agent(&agent).filter(|slot| !told.contains(slot));
-            if let Some((kept_for, slot)) = (attempt.kept_for)(&agent).zip(slot) {
-                told.insert(slot);
-                findings.pass_over(kept_for);
-            }
-        }
-        for slot in self.vetoed.iter().copied().chain(excluded(self.offers, attempt)) {
-            let Some((_, _, held)) = self.offers.member(slot) else { continue };
-            if told.insert(slot) {
-                let space = held.offer_space();
-                let found = vetoes(held, &space, attempt.request, &attempt.counts, attempt.now);
-                findings.remember(&found, 1);
-            }
-        }
-        let mut told_of: BTreeMap<ClassId, usize> = BTreeMap::new();
-        for (class, _, _) in told.iter().filter_map(|slot| self.offers.member(*slot)) {
-            *told_of.entry(class).or_default() += 1;
-        }
-        for Misfit { id, found, judged_after } in self.misfits {
-            let Some(class) = self.offers.classes().get(id) else { continue };
-            let told = told_of.get(&id).copied().unwrap_or(0);
-            // Tasks placed since may have brought a limit to its end.
-            let found = if judged_after < placed { judge(class, attempt).into() } else { found };
-            findings.remember(&found, class.len().saturating_sub(told));
-        }
-    }
-}
-
-fn space(class: &Class) -> Space {
-    Space { regular: class.common.resources, revocable: class.common.revocable }
 }
 
 fn judge(class: &Class, attempt: &Attempt<'_>) -> Vec<Veto> {
-    vetoes(&*class.common, &space(class), attempt.request, &attempt.counts, attempt.now)
+    vetoes(&*class.common, &class.space, attempt.request, &attempt.counts, attempt.now)
 }
 
 /// The offers with a value that a rule asks for, if it is one on an individual attribute.
@@ -227,30 +316,6 @@ fn by_rank(offers: &Offers, slots: BTreeSet<SlotId>) -> Vec<(&Rank, SlotId)> {
     let mut ranked: Vec<(&Rank, SlotId)> = slots.into_iter().filter_map(rank).collect();
     ranked.sort_unstable_by(|a, b| b.cmp(a));
     ranked
-}
-
-/// The offers that differ from the others of their class for this request: they have a value of an individual attribute that
-/// a rule names, or that has reached a limit.
-fn excluded(offers: &Offers, attempt: &Attempt<'_>) -> Vec<SlotId> {
-    let classes = offers.classes();
-    let mut slots = Vec::new();
-    for Constraint { name, rule } in &attempt.request.config.constraints {
-        if !classes.is_individual(name) {
-            continue;
-        }
-        match rule {
-            ConstraintRule::Value { values, .. } => {
-                slots.extend(values.iter().flat_map(|value| classes.with_value(name, value)));
-            }
-            // No limit at all: the whole class is judged so.
-            ConstraintRule::Limit(limit) if *limit <= 0 => {}
-            ConstraintRule::Limit(limit) => {
-                let reached = attempt.counts.reached(name, *limit);
-                slots.extend(reached.iter().flat_map(|value| classes.with_value(name, value)));
-            }
-        }
-    }
-    slots
 }
 
 #[cfg(test)]

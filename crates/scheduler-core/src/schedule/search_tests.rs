@@ -1,6 +1,6 @@
 //! The search finds and tells what a look at every offer in turn finds.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use aurora_api::amounts::{MilliCpus, Millis, Resources, Timestamp};
 use aurora_api::ids::{AgentId, HostName, OfferId, TaskId};
@@ -20,12 +20,18 @@ use crate::schedule::counts::AttributeCounts;
 use crate::schedule::filter::Request;
 use crate::state::State;
 
+/// Most agents of a test: enough for a kind of many classes, and some of few.
+const MACHINES: usize = 24;
+
 const NOW: Timestamp = Timestamp(1_000_000);
 
-/// An agent: cores, rack, zone, whether it is dedicated, its mode, when it goes away, whether it is kept, whether it offers.
+/// An agent: cores, memory, disk, revocable cores, rack, zone, whether it is dedicated, its mode, when it goes away, whether it is kept, whether it offers.
 #[derive(Clone, Debug)]
 struct Machine {
     cpus: i64,
+    ram: i64,
+    disk: i64,
+    revocable_cpus: i64,
     rack: Option<usize>,
     zones: Vec<usize>,
     is_dedicated: bool,
@@ -42,8 +48,10 @@ fn machine() -> impl Strategy<Value = Machine> {
         1 => Just(MaintenanceMode::Drained),
     ];
     let leaves_in = prop_oneof![8 => Just(None), 1 => Just(Some(1000)), 1 => Just(Some(1_000_000))];
+    let amounts =
+        (0..6_i64, prop_oneof![Just(4096), 0..4096_i64], prop_oneof![Just(4096), 0..4096_i64], 0..6_i64);
     (
-        0..6_i64,
+        amounts,
         prop::option::weighted(0.9, 0..6_usize),
         prop::collection::vec(0..3_usize, 0..3),
         prop::bool::weighted(0.1),
@@ -52,8 +60,11 @@ fn machine() -> impl Strategy<Value = Machine> {
         prop::bool::weighted(0.1),
         prop_oneof![3 => Just(0), 1 => 1..3_usize],
     )
-        .prop_map(|(cpus, rack, zones, is_dedicated, mode, leaves_in, is_kept, siblings)| Machine {
-            cpus,
+        .prop_map(|(amounts, rack, zones, is_dedicated, mode, leaves_in, is_kept, siblings)| Machine {
+            cpus: amounts.0,
+            ram: amounts.1,
+            disk: amounts.2,
+            revocable_cpus: amounts.3,
             rack,
             zones,
             is_dedicated,
@@ -95,11 +106,13 @@ fn offer_of(number: usize, machine: &Machine) -> Offer {
     let attributes = attributes.into_iter().map(|(name, values)| {
         (Arc::from(name), values.iter().map(|value| Arc::from(value.as_str())).collect())
     });
-    let resources = Resources { cpus: MilliCpus(machine.cpus * 1000), ..resources(0.0, 4096, 4096) };
+    let with =
+        |cpus: i64| Resources { cpus: MilliCpus(cpus * 1000), ..resources(0.0, machine.ram, machine.disk) };
     Offer {
+        revocable: with(machine.revocable_cpus),
         attributes: attributes.collect(),
         unavailable_from: machine.leaves_in.map(|time| NOW + Millis(time)),
-        ..offer(&name(number), resources, &[])
+        ..offer(&name(number), with(machine.cpus), &[])
     }
 }
 
@@ -185,20 +198,26 @@ fn scan(offers: &Offers, attempt: &mut Attempt<'_>, config: &CoreConfig, tasks: 
     (placements, (!waiting.is_empty()).then(|| findings.told()))
 }
 
-fn held_offers(machines: &[Machine], order: &[OfferOrder], gone: &[usize], again: &[usize]) -> Offers {
-    let mut offers = Offers::default();
-    let add = |offers: &mut Offers, number: usize| {
-        let Some(machine) = machines.get(number) else { return };
-        offers.hold_for_test(offer_of(number, machine), machine.mode, order);
-    };
-    (0..machines.len()).for_each(|number| add(&mut offers, number));
-    let id = |number: usize| offer(&name(number), Resources::default(), &[]).id;
-    gone.iter().chain(again).for_each(|number| offers.drop_for_test(&id(*number)));
-    let mut again: Vec<usize> = again.to_vec();
-    again.sort_unstable();
-    again.dedup();
-    again.iter().for_each(|number| add(&mut offers, *number));
-    offers
+fn hold(offers: &mut Offers, number: usize, machine: &Machine, order: &[OfferOrder]) {
+    offers.drop_for_test(&offer(&name(number), Resources::default(), &[]).id);
+    offers.hold_for_test(offer_of(number, machine), machine.mode, order);
+}
+
+/// What happens to the offer of an agent between two attempts.
+#[derive(Clone, Debug)]
+enum Happening {
+    Goes,
+    ComesAgain,
+    Changes(Machine),
+}
+
+fn happenings() -> impl Strategy<Value = Vec<(usize, Happening)>> {
+    let happening = prop_oneof![
+        Just(Happening::Goes),
+        Just(Happening::ComesAgain),
+        machine().prop_map(Happening::Changes),
+    ];
+    prop::collection::vec((0..MACHINES, happening), 0..12)
 }
 
 proptest! {
@@ -206,21 +225,24 @@ proptest! {
 
     #[test]
     fn the_search_finds_what_a_scan_finds(
-        machines in prop::collection::vec(machine(), 0..14),
+        machines in prop::collection::vec(machine(), 0..MACHINES),
         rules in prop::collection::btree_set(rule(), 0..4),
-        cpus in 0..7_i64,
-        is_revocable in prop::bool::weighted(0.1),
+        (cpus, ram, disk) in (0..7_i64, 0..5000_i64, 0..5000_i64),
+        is_revocable in prop::bool::weighted(0.2),
         tasks in 1..6_usize,
         is_random in any::<bool>(),
-        gone in prop::collection::vec(0..14_usize, 0..3),
-        again in prop::collection::vec(0..14_usize, 0..3),
+        happenings in prop::collection::vec(happenings(), 0..3),
     ) {
         let order: &[OfferOrder] = if is_random { &[OfferOrder::Random] } else { &[OfferOrder::Cpu] };
-        let offers = held_offers(&machines, order, &gone, &again);
+        let mut machines = machines;
+        let mut offers = Offers::default();
+        for (number, machine) in machines.iter().enumerate() {
+            hold(&mut offers, number, machine, order);
+        }
         let settings = quiet_config();
         let config = Arc::new(TaskConfig {
             constraints: rules,
-            resources: Resources { cpus: MilliCpus(cpus * 1000), ..resources(0.0, 1024, 1024) },
+            resources: Resources { cpus: MilliCpus(cpus * 1000), ..resources(0.0, ram, disk) },
             ..service("r/prod/j")
         });
         let state = state_with(&machines, &config);
@@ -237,8 +259,20 @@ proptest! {
         let tasks: Vec<TaskId> = (0..tasks).map(|number| TaskId::new(format!("task-{number}"))).collect();
         let counts = AttributeCounts::of_job(state.tables(), &config).unwrap();
         let mut bans = BTreeMap::new();
-        // The second time, what is banned is not judged again.
-        for _ in 0..2 {
+        // The second time, what is banned is not judged again; then offers change.
+        for happenings in [Vec::new(), Vec::new()].into_iter().chain(happenings) {
+            for (number, happening) in happenings {
+                let Some(machine) = machines.get_mut(number) else { continue };
+                match happening {
+                    Happening::Goes => {
+                        offers.drop_for_test(&offer(&name(number), Resources::default(), &[]).id);
+                        continue;
+                    }
+                    Happening::ComesAgain => {}
+                    Happening::Changes(other) => *machine = other,
+                }
+                hold(&mut offers, number, machine, order);
+            }
             let mut none = BTreeMap::new();
             let attempt = |bans| Attempt {
                 request: &request,
@@ -251,7 +285,7 @@ proptest! {
             };
             let expected = scan(&offers, &mut attempt(&mut none), &settings, &tasks);
             let (placements, findings) =
-                first_fit(&offers, &settings, &mut attempt(&mut bans), &tasks, &mut CoreRng::new(1));
+                first_fit(&mut offers, &settings, &mut attempt(&mut bans), &tasks, &mut CoreRng::new(1));
             let placements: Vec<(OfferId, usize)> =
                 placements
                 .iter()

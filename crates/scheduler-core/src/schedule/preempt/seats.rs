@@ -8,6 +8,7 @@ use aurora_api::ids::HostName;
 use super::Wish;
 use crate::offers::Rank;
 use crate::offers::classes::{ClassId, Classes, Lookup, SlotId, Traits};
+use crate::offers::kinds::Common;
 use crate::operation::HostAttributes;
 use crate::schedule::filter::{Space, vetoes};
 use crate::schedule::search::asked_for;
@@ -44,8 +45,7 @@ fn traits(host: &HostAttributes) -> Traits<'_> {
     Traits {
         mode: host.mode,
         unavailable_from: None,
-        resources: Resources::default(),
-        revocable: Resources::default(),
+        space: Space { regular: Resources::default(), revocable: Resources::default() },
         attributes: &host.attributes,
     }
 }
@@ -84,9 +84,9 @@ impl Seats {
 
     fn classify(&mut self, id: SlotId) {
         let slot = &mut self.slots[id.0 as usize];
-        let class = self.classes.class_of(&traits(&slot.host));
-        self.classes.enter(class, id, &slot.rank);
-        slot.class = Some(class);
+        let home = self.classes.class_of(&traits(&slot.host), None);
+        self.classes.enter(home.class, id, &slot.rank);
+        slot.class = Some(home.class);
     }
 
     pub(super) fn host(&self, id: SlotId) -> Option<&Arc<HostAttributes>> {
@@ -100,9 +100,7 @@ impl Seats {
             return Candidates::Named(named.into_iter().rev().collect());
         }
         let space = Space { regular: plenty(), revocable: plenty() };
-        let suits = |class: &Arc<crate::offers::classes::Common>| {
-            vetoes(&**class, &space, request, counts, now).is_empty()
-        };
+        let suits = |class: &Arc<Common>| vetoes(&**class, &space, request, counts, now).is_empty();
         let classes = self.classes.iter().filter(|(_, class)| suits(&class.common)).map(|(id, _)| id);
         let mut classes: Vec<ClassId> = classes.collect();
         classes.reverse();

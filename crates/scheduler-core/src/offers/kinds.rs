@@ -1,0 +1,100 @@
+//! Classes that differ in nothing but what they have: what a task asks of agents apart from resources is answered once for
+//! each kind.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use aurora_api::amounts::Timestamp;
+
+use super::classes::{Class, ClassId};
+use super::index::Index;
+use super::rank::Rank;
+use super::values::Attributes;
+use crate::operation::MaintenanceMode;
+use crate::schedule::filter::Pool;
+
+/// Most classes of a kind that are looked at one by one. Tests have few agents and want both.
+pub(super) const SMALL_KIND_MAX: usize = if cfg!(test) { 3 } else { 64 };
+
+/// Names a kind; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct KindId(pub(super) u64);
+
+/// What the offers of a kind have in common: all that the filter looks at, apart from resources.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Common {
+    pub(crate) mode: MaintenanceMode,
+    pub(crate) unavailable_from: Option<Timestamp>,
+    /// Values of the attributes that are shared.
+    pub(crate) shared: Attributes,
+    /// The individual attributes that they have.
+    pub(crate) individual: BTreeSet<Arc<str>>,
+}
+
+/// A kind of offers.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    pub(crate) common: Arc<Common>,
+    pub(super) classes: BTreeSet<ClassId>,
+    agents: usize,
+    /// For each pool.
+    indexes: [Option<Box<Index>>; 2],
+}
+
+impl Kind {
+    pub(super) fn new(common: Arc<Common>) -> Self {
+        Self { common, classes: BTreeSet::new(), agents: 0, indexes: [None, None] }
+    }
+
+    /// How many offers are of it.
+    pub(crate) fn len(&self) -> usize {
+        self.agents
+    }
+
+    /// Its classes by what is in a pool, if it is large and [`super::Offers::prepare`] was told so.
+    pub(crate) fn index(&self, pool: Pool) -> Option<&Index> {
+        self.indexes[pool as usize].as_deref()
+    }
+
+    /// An offer has come into a class of it.
+    pub(super) fn enter(&mut self, id: ClassId, class: &Class, rank: &Rank, is_first: bool) {
+        if class.len() == 1 {
+            self.classes.insert(id);
+        }
+        self.agents += 1;
+        self.change_indexes(|index| index.enter(id, class, rank, is_first));
+    }
+
+    /// An offer has left a class of it.
+    pub(super) fn leave(&mut self, id: ClassId, class: &Class, was_first: bool) {
+        if class.len() == 0 {
+            self.classes.remove(&id);
+        }
+        self.agents -= 1;
+        self.change_indexes(|index| index.leave(id, class, was_first));
+    }
+
+    fn change_indexes(&mut self, change: impl Fn(&mut Index)) {
+        for place in &mut self.indexes {
+            if let Some(index) = place {
+                change(index);
+                if index.is_unused() {
+                    *place = None;
+                }
+            }
+        }
+    }
+
+    /// A task will ask for what is in a pool.
+    pub(super) fn prepare<'a>(&mut self, pool: Pool, class: impl Fn(ClassId) -> Option<&'a Class> + Copy) {
+        let classes = &self.classes;
+        let all = || classes.iter().filter_map(move |id| Some((*id, class(*id)?)));
+        let place = &mut self.indexes[pool as usize];
+        place.get_or_insert_with(|| Box::new(Index::of(all(), pool))).use_again();
+    }
+
+    /// It has become small.
+    pub(super) fn drop_indexes(&mut self) {
+        self.indexes = [None, None];
+    }
+}
