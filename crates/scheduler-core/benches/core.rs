@@ -54,6 +54,7 @@ const BENCHMARKS: &[(&str, Run)] = &[
     ("IndexedFetchAndFilter", tasks::indexed_fetch),
     ("RestoreSnapshot", tasks::restore_snapshot),
     ("Scaling", scaling::run),
+    ("ScalingDifferent", scaling::run_different),
     ("MillionTasks", memory::million_tasks),
 ];
 

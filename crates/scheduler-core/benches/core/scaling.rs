@@ -66,7 +66,15 @@ pub fn run(report: &mut Report) {
         },
         Workload { name: "fits nowhere", is_placed: false, task: |_| huge(JOB), ..EQUAL },
     ];
-    for workload in equal.iter().chain(different::WORKLOADS) {
+    for workload in &equal {
+        compare(report, workload);
+    }
+}
+
+/// Runs those in which no two agents have the same.
+pub fn run_different(report: &mut Report) {
+    report.say("ScalingDifferent: the same where no two agents have equal free resources");
+    for workload in different::WORKLOADS {
         compare(report, workload);
     }
     different::half_of_racks_at_their_limit(report, AGENTS);

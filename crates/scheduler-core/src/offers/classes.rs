@@ -35,14 +35,6 @@ pub(crate) struct SlotId(pub(crate) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ClassId(u64);
 
-#[cfg(test)]
-impl ClassId {
-    /// A class that is nowhere else.
-    pub(crate) fn of_number(number: u64) -> Self {
-        Self(number)
-    }
-}
-
 /// What decides the class of an offer, or of an agent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Traits<'a> {
@@ -215,7 +207,7 @@ impl Classes {
             self.heads.insert(rank.clone(), id);
         }
         class.members.insert(rank.clone(), slot);
-        kind.enter(id, class, rank, is_first);
+        kind.enter(id, class, slot, rank);
         if kind.classes.len() > SMALL_KIND_MAX && self.large.insert(class.kind) {
             let heads = kind.classes.iter().filter_map(|id| self.by_id.get(id)?.head());
             heads.for_each(|head| {
@@ -228,12 +220,10 @@ impl Classes {
     pub(crate) fn leave(&mut self, id: ClassId, rank: &Rank) {
         let Some(class) = self.by_id.get_mut(&id) else { return };
         let Some(kind) = self.kinds.get_mut(&class.kind) else { return };
-        let was_first = class.head() == Some(rank);
-        class.members.remove(rank);
-        kind.leave(id, class, was_first);
+        let Some(slot) = class.members.remove(rank) else { return };
+        kind.leave(id, class, slot);
         let kind_id = class.kind;
-        if was_first
-            && self.heads.remove(rank).is_some()
+        if self.heads.remove(rank).is_some()
             && let Some(head) = class.head()
         {
             self.heads.insert(head.clone(), id);

@@ -1,27 +1,28 @@
-//! The classes of one kind, found and counted by what they have, without a look at each.
+//! The offers of one kind, found and counted by what they have, without a look at each.
 //!
 //! Made for kinds of many classes only, when a task is first tried, and kept up to date from then on. Tasks of revocable and
 //! of other tiers look at different resources of an offer (see [`Pool`]), so there is one index for each.
 
 mod amounts;
+mod fits;
 mod places;
 mod tree;
 
-use super::classes::{Class, ClassId};
+use super::classes::{Class, SlotId};
 use super::rank::Rank;
 use crate::schedule::bag::Bag;
-use crate::schedule::filter::{Pool, ResourceKind};
+use crate::schedule::filter::{Pool, ResourceKind, Space};
 use amounts::Amounts;
-pub(crate) use places::Place;
+pub(crate) use fits::{First, Fits};
+use places::Place;
 use tree::Tree;
-pub(crate) use tree::{Below, Branch};
 
 /// Changes for each offer, and beyond those, that an index is kept for without being asked anything: to make it anew costs
 /// about as much.
 const UNUSED_CHANGES: usize = 2;
 const UNUSED_CHANGES_MORE: usize = 1000;
 
-/// All classes of a kind, by what they have in one pool.
+/// All offers of a kind, by what they have in one pool.
 #[derive(Debug)]
 pub(crate) struct Index {
     pool: Pool,
@@ -33,58 +34,41 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Of these classes.
-    pub(super) fn of<'a>(classes: impl Iterator<Item = (ClassId, &'a Class)> + Clone, pool: Pool) -> Self {
-        let with_bags = classes.map(|(id, class)| (id, class, ResourceKind::all_of(class.space.of(pool))));
+    /// Of the offers of these classes.
+    pub(super) fn of<'a>(classes: impl Iterator<Item = &'a Class> + Clone, pool: Pool) -> Self {
+        let with_bags = classes.map(|class| (class, ResourceKind::all_of(class.space.of(pool))));
         let amounts = |resource: ResourceKind| {
-            let amounts = with_bags.clone().map(|(_, class, has)| (has[resource as usize], class.len()));
+            let amounts = with_bags.clone().map(|(class, has)| (has[resource as usize], class.len()));
             Amounts::of(amounts.collect())
         };
-        let place =
-            |(id, class, has): (ClassId, &Class, Bag)| Some(Place::new(id, has, class.head()?.clone()));
+        let places = |(class, has): (&'a Class, Bag)| {
+            class.members().map(move |(rank, slot)| Place::new(*slot, has, rank.clone()))
+        };
         Self {
             pool,
             amounts: ResourceKind::ALL.map(amounts),
-            places: Tree::of(with_bags.clone().filter_map(place).collect()),
-            agents: with_bags.map(|(_, class, _)| class.len()).sum(),
+            places: Tree::of(with_bags.clone().flat_map(places).collect()),
+            agents: with_bags.map(|(class, _)| class.len()).sum(),
             unused: 0,
         }
     }
 
-    fn bag(&self, class: &Class) -> Bag {
-        ResourceKind::all_of(class.space.of(self.pool))
-    }
-
-    /// An offer has come into a class of which it is the first member now, or not.
-    pub(super) fn enter(&mut self, id: ClassId, class: &Class, rank: &Rank, is_first: bool) {
-        let has = self.bag(class);
+    /// An offer has come.
+    pub(super) fn enter(&mut self, slot: SlotId, space: &Space, rank: &Rank) {
+        let has = ResourceKind::all_of(space.of(self.pool));
         self.amounts.iter_mut().zip(has).for_each(|(amounts, has)| amounts.add(has));
+        self.places.insert(Place::new(slot, has, rank.clone()));
         self.agents += 1;
         self.unused += 1;
-        if class.len() == 1 {
-            self.places.insert(Place::new(id, has, rank.clone()));
-        } else if is_first {
-            self.set_rank(id, has, rank);
-        }
     }
 
-    /// An offer has left a class, of which another is the first member now, or none.
-    pub(super) fn leave(&mut self, id: ClassId, class: &Class, was_first: bool) {
-        let has = self.bag(class);
+    /// An offer has left.
+    pub(super) fn leave(&mut self, slot: SlotId, space: &Space) {
+        let has = ResourceKind::all_of(space.of(self.pool));
         self.amounts.iter_mut().zip(has).for_each(|(amounts, has)| amounts.take(has));
+        self.places.remove(Place::key_of(slot, &has));
         self.agents -= 1;
         self.unused += 1;
-        match class.head() {
-            None => {
-                self.places.remove(Place::key_of(id, &has));
-            }
-            Some(rank) if was_first => self.set_rank(id, has, rank),
-            Some(_) => {}
-        }
-    }
-
-    fn set_rank(&mut self, id: ClassId, has: Bag, rank: &Rank) {
-        self.places.change(Place::key_of(id, &has), |place| place.set_rank(rank.clone()));
     }
 
     /// It is asked something.
@@ -97,9 +81,9 @@ impl Index {
         self.unused > UNUSED_CHANGES * self.agents + UNUSED_CHANGES_MORE
     }
 
-    /// All classes in one branch.
-    pub(crate) fn root(&self) -> Option<&Branch<Place>> {
-        self.places.root()
+    /// The offers that hold so much, in the order in which they are tried.
+    pub(crate) fn fits(&self, need: &Bag) -> Option<Fits<'_>> {
+        self.places.root().and_then(|root| Fits::of(root, need))
     }
 
     /// How many offers have less than `need` of a resource.
@@ -112,8 +96,8 @@ impl Index {
         self.amounts[resource as usize].best_below(need)
     }
 
-    /// What the class has that comes nearest to having enough, among those that count.
-    pub(crate) fn nearest(&self, need: &Bag, counts: &dyn Fn(ClassId) -> bool) -> Option<Bag> {
+    /// What the offer has that comes nearest to having enough, among those that count.
+    pub(crate) fn nearest(&self, need: &Bag, counts: &dyn Fn(SlotId) -> bool) -> Option<Bag> {
         places::nearest(&self.places, need, counts)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aurora_api::amounts::Timestamp;
 
-use super::classes::{Class, ClassId};
+use super::classes::{Class, ClassId, SlotId};
 use super::index::Index;
 use super::rank::Rank;
 use super::values::Attributes;
@@ -14,7 +14,7 @@ use crate::operation::MaintenanceMode;
 use crate::schedule::filter::Pool;
 
 /// Most classes of a kind that are looked at one by one. Tests have few agents and want both.
-pub(super) const SMALL_KIND_MAX: usize = if cfg!(test) { 3 } else { 64 };
+pub(super) const SMALL_KIND_MAX: usize = if cfg!(test) { 3 } else { 8 };
 
 /// Names a kind; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,27 +51,27 @@ impl Kind {
         self.agents
     }
 
-    /// Its classes by what is in a pool, if it is large and [`super::Offers::prepare`] was told so.
+    /// Its offers by what is in a pool, if it is large and [`super::Offers::prepare`] was told so.
     pub(crate) fn index(&self, pool: Pool) -> Option<&Index> {
         self.indexes[pool as usize].as_deref()
     }
 
     /// An offer has come into a class of it.
-    pub(super) fn enter(&mut self, id: ClassId, class: &Class, rank: &Rank, is_first: bool) {
+    pub(super) fn enter(&mut self, id: ClassId, class: &Class, slot: SlotId, rank: &Rank) {
         if class.len() == 1 {
             self.classes.insert(id);
         }
         self.agents += 1;
-        self.change_indexes(|index| index.enter(id, class, rank, is_first));
+        self.change_indexes(|index| index.enter(slot, &class.space, rank));
     }
 
     /// An offer has left a class of it.
-    pub(super) fn leave(&mut self, id: ClassId, class: &Class, was_first: bool) {
+    pub(super) fn leave(&mut self, id: ClassId, class: &Class, slot: SlotId) {
         if class.len() == 0 {
             self.classes.remove(&id);
         }
         self.agents -= 1;
-        self.change_indexes(|index| index.leave(id, class, was_first));
+        self.change_indexes(|index| index.leave(slot, &class.space));
     }
 
     fn change_indexes(&mut self, change: impl Fn(&mut Index)) {
@@ -88,7 +88,7 @@ impl Kind {
     /// A task will ask for what is in a pool.
     pub(super) fn prepare<'a>(&mut self, pool: Pool, class: impl Fn(ClassId) -> Option<&'a Class> + Copy) {
         let classes = &self.classes;
-        let all = || classes.iter().filter_map(move |id| Some((*id, class(*id)?)));
+        let all = || classes.iter().filter_map(move |id| class(*id));
         let place = &mut self.indexes[pool as usize];
         place.get_or_insert_with(|| Box::new(Index::of(all(), pool))).use_again();
     }

@@ -29,10 +29,22 @@ pub(crate) struct Lead {
     key: u64,
 }
 
+impl Lead {
+    /// Of an offer of a mode and unavailability with this first key.
+    pub(crate) fn new(mode: MaintenanceMode, unavailable_from: Option<Timestamp>, key: u64) -> Self {
+        Self { mode, unavailable: unavailable_from.map(Reverse), key }
+    }
+}
+
 impl Rank {
     /// What is compared before all else.
     pub(crate) fn lead(&self) -> Lead {
         Lead { mode: self.mode, unavailable: self.unavailable, key: self.keys[0] }
+    }
+
+    /// What is compared first among offers of one mode and unavailability.
+    pub(crate) fn first_key(&self) -> u64 {
+        self.keys[0]
     }
 
     /// Of an agent, whatever it offers: by its mode and name.

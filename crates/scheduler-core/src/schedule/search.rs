@@ -21,7 +21,7 @@ use super::bag::Bag;
 use super::filter::{ResourceKind, Veto, VetoGroup, refusal, vetoes};
 use crate::explain::Findings;
 use crate::offers::classes::{Class, ClassId, Classes, SlotId};
-use crate::offers::index::{Below, Branch, Index, Place};
+use crate::offers::index::{First, Fits, Index};
 use crate::offers::kinds::{Kind, KindId};
 use crate::offers::{Offers, Rank};
 use waiting::{Waiting, What};
@@ -83,8 +83,6 @@ impl LargeKind<'_> {
 /// A class that suits, as far as the class alone decides.
 struct Open<'a> {
     id: ClassId,
-    /// The large kind it is of, if it is of one: that is judged, not the class.
-    of: Option<usize>,
     class: &'a Class,
     members: btree_map::Iter<'a, Rank, SlotId>,
     /// How many tasks were placed when it was judged: each can bring a limit to its end.
@@ -118,9 +116,9 @@ impl<'a> Search<'a> {
             search.judge_kinds(attempt, findings, 0);
             for (index, large) in search.large.iter().flatten().enumerate() {
                 if large.refusal.is_none()
-                    && let Some(root) = large.index.root()
+                    && let Some(fits) = large.index.fits(&search.need)
                 {
-                    search.next.push(Waiting::new(What::Branch(root, index)));
+                    search.next.push(Waiting::fits(fits, &large.kind.common, index));
                 }
             }
         }
@@ -184,20 +182,17 @@ impl<'a> Search<'a> {
                 continue;
             }
             match self.next.pop()?.what {
-                What::Branch(branch, large) => {
-                    if self.suits(large, attempt, findings, placed) {
-                        self.follow(branch, large);
-                    }
-                }
-                What::Class(place, large) => {
-                    if self.suits(large, attempt, findings, placed) {
-                        self.open(place.class(), Some(large), placed);
+                What::Fits(fits, large) => {
+                    if self.suits(large, attempt, findings, placed)
+                        && let Some(slot) = self.take(fits, large)
+                    {
+                        return Some(slot);
                     }
                 }
                 What::Member(_, slot, index) => {
                     if self.still_suits(index, attempt, findings, placed) {
                         if let Some((rank, slot)) = self.open[index].members.next() {
-                            self.next.push(Waiting::new(What::Member(rank, *slot, index)));
+                            self.next.push(Waiting::member(rank, *slot, index));
                         }
                         return Some(slot);
                     }
@@ -214,9 +209,6 @@ impl<'a> Search<'a> {
         findings: &mut Findings,
         placed: usize,
     ) -> bool {
-        if let Some(large) = self.open[index].of {
-            return self.suits(large, attempt, findings, placed);
-        }
         let open = &mut self.open[index];
         if open.judged_after == placed {
             return true;
@@ -232,28 +224,28 @@ impl<'a> Search<'a> {
         false
     }
 
-    /// Looks closer at some classes of a large kind.
-    fn follow(&mut self, branch: &'a Branch<Place>, large: usize) {
-        match branch.below() {
-            Below::Branches(branches) => {
-                let may_hold = branches.iter().filter(|branch| branch.may_hold(&self.need));
-                self.next.extend(may_hold.map(|branch| Waiting::new(What::Branch(branch, large))));
-            }
-            Below::Entries(places) => {
-                let hold = places.iter().filter(|place| place.holds(&self.need));
-                self.next.extend(hold.map(|place| Waiting::new(What::Class(place, large))));
-            }
+    /// Takes the first of some offers of a large kind, or looks closer.
+    fn take(&mut self, fits: Fits<'a>, large: usize) -> Option<SlotId> {
+        let common = &self.large.as_ref()?.get(large)?.kind.common;
+        let (first, left) = fits.take(&self.need);
+        let (slot, below) = match first {
+            First::Offer(place) => (Some(place.slot()), None),
+            First::Below(below) => (None, below),
+        };
+        for fits in [left, below].into_iter().flatten() {
+            self.next.push(Waiting::fits(fits, common, large));
         }
+        slot
     }
 
     /// Begins to walk the members of a class.
-    fn open(&mut self, id: ClassId, of: Option<usize>, placed: usize) {
+    fn open(&mut self, id: ClassId, placed: usize) {
         let Some(class) = self.offers.classes().get(id) else { return };
         let mut members = class.members();
         if let Some((rank, slot)) = members.next() {
-            self.next.push(Waiting::new(What::Member(rank, *slot, self.open.len())));
+            self.next.push(Waiting::member(rank, *slot, self.open.len()));
         }
-        self.open.push(Open { id, of, class, members, judged_after: placed });
+        self.open.push(Open { id, class, members, judged_after: placed });
     }
 
     /// An offer took tasks; findings know why it takes no more.
@@ -293,7 +285,7 @@ impl<'a> Search<'a> {
             self.misfits.push(Misfit { id, found, judged_after: placed });
             return;
         }
-        self.open(id, None, placed);
+        self.open(id, placed);
     }
 }
 

@@ -1,14 +1,14 @@
-//! Classes of one kind as places in the space of their resources: where something fits, and what comes nearest.
+//! Offers of one kind as places in the space of their resources: where something fits, and what comes nearest.
 //!
-//! The list is sorted so that classes with much the same of all resources are neighbours (the bits of their amounts, of every
+//! The list is sorted so that offers with much the same of all resources are neighbours (the bits of their amounts, of every
 //! resource in turn). So a branch has all that is in one corner of the space, and the most that is there of each resource
 //! tells for most branches as a whole that nothing in them fits, or comes nearer than what was found.
 
 use std::cmp::Ordering;
 
 use super::tree::{Below, Branch, Entry, MAX, Tree};
-use crate::offers::classes::ClassId;
-use crate::offers::rank::{Lead, Rank};
+use crate::offers::classes::SlotId;
+use crate::offers::rank::Rank;
 use crate::schedule::bag::{Bag, Distance};
 use crate::schedule::filter::ResourceKind;
 
@@ -18,57 +18,52 @@ const BITS: u32 = 25;
 /// Parts of a point of the score that are told apart in the order.
 const PARTS_OF_POINT: i64 = 512;
 
-/// A class.
+/// An offer.
 #[derive(Debug)]
 pub(crate) struct Place {
     spot: u128,
-    class: ClassId,
+    slot: SlotId,
     has: Bag,
-    /// Of its first member.
     rank: Rank,
 }
 
 /// What a branch knows.
 #[derive(Debug)]
 pub(crate) struct Reach {
-    /// The most that any class has, of each resource by itself.
+    /// The most that any offer has, of each resource by itself.
     most: Bag,
-    /// Which of what is directly below it has the class that is tried first.
+    /// The first key of the rank of the offer below it that is tried first.
+    key: u64,
+    /// Which of what is directly below it has that offer.
     first: usize,
-    lead: Lead,
 }
 
 impl Place {
-    pub(super) fn new(class: ClassId, has: Bag, rank: Rank) -> Self {
-        Self { spot: spot(&has), class, has, rank }
+    pub(super) fn new(slot: SlotId, has: Bag, rank: Rank) -> Self {
+        Self { spot: spot(&has), slot, has, rank }
     }
 
-    /// Where a class is in the list.
-    pub(super) fn key_of(class: ClassId, has: &Bag) -> (u128, ClassId) {
-        (spot(has), class)
+    /// Where an offer is in the list.
+    pub(super) fn key_of(slot: SlotId, has: &Bag) -> (u128, SlotId) {
+        (spot(has), slot)
     }
 
-    pub(super) fn set_rank(&mut self, rank: Rank) {
-        self.rank = rank;
+    pub(super) fn has(&self) -> &Bag {
+        &self.has
     }
 
-    /// The class.
-    pub(crate) fn class(&self) -> ClassId {
-        self.class
-    }
-
-    /// The rank of its first member.
-    pub(crate) fn rank(&self) -> &Rank {
+    pub(super) fn rank(&self) -> &Rank {
         &self.rank
     }
 
-    /// Whether it has enough.
-    pub(crate) fn holds(&self, need: &Bag) -> bool {
-        holds(&self.has, need)
+    /// The agent.
+    pub(crate) fn slot(&self) -> SlotId {
+        self.slot
     }
 }
 
-fn holds(has: &Bag, need: &Bag) -> bool {
+/// Whether there is enough of everything.
+pub(super) fn holds(has: &Bag, need: &Bag) -> bool {
     has.iter().zip(need).all(|(has, need)| has >= need)
 }
 
@@ -90,11 +85,11 @@ fn spot(has: &Bag) -> u128 {
 }
 
 impl Entry for Place {
-    type Key = (u128, ClassId);
+    type Key = (u128, SlotId);
     type Sum = Reach;
 
     fn key(&self) -> Self::Key {
-        (self.spot, self.class)
+        (self.spot, self.slot)
     }
 
     fn sum_of(entries: &[Self]) -> Reach {
@@ -105,7 +100,7 @@ impl Entry for Place {
                 first = index;
             }
         }
-        Reach { most, first, lead: entries[first].rank.lead() }
+        Reach { most, first, key: entries[first].rank.first_key() }
     }
 
     fn sum_of_branches(branches: &[Branch<Self>]) -> Reach {
@@ -116,7 +111,7 @@ impl Entry for Place {
                 first = index;
             }
         }
-        Reach { most, first, lead: branches[first].sum().lead }
+        Reach { most, first, key: branches[first].sum().key }
     }
 }
 
@@ -127,18 +122,18 @@ fn raise(most: &mut Bag, by: &Bag) {
 }
 
 impl Branch<Place> {
-    /// Whether something below it may have enough, as far as each resource by itself tells.
-    pub(crate) fn may_hold(&self, need: &Bag) -> bool {
-        holds(&self.sum().most, need)
+    /// The most that any offer below it has, of each resource by itself.
+    pub(super) fn most(&self) -> &Bag {
+        &self.sum().most
     }
 
-    /// What the rank of everything below it does not come before.
-    pub(crate) fn lead(&self) -> Lead {
-        self.sum().lead
+    /// The first key of [`Branch::rank`].
+    pub(super) fn key(&self) -> u64 {
+        self.sum().key
     }
 
-    /// The rank of the class below it that is tried first.
-    pub(crate) fn rank(&self) -> &Rank {
+    /// The rank of the offer below it that is tried first.
+    pub(super) fn rank(&self) -> &Rank {
         let mut branch = self;
         loop {
             let first = branch.sum().first;
@@ -149,16 +144,16 @@ impl Branch<Place> {
         }
     }
 
-    /// Which of two has the class that is tried first. Mostly the leads tell, and nothing below is looked at.
-    fn order(&self, other: &Self) -> Ordering {
-        self.lead().cmp(&other.lead()).then_with(|| self.rank().cmp(other.rank()))
+    /// Which of two has the offer that is tried first. Mostly the keys tell, and nothing below is looked at.
+    pub(super) fn order(&self, other: &Self) -> Ordering {
+        self.sum().key.cmp(&other.sum().key).then_with(|| self.rank().cmp(other.rank()))
     }
 
-    /// The class that comes nearest to having enough, if one comes nearer than `best`; `counts` says which classes count.
+    /// The offer that comes nearest to having enough, if one comes nearer than `best`; `counts` says which offers count.
     fn nearest<'a>(
         &'a self,
         need: &Bag,
-        counts: &dyn Fn(ClassId) -> bool,
+        counts: &dyn Fn(SlotId) -> bool,
         best: &mut Option<(Distance, &'a Place)>,
     ) {
         let is_nearer = |distance: &Distance, best: &Option<(Distance, &Place)>| {
@@ -168,7 +163,7 @@ impl Branch<Place> {
             Below::Entries(places) => {
                 for place in places {
                     let distance = Distance::between(need, &place.has);
-                    if is_nearer(&distance, best) && counts(place.class) {
+                    if is_nearer(&distance, best) && counts(place.slot) {
                         *best = Some((distance, place));
                     }
                 }
@@ -191,8 +186,8 @@ impl Branch<Place> {
     }
 }
 
-/// What the class that comes nearest to having enough has, among those that count.
-pub(super) fn nearest(places: &Tree<Place>, need: &Bag, counts: &dyn Fn(ClassId) -> bool) -> Option<Bag> {
+/// What the offer that comes nearest to having enough has, among those that count.
+pub(super) fn nearest(places: &Tree<Place>, need: &Bag, counts: &dyn Fn(SlotId) -> bool) -> Option<Bag> {
     let mut best = None;
     places.root()?.nearest(need, counts, &mut best);
     best.map(|(_, place)| place.has)

@@ -4,10 +4,11 @@ use super::*;
 use crate::bench::*;
 use crate::config::OfferOrder;
 use crate::offers::HeldOffer;
+use crate::offers::index::{First, Fits};
 use crate::operation::MaintenanceMode;
 
-/// Some classes, with what each has and the place of its first member in the order.
-fn classes() -> impl Strategy<Value = Vec<(Bag, u64)>> {
+/// Some offers, with what each has and its place in the order.
+fn offers() -> impl Strategy<Value = Vec<(Bag, u64)>> {
     let amounts = (0..6_i64, 0..6_i64, 0..4_i64, 0..2_i64, 0..2_i64);
     let bag = amounts.prop_map(|(cpus, ram, disk, ports, gpus)| {
         [cpus * 700, ram * 3000, disk * 70_000, ports * 100, gpus]
@@ -18,43 +19,36 @@ fn classes() -> impl Strategy<Value = Vec<(Bag, u64)>> {
 fn place(number: usize, has: Bag, chance: u64) -> Place {
     let offer = std::sync::Arc::new(offer(&format!("{number:03}"), resources(1.0, 1, 1), &[]));
     let held = HeldOffer { offer, mode: MaintenanceMode::None, until: None, chance };
-    let id = u64::try_from(number).unwrap();
-    Place::new(ClassId::of_number(id), has, Rank::of(&held, &[OfferOrder::Random]))
+    let slot = SlotId(u32::try_from(number).unwrap());
+    Place::new(slot, has, Rank::of(&held, &[OfferOrder::Random]))
 }
 
-/// The classes that hold so much, found as a search finds them, sorted by rank.
-fn held<'a>(branch: &'a Branch<Place>, need: &Bag, found: &mut Vec<&'a Place>) {
-    match branch.below() {
-        Below::Entries(places) => found.extend(places.iter().filter(|place| place.holds(need))),
-        Below::Branches(branches) => {
-            branches
-                .iter()
-                .filter(|branch| branch.may_hold(need))
-                .for_each(|branch| held(branch, need, found));
+/// The offers that hold so much, as a search finds them.
+fn found(root: &Branch<Place>, need: &Bag) -> Vec<SlotId> {
+    let mut waiting: Vec<Fits<'_>> = Fits::of(root, need).into_iter().collect();
+    let mut found = Vec::new();
+    while let Some(first) = (0..waiting.len()).min_by_key(|index| waiting[*index].rank()) {
+        let fits = waiting.swap_remove(first);
+        assert_eq!(fits.key(), fits.rank().first_key());
+        let (first, left) = fits.take(need);
+        waiting.extend(left);
+        match first {
+            First::Offer(place) => found.push(place.slot()),
+            First::Below(below) => waiting.extend(below),
         }
     }
-}
-
-/// Every branch names the first class below it.
-fn check(branch: &Branch<Place>) {
-    let mut all = Vec::new();
-    held(branch, &[i64::MIN; 5], &mut all);
-    let first = all.iter().map(|place| place.rank()).min().unwrap();
-    assert_eq!((branch.rank(), branch.lead()), (first, first.lead()));
-    if let Below::Branches(branches) = branch.below() {
-        branches.iter().for_each(check);
-    }
+    found
 }
 
 proptest! {
     #[test]
     fn the_tree_finds_what_a_look_at_each_finds(
-        classes in classes(),
+        offers in offers(),
         gone in prop::collection::btree_set(0..60_usize, 0..30),
-        (need, _) in (classes().prop_filter_map("one", |classes| classes.into_iter().next())),
+        (need, _) in (offers().prop_filter_map("one", |offers| offers.into_iter().next())),
         is_built_at_once in any::<bool>(),
     ) {
-        let all = || classes.iter().enumerate().map(|(number, (has, chance))| place(number, *has, *chance));
+        let all = || offers.iter().enumerate().map(|(number, (has, chance))| place(number, *has, *chance));
         let mut tree = Tree::of(if is_built_at_once { all().collect() } else { Vec::new() });
         if !is_built_at_once {
             all().for_each(|place| tree.insert(place));
@@ -68,15 +62,12 @@ proptest! {
             prop_assert!(left.is_empty());
             return Ok(());
         };
-        check(root);
-        let mut found = Vec::new();
-        held(root, &need, &mut found);
-        let mut found: Vec<ClassId> = found.iter().map(|place| place.class()).collect();
-        found.sort_unstable();
-        let expected = left.iter().filter(|place| place.holds(&need)).map(Place::class);
-        prop_assert_eq!(found, expected.collect::<Vec<_>>());
+        let mut expected: Vec<&Place> = left.iter().filter(|place| holds(&place.has, &need)).collect();
+        expected.sort_by_key(|place| &place.rank);
+        let expected: Vec<SlotId> = expected.iter().map(|place| place.slot).collect();
+        prop_assert_eq!(found(root, &need), expected);
 
-        let counts = |class: ClassId| class != left[0].class();
+        let counts = |slot: SlotId| slot != left[0].slot;
         let distances = left.iter().skip(1).map(|place| Distance::between(&need, &place.has));
         let nearest = nearest(&tree, &need, &counts).map(|has| Distance::between(&need, &has));
         prop_assert_eq!(nearest, distances.min());

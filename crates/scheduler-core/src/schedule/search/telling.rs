@@ -111,10 +111,7 @@ fn tell_short(
     let told_of = told.of_kind(large.id).iter().filter_map(|id| classes.get(*id));
     let told_of: Vec<Bag> =
         told_of.map(|class| ResourceKind::all_of(class.space.of(request.pool()))).collect();
-    let is_left = |id: ClassId| {
-        let told = told.of_class(id);
-        told == 0 || classes.get(id).is_some_and(|class| class.len() > told)
-    };
+    let is_left = |slot: SlotId| !told.slots.contains(&slot);
     let nearest = large.index.nearest(&need, &is_left).map_or_else(Vec::new, |has| lacking(&need, &has));
     findings.count_vetoes(&nearest);
     let lacking =

@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 
 use crate::offers::classes::SlotId;
-use crate::offers::index::{Branch, Place};
+use crate::offers::index::Fits;
+use crate::offers::kinds::Common;
 use crate::offers::{Lead, Rank};
 
 /// Something that waits to be looked at. It comes before all that is found in it.
@@ -13,30 +14,26 @@ pub(super) struct Waiting<'a> {
 }
 
 /// What it is. Numbers are places in the lists of the search.
-#[derive(Clone, Copy)]
 pub(super) enum What<'a> {
-    /// Some classes of a large kind.
-    Branch(&'a Branch<Place>, usize),
-    /// A class of a large kind.
-    Class(&'a Place, usize),
+    /// Offers of a large kind.
+    Fits(Fits<'a>, usize),
     /// The next member of a class that suits.
     Member(&'a Rank, SlotId, usize),
 }
 
 impl<'a> Waiting<'a> {
-    pub(super) fn new(what: What<'a>) -> Self {
-        let lead = match what {
-            What::Branch(branch, _) => branch.lead(),
-            What::Class(place, _) => place.rank().lead(),
-            What::Member(rank, _, _) => rank.lead(),
-        };
-        Self { lead, what }
+    pub(super) fn member(rank: &'a Rank, slot: SlotId, class: usize) -> Self {
+        Self { lead: rank.lead(), what: What::Member(rank, slot, class) }
+    }
+
+    pub(super) fn fits(fits: Fits<'a>, common: &Common, kind: usize) -> Self {
+        let lead = Lead::new(common.mode, common.unavailable_from, fits.key());
+        Self { lead, what: What::Fits(fits, kind) }
     }
 
     fn rank(&self) -> &'a Rank {
-        match self.what {
-            What::Branch(branch, _) => branch.rank(),
-            What::Class(place, _) => place.rank(),
+        match &self.what {
+            What::Fits(fits, _) => fits.rank(),
             What::Member(rank, _, _) => rank,
         }
     }
