@@ -53,12 +53,12 @@ fn machine() -> impl Strategy<Value = Machine> {
     (
         amounts,
         prop::option::weighted(0.9, 0..6_usize),
-        prop::collection::vec(0..3_usize, 0..3),
+        prop_oneof![3 => Just(vec![0]), 1 => prop::collection::vec(0..3_usize, 0..3)],
         prop::bool::weighted(0.1),
         mode,
         leaves_in,
         prop::bool::weighted(0.1),
-        prop_oneof![3 => Just(0), 1 => 1..3_usize],
+        prop_oneof![8 => Just(0), 1 => 1..3_usize],
     )
         .prop_map(|(amounts, rack, zones, is_dedicated, mode, leaves_in, is_kept, siblings)| Machine {
             cpus: amounts.0,
@@ -79,7 +79,7 @@ fn rule() -> impl Strategy<Value = Constraint> {
     let names = ["host", "rack", "zone", "dedicated"];
     let values = prop::collection::vec(0..6_usize, 1..4);
     prop_oneof![
-        (0..3_usize, 0..4_i32).prop_map(move |(name, max)| limit(names[name], max)),
+        (0..3_usize, 0..7_i32).prop_map(move |(name, max)| limit(names[name], max)),
         (0..4_usize, any::<bool>(), values).prop_map(move |(name, is_negated, values)| {
             let values: Vec<String> = values.iter().map(|value| format!("{}{value}", names[name])).collect();
             value(names[name], is_negated, &values.iter().map(String::as_str).collect::<Vec<_>>())
@@ -221,7 +221,7 @@ fn happenings() -> impl Strategy<Value = Vec<(usize, Happening)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
 
     #[test]
     fn the_search_finds_what_a_scan_finds(
@@ -229,7 +229,7 @@ proptest! {
         rules in prop::collection::btree_set(rule(), 0..4),
         (cpus, ram, disk) in (0..7_i64, 0..5000_i64, 0..5000_i64),
         is_revocable in prop::bool::weighted(0.2),
-        tasks in 1..6_usize,
+        tasks in 1..9_usize,
         is_random in any::<bool>(),
         happenings in prop::collection::vec(happenings(), 0..3),
     ) {
