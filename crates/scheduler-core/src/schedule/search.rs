@@ -35,6 +35,8 @@ pub(super) struct Search<'a> {
     large: Option<Vec<LargeKind<'a>>>,
     /// What the task needs.
     need: Bag,
+    /// Whether it has rules that limit its siblings.
+    has_limits: bool,
     /// Classes that suit.
     open: Vec<Open<'a>>,
     /// Their next members, and where else to look, by rank.
@@ -92,10 +94,8 @@ struct Open<'a> {
 impl<'a> Search<'a> {
     /// Over offers that were [prepared](Offers::prepare).
     pub(super) fn new(offers: &'a Offers, attempt: &Attempt<'_>, findings: &mut Findings) -> Self {
-        let asked_for = attempt
-            .request
-            .config
-            .constraints
+        let constraints = &attempt.request.config.constraints;
+        let asked_for = constraints
             .iter()
             .find_map(|constraint| asked_for(offers.classes(), constraint))
             .map(|slots| by_rank(offers, slots));
@@ -104,6 +104,9 @@ impl<'a> Search<'a> {
             heads: offers.classes().heads().peekable(),
             large: None,
             need: ResourceKind::all_of(&attempt.request.footprint),
+            has_limits: constraints
+                .iter()
+                .any(|constraint| matches!(constraint.rule, ConstraintRule::Limit(_))),
             open: Vec::new(),
             next: BinaryHeap::new(),
             asked_for,
@@ -271,7 +274,10 @@ impl<'a> Search<'a> {
         }
         if let Some(known) = attempt.bans.get(&id) {
             findings.remember_ban();
-            self.misfits.push(Misfit { id, found: Arc::clone(known), judged_after: placed });
+            let known = Arc::clone(known);
+            // A limit that was reached since hides what is lacking.
+            let found = if self.has_limits { self.share(judge(class, attempt)) } else { known };
+            self.misfits.push(Misfit { id, found, judged_after: placed });
             return;
         }
         findings.look();

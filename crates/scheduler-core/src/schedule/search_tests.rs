@@ -257,9 +257,9 @@ proptest! {
         let kept_for = |agent: &AgentId| kept.contains(agent).then_some(KeptFor::Preemption);
         let kept_agents = || kept.iter().cloned().collect::<Vec<_>>();
         let tasks: Vec<TaskId> = (0..tasks).map(|number| TaskId::new(format!("task-{number}"))).collect();
-        let counts = AttributeCounts::of_job(state.tables(), &config).unwrap();
+        let mut counts = AttributeCounts::of_job(state.tables(), &config).unwrap();
         let mut bans = BTreeMap::new();
-        // The second time, what is banned is not judged again; then offers change.
+        // The second time, what is banned is not judged again; then offers change, and more siblings may run.
         for happenings in [Vec::new(), Vec::new()].into_iter().chain(happenings) {
             for (number, happening) in happenings {
                 let Some(machine) = machines.get_mut(number) else { continue };
@@ -286,15 +286,20 @@ proptest! {
             let expected = scan(&offers, &mut attempt(&mut none), &settings, &tasks);
             let (placements, findings) =
                 first_fit(&mut offers, &settings, &mut attempt(&mut bans), &tasks, &mut CoreRng::new(1));
-            let placements: Vec<(OfferId, usize)> =
+            let found: Vec<(Arc<Offer>, usize)> =
                 placements
                 .iter()
                 .filter_map(|placement| Some((offers.member(placement.offer)?, placement.tasks.len())))
-                .map(|((_, _, held), tasks)| (held.offer.id.clone(), tasks))
+                .map(|((_, _, held), tasks)| (Arc::clone(&held.offer), tasks))
                 .collect();
+            let placements: Vec<(OfferId, usize)> =
+                found.iter().map(|(offer, tasks)| (offer.id.clone(), *tasks)).collect();
             let placed: usize = placements.iter().map(|(_, tasks)| tasks).sum();
             let told = (placed < tasks.len()).then(|| findings.told());
             prop_assert_eq!((placements, told), expected);
+            for (offer, _) in found {
+                counts.add(&offer);
+            }
         }
     }
 }
