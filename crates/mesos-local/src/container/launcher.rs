@@ -111,7 +111,7 @@ fn execute(spec: &LaunchSpec) -> Result<i32, LaunchError> {
     if let Some((first, rest)) = spec.argv.split_first() {
         command.arg0(first).args(rest);
     }
-    command.env_clear().envs(&spec.environment).current_dir(&spec.sandbox);
+    command.env_clear().envs(&spec.environment);
     command.stdin(Stdio::null()).stdout(stdout).stderr(error_stream);
     if let Some(user) = &spec.user {
         let groups: Vec<nix::unistd::Gid> =
@@ -119,7 +119,12 @@ fn execute(spec: &LaunchSpec) -> Result<i32, LaunchError> {
         nix::unistd::setgroups(&groups).map_err(|error| system("set the groups")(error.into()))?;
         command.uid(user.uid).gid(user.gid);
     }
-    let mut child = match command.spawn() {
+    // In the sandbox only while the executor is started: told to start it elsewhere, the library would copy this process for it, and
+    // the copying would count as the executor's CPU.
+    let own_folder = std::env::current_dir().map_err(system("tell the current folder"))?;
+    let spawned = std::env::set_current_dir(&spec.sandbox).and_then(|()| command.spawn());
+    std::env::set_current_dir(own_folder).map_err(system("leave the sandbox"))?;
+    let mut child = match spawned {
         Ok(child) => child,
         Err(source) => {
             // Whoever looks for the cause looks into the sandbox.

@@ -82,8 +82,9 @@ async fn run_ends_its_executors_on_sigterm_and_finds_them_after_a_crash() {
     let dir = tempfile::tempdir().unwrap();
     let (mut child, master, agent) = run(dir.path()).await;
     let (scheduler, mut executor) = launch(master, agent).await;
+    // The test speaks for the executor from the start; its process may take longer.
+    wait_for("the process of the executor", async || processes_in(dir.path()).len() == 1).await;
     let before = processes_in(dir.path());
-    assert_eq!(before.len(), 1, "the executor");
 
     signal(&child, Signal::SIGKILL);
     child.wait().await.unwrap();
