@@ -6,5 +6,6 @@ pub mod fork;
 pub mod identity;
 pub mod kernel;
 pub mod memory;
+pub mod pseudo;
 pub mod signals;
 pub mod users;

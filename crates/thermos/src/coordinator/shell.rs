@@ -126,8 +126,8 @@ pub fn spawn(assignment: &Assignment) -> Result<(Child, Output), SpawnError> {
     }
     let root = assignment.image.as_ref().map_or_else(|| Path::new("/"), |image| image.rootfs.as_path());
     check_shell_below(root)?;
-    // Command reports a missing directory and a missing program alike; look first.
-    fs::read_dir(&assignment.working_dir)
+    // This process's own folder is its child's: starting a program elsewhere takes a copy of this process.
+    std::env::set_current_dir(&assignment.working_dir)
         .map_err(|source| SpawnError::WorkingDir { path: assignment.working_dir.clone(), source })?;
     let log_error = |source| SpawnError::Log { path: assignment.log_dir.clone(), source };
     let wiring = Wiring::new(&assignment.logger, &assignment.log_dir).map_err(log_error)?;
@@ -150,7 +150,6 @@ pub fn spawn(assignment: &Assignment) -> Result<(Child, Output), SpawnError> {
         }
     };
     let mut child = command
-        .current_dir(&assignment.working_dir)
         .env_clear()
         .envs(assignment.environment.iter().map(|(name, value)| (name, value)))
         .stdout(stdout)

@@ -1,16 +1,16 @@
 //! Copies of this process that go on as another part of the program. A copy shares all memory that neither changes, and needs no
 //! start of its own: as a runner or a coordinator it costs a fraction of what a program costs that is executed.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::unistd::{ForkResult, fork};
 
-/// Links of `/proc/self/task` when this process has one thread: from its parent, from itself, and from that thread.
-const LINKS_OF_ONE_THREAD: u64 = 3;
+use super::pseudo;
 
 /// Exit status of a copy that panicked, as Rust's own is.
 const PANICKED: u8 = 101;
@@ -18,9 +18,8 @@ const PANICKED: u8 = 101;
 /// The longest name of a process that the kernel keeps.
 const NAME_BYTES: usize = 15;
 
-/// Where the fields `arg_start` and `arg_end` of `/proc/self/stat` are (`proc(5)`), counted from the first after the name.
+/// Where the field `arg_start` of `/proc/self/stat` is (`proc(5)`), counted from the first after the name. `arg_end` follows.
 const ARGUMENTS_BEGIN: usize = 45;
-const ARGUMENTS_END: usize = 46;
 
 /// Starts a copy of this process, which carries out `work` and ends with the status that it returns. Answers with the copy's
 /// number. Open files are the copy's as well, and so are locks on them: see [`super::fd::close_others`].
@@ -32,8 +31,9 @@ const ARGUMENTS_END: usize = 46;
     reason = "a copy of a process with one thread, which never returns to what the original did"
 )]
 pub fn fork_into(work: impl FnOnce() -> u8) -> io::Result<i32> {
-    // Where /proc is not that of this process's namespace, nothing is known; callers are asked for one thread all the same.
-    if fs::metadata("/proc/self/task").is_ok_and(|tasks| tasks.nlink() != LINKS_OF_ONE_THREAD) {
+    // It changes nothing, and is an error for a process with several threads. A container may forbid it; callers are asked for one
+    // thread all the same.
+    if unshare(CloneFlags::CLONE_THREAD) == Err(Errno::EINVAL) {
         return Err(io::Error::other("a process with several threads cannot be copied"));
     }
     // SAFETY: there is one thread, so nobody holds a lock or is in the middle of a change.
@@ -57,18 +57,31 @@ pub fn set_title(name: &str, text: &str) {
     let _ = overwrite_arguments(&format!("{name} {text}"));
 }
 
+/// Where the kernel looks for the command line: begin and length. A copy of this process has it at the same place.
+fn arguments() -> Option<(usize, usize)> {
+    static ARGUMENTS: OnceLock<Option<(usize, usize)>> = OnceLock::new();
+    *ARGUMENTS.get_or_init(|| {
+        let stat = pseudo::read("/proc/self/stat").ok()?;
+        // The name is in parentheses and may hold any character.
+        let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(ARGUMENTS_BEGIN);
+        let begin: usize = fields.next()?.parse().ok()?;
+        let end: usize = fields.next()?.parse().ok()?;
+        Some((begin, end.checked_sub(begin)?))
+    })
+}
+
+#[expect(unsafe_code, reason = "memory that the kernel filled in, of which nothing has a reference")]
 fn overwrite_arguments(title: &str) -> Option<()> {
-    let mut stat = String::new();
-    File::open("/proc/self/stat").ok()?.read_to_string(&mut stat).ok()?;
-    // The name is in parentheses and may hold any character.
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    let begin: u64 = fields.get(ARGUMENTS_BEGIN)?.parse().ok()?;
-    let end: u64 = fields.get(ARGUMENTS_END)?.parse().ok()?;
-    let room = usize::try_from(end.checked_sub(begin)?).ok()?;
+    let (begin, room) = arguments()?;
     // A zero at the end tells the kernel that the environment is not meant.
     let mut bytes: Vec<u8> = title.bytes().take(room.checked_sub(1)?).collect();
     bytes.resize(room, 0);
-    File::options().write(true).open("/proc/self/mem").ok()?.write_all_at(&bytes, begin).ok()
+    // SAFETY: the kernel says that this is where the arguments of this process are, which are its own to write to, and nobody looks at
+    // them any more.
+    unsafe {
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), std::ptr::with_exposed_provenance_mut(begin), room)
+    };
+    Some(())
 }
 
 #[cfg(test)]

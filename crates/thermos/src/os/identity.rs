@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 
 use super::kernel::{Kernel, Linux, ProcessFacts, ProcessTable};
+use super::pseudo;
 use super::users::UserDatabase;
 use crate::plan::birth::{Birth, BootId, Place, ProcessId};
 use crate::plan::record::RunnerHeader;
@@ -22,7 +23,7 @@ pub fn here() -> Option<Place> {
     // A copy of this process is at the same place.
     static HERE: OnceLock<Option<Place>> = OnceLock::new();
     *HERE.get_or_init(|| {
-        let boot = BootId::parse(&fs::read_to_string(BOOT_ID).ok()?)?;
+        let boot = BootId::parse(&pseudo::read(BOOT_ID).ok()?)?;
         let namespace = i64::try_from(fs::metadata(OWN_NAMESPACE).ok()?.ino()).ok()?;
         Some(Place { boot, namespace })
     })
@@ -35,7 +36,7 @@ pub fn identify(pid: i32) -> ProcessId {
 
 /// When and where a process of this namespace began, and whether it is a zombie.
 fn birth(pid: i32) -> Option<(Birth, bool)> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let stat = pseudo::read(format!("/proc/{pid}/stat")).ok()?;
     // The name may hold blanks and brackets itself.
     let (_, fields) = stat.rsplit_once(')')?;
     let start_ticks = fields.split_ascii_whitespace().nth(START_FIELD)?.parse().ok()?;

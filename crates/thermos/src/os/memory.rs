@@ -5,12 +5,13 @@ use std::fs;
 
 use nix::libc::{MADV_DONTNEED, madvise};
 
+use super::pseudo;
+
 /// Takes the program's own text and constants out of this process's memory: what is used again is mapped again from the file.
 /// Starting a task touches far more of the program than waiting for its end.
 #[expect(unsafe_code, reason = "mappings of the program's file that nobody can have written to")]
 pub fn release_program() {
-    let (Ok(maps), Ok(program)) = (fs::read_to_string("/proc/self/maps"), fs::read_link("/proc/self/exe"))
-    else {
+    let (Ok(maps), Ok(program)) = (pseudo::read("/proc/self/maps"), fs::read_link("/proc/self/exe")) else {
         return;
     };
     let program = program.display().to_string();
@@ -21,6 +22,15 @@ pub fn release_program() {
         // the same content again. What fails leaves things as they are.
         unsafe { madvise(begin, length, MADV_DONTNEED) };
     }
+}
+
+/// Has all threads of this process allocate from the same pool. The C library would make one for each, which costs a thread that does
+/// little more than its work.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "a setting of the C library's allocator")]
+pub fn share_pool() {
+    // SAFETY: it sets a number, under the allocator's own lock. Refused, things stay as they are.
+    unsafe { nix::libc::mallopt(nix::libc::M_ARENA_MAX, 1) };
 }
 
 /// Start and length of a mapping that is text, or that begins with the file, if the line of `/proc/self/maps` is of one. Other

@@ -72,7 +72,7 @@ impl UserDatabase {
     /// # Errors
     /// [`UserError`].
     pub fn by_name(&self, name: &str) -> Result<User, UserError> {
-        let found = self.entries()?.into_iter().find(|user| user.name == name);
+        let found = self.find(|user| user.name == name)?;
         found
             .or_else(|| ask_getent(name))
             .ok_or_else(|| UserError::UnknownName { name: name.to_owned(), passwd: self.passwd.clone() })
@@ -83,13 +83,14 @@ impl UserDatabase {
     /// # Errors
     /// [`UserError`].
     pub fn by_uid(&self, uid: u32) -> Result<User, UserError> {
-        let found = self.entries()?.into_iter().find(|user| user.uid == uid);
+        let found = self.find(|user| user.uid == uid)?;
         found.or_else(|| ask_getent(&uid.to_string())).ok_or(UserError::UnknownUid { uid })
     }
 
     /// The homes of all users in the file.
     pub fn homes(&self) -> Vec<PathBuf> {
-        self.entries().unwrap_or_default().into_iter().map(|user| user.home).collect()
+        let text = self.passwd().unwrap_or_default();
+        users(&text).map(|user| user.home).collect()
     }
 
     /// The numbers of all groups whose member list names the user (`spec/thermos.md` §1.8). None when the file is not readable.
@@ -108,11 +109,16 @@ impl UserDatabase {
         })
     }
 
-    fn entries(&self) -> Result<Vec<User>, UserError> {
+    fn find(&self, fits: impl Fn(&User) -> bool) -> Result<Option<User>, UserError> {
+        let text = self.passwd()?;
+        Ok(users(&text).find(fits))
+    }
+
+    fn passwd(&self) -> Result<String, UserError> {
         match fs::read(&self.passwd) {
-            Ok(bytes) => Ok(parse_passwd(&String::from_utf8_lossy(&bytes))),
+            Ok(bytes) => Ok(text_of(bytes)),
             // An image may have no such file at all; then it has no users.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
             Err(source) => Err(UserError::Read { path: self.passwd.clone(), source }),
         }
     }
@@ -120,11 +126,16 @@ impl UserDatabase {
 
 fn ask_getent(key: &str) -> Option<User> {
     let output = Command::new("getent").args(["passwd", key]).output().ok()?;
-    parse_passwd(&String::from_utf8_lossy(&output.stdout)).into_iter().next()
+    users(&text_of(output.stdout)).next()
 }
 
-fn parse_passwd(text: &str) -> Vec<User> {
-    text.lines().filter_map(parse_passwd_line).collect()
+/// Names may be in any encoding.
+fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+fn users(text: &str) -> impl Iterator<Item = User> {
+    text.lines().filter_map(parse_passwd_line)
 }
 
 fn parse_passwd_line(line: &str) -> Option<User> {
@@ -152,9 +163,8 @@ mod tests {
 
     #[test]
     fn the_files_are_read_line_by_line() {
-        let users = parse_passwd(
-            "root:x:0:0:root:/root:/bin/bash\nbroken\n# x:y:1:1::/:\nwww:x:33:34:w:/srv:/bin/sh\n",
-        );
+        let text = "root:x:0:0:root:/root:/bin/bash\nbroken\n# x:y:1:1::/:\nwww:x:33:34:w:/srv:/bin/sh\n";
+        let users: Vec<User> = users(text).collect();
         assert_eq!(users.len(), 2);
         assert_eq!(users[1], User { name: "www".into(), uid: 33, gid: 34, home: "/srv".into() });
         assert_eq!(parse_groups("adm:x:4:a,www\nb:x:5:wwww\nc:x:6:\nd:x:7:www", "www"), [4, 7]);

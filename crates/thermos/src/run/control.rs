@@ -45,7 +45,9 @@ pub fn take(mut config: RunnerConfig) -> Result<Control, RunError> {
         return Ok(Control::AlreadyFinished);
     }
     compare_with_disk(&paths, &json)?;
-    for folder in [paths.checkpoints(), parent(&paths.active()), parent(&paths.finished())] {
+    let (active, finished) = (parent(&paths.active()), parent(&paths.finished()));
+    // From the top: each is then made at the first try.
+    for folder in [parent(&paths.checkpoints()), paths.checkpoints(), parent(&active), active, finished] {
         fs::create_dir_all(&folder).map_err(|source| RunError::Layout { path: folder.clone(), source })?;
     }
     let stream = Appender::open(&paths.runner())?;

@@ -221,7 +221,13 @@ impl Runner {
         let path = TaskPaths::logs(&self.log_root(), process, run);
         let failed = |source| LaunchError::LogDir { path: path.clone(), source };
         let Some(credentials) = credentials else {
-            std::fs::create_dir_all(&path).map_err(failed)?;
+            // From the top: each is then made at the first try.
+            let mut folders: Vec<&Path> =
+                path.ancestors().take_while(|folder| *folder != self.config.sandbox).collect();
+            folders.reverse();
+            for folder in folders {
+                std::fs::create_dir_all(folder).map_err(failed)?;
+            }
             return Ok(path);
         };
         // The sandbox is the user's, who may have put a link there: nothing is made, or given away, through one.
