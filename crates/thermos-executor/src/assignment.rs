@@ -21,7 +21,7 @@ pub enum AssignmentError {
     Undecodable(DecodeError),
     /// A field of it.
     #[error(
-        "Could not deserialize task.: the field {0} is missing; the scheduler and this executor may be of different versions"
+        "Could not deserialize task. The field {0} is missing; the scheduler and this executor may be of different versions"
     )]
     Incomplete(&'static str),
     /// No executor data.

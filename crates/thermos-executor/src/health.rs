@@ -2,6 +2,7 @@
 
 mod check;
 mod counter;
+mod gauges;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,8 +11,9 @@ use std::time::Duration;
 use serde_json::Value;
 use thermos::binding::{Context, Escapes, bind_text};
 
-pub use check::{HealthCheck, ShellUser};
+pub use check::{Checked, HealthCheck, ShellUser};
 pub use counter::{Counter, Verdict};
+pub use gauges::Gauges;
 
 /// While this file is in the sandbox every check counts as success and is not made.
 pub const SNOOZE_FILE: &str = ".healthchecksnooze";

@@ -13,6 +13,7 @@ mod health;
 mod http;
 mod http_lifecycle;
 mod lifecycle;
+mod log;
 mod oom;
 mod ports;
 mod progress;
@@ -27,9 +28,6 @@ use std::process::ExitCode;
 use anyhow::Context;
 use mesos_v1::{ExecutorEnvironment, ExecutorSession};
 use thermos::run::Standby;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use flags::Flags;
 use lifecycle::Executor;
@@ -81,15 +79,8 @@ fn check(flags: &Flags) -> ExitCode {
 fn execute(flags: Flags) -> anyhow::Result<ExitCode> {
     // First of all, while there is little to share and one thread. That it failed is told when there is a task.
     let standby = Standby::new();
-    // The plain filter, since the one with all its features costs each task memory.
-    let wanted = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
-    let filter = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
-    // Whoever reads the log may end before us: that is no reason to end as well.
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .log_internal_errors(false);
-    tracing_subscriber::registry().with(lines).with(filter).init();
+    thermos::os::memory::share_pool();
+    log::start();
     let environment = ExecutorEnvironment::from_lookup(variable)
         .context("this program is started by a Mesos agent; --check tells whether a task could run here")?;
     // Daemons whose runner is killed come to this process, which ends them.

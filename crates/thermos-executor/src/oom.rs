@@ -2,13 +2,18 @@
 //! cgroup of this process keeps.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+
+use thermos::os::pseudo;
 
 /// The counter of a cgroup, as it was when the task began.
 #[derive(Debug)]
 pub struct OomWatch {
     counter: Option<Counter>,
     before: u64,
+    /// Why it cannot be known which cgroup this process is in.
+    pub blind: Option<io::Error>,
 }
 
 #[derive(Debug)]
@@ -21,7 +26,7 @@ struct Counter {
 
 impl Counter {
     fn read(&self) -> Option<u64> {
-        let text = fs::read_to_string(&self.events).ok()?;
+        let text = pseudo::read(&self.events).ok()?;
         text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
     }
 }
@@ -33,11 +38,15 @@ impl OomWatch {
     }
 
     fn below(root: &Path) -> Self {
-        let found =
-            counters(root).into_iter().find_map(|counter| counter.read().map(|count| (counter, count)));
+        let (memberships, blind) = match pseudo::read(root.join("proc/self/cgroup")) {
+            Ok(memberships) => (memberships, None),
+            Err(error) => (String::new(), Some(error)),
+        };
+        let mut counters = counters(root, &memberships).into_iter();
+        let found = counters.find_map(|counter| counter.read().map(|count| (counter, count)));
         match found {
-            Some((counter, before)) => Self { counter: Some(counter), before },
-            None => Self { counter: None, before: 0 },
+            Some((counter, before)) => Self { counter: Some(counter), before, blind },
+            None => Self { counter: None, before: 0, blind },
         }
     }
 
@@ -56,8 +65,7 @@ impl OomWatch {
 }
 
 /// Where the count may be, the likeliest first: a process in a container may see its cgroup as the root of all.
-fn counters(root: &Path) -> Vec<Counter> {
-    let memberships = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
+fn counters(root: &Path, memberships: &str) -> Vec<Counter> {
     let mut counters = Vec::new();
     for membership in memberships.lines() {
         let mut parts = membership.splitn(3, ':').skip(1);

@@ -1,6 +1,6 @@
 //! Looks before it leaps: can a task run here at all (`spec/thermos.md` §7.4)?
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -69,9 +69,11 @@ pub struct Place<'a> {
     pub is_in_image: bool,
 }
 
-/// Checks of this host: the folders of the agent, the root of checkpoints, the shell.
-pub fn check_host(place: Place<'_>) -> Vec<Finding> {
+/// Checks of this host: the folders of the agent, the root of checkpoints, the shell. Hands out a file below that root, which has no
+/// name any more, for [`check_sync`].
+pub fn check_host(place: Place<'_>) -> (Vec<Finding>, Option<File>) {
     let mut findings = Vec::new();
+    let mut tried = None;
     if std::env::var_os("MESOS_DIRECTORY").is_none_or(|value| value.is_empty()) {
         let text = "MESOS_DIRECTORY is not set: the agent that started this executor is at fault";
         findings.push(finding(Severity::Host, text));
@@ -83,17 +85,23 @@ pub fn check_host(place: Place<'_>) -> Vec<Finding> {
         folders.truncate(1);
     }
     for (variable, path) in folders {
-        if let Err(error) = probe(path) {
+        // Where the folder of checkpoints can be made, everything can.
+        let is_made =
+            place.checkpoint_root.parent() == Some(path) && fs::create_dir(place.checkpoint_root).is_ok();
+        if !is_made && let Err(error) = probe(path) {
             findings.push(not_writable(variable, path, &error, place.is_in_image));
         }
     }
     // What is said of the sandbox would be said of the folder in it once more.
     if findings.is_empty() {
-        findings.extend(check_checkpoint_root(place.checkpoint_root));
+        match check_checkpoint_root(place.checkpoint_root) {
+            Ok(file) => tried = Some(file),
+            Err(finding) => findings.push(finding),
+        }
     }
     findings.extend(check_shell(Path::new("/")));
     findings.extend(check_path());
-    findings
+    (findings, tried)
 }
 
 fn not_writable(variable: &str, path: &Path, error: &io::Error, is_in_image: bool) -> Finding {
@@ -117,25 +125,26 @@ fn not_writable(variable: &str, path: &Path, error: &io::Error, is_in_image: boo
     finding(Severity::Host, format!("{text}; give the executor's user rights on it"))
 }
 
-fn check_checkpoint_root(root: &Path) -> Option<Finding> {
-    if let Err(error) = fs::create_dir_all(root).and_then(|()| probe(root)) {
+fn check_checkpoint_root(root: &Path) -> Result<File, Finding> {
+    let tried = probe(root).or_else(|_| fs::create_dir_all(root).and_then(|()| probe(root)));
+    let file = tried.map_err(|error| {
         let text = format!(
             "the checkpoint root {} is not usable: {error} (on {}); make it writable or leave out --checkpoint-root",
             root.display(),
             file_system(root)
         );
-        return Some(finding(Severity::Host, text));
-    }
-    let space = statvfs(root).ok()?;
+        finding(Severity::Host, text)
+    })?;
+    let Ok(space) = statvfs(root) else { return Ok(file) };
     let what = if space.blocks_available().saturating_mul(space.fragment_size()) < LEAST_FREE_BYTES {
         "less than 16 MiB are free"
     } else if space.files() > 0 && space.files_available() == 0 {
         "no inode is free"
     } else {
-        return None;
+        return Ok(file);
     };
     let text = format!("{what} at {} (on {}); free some space", root.display(), file_system(root));
-    Some(finding(Severity::Host, text))
+    Err(finding(Severity::Host, text))
 }
 
 /// The kind of file system of a path, or of the nearest folder above it that exists.
@@ -178,7 +187,7 @@ pub fn check_user(sandbox: &Path, user: &User, users: &UserDatabase) -> Option<F
 fn write_as(folder: &Path, user: &User) -> io::Result<()> {
     setfsgid(Gid::from_raw(user.gid));
     setfsuid(Uid::from_raw(user.uid));
-    let tried = probe(folder);
+    let tried = probe(folder).map(drop);
     // The user first: whoever is not root may not choose a group.
     setfsuid(geteuid());
     setfsgid(getegid());
@@ -224,13 +233,10 @@ fn check_path() -> Option<Finding> {
         .then(|| finding(Severity::Warning, format!("PATH '{path}' names no folder that exists here")))
 }
 
-/// Whether data reach the disk below the checkpoint root (row 2). Disks that are busy take their time for it, so this is found out
+/// Whether data reach the disk below the checkpoint root (row 2), tried with a file there. Disks that are busy take their time for it, so this is found out
 /// beside everything else, in a thread of its own.
-pub fn check_sync(root: &Path) -> Option<Finding> {
-    let path = root.join(format!(".thermos-sync-{}", std::process::id()));
-    let error = fs::File::create(&path).and_then(|file| file.sync_all()).err();
-    let _ = fs::remove_file(&path);
-    error.map(|error| {
+pub fn check_sync(file: &File, root: &Path) -> Option<Finding> {
+    file.sync_all().err().map(|error| {
         let text = format!(
             "fsync does not work below the checkpoint root {}: {error} (on {}); look at the disk and the kernel log of this host",
             root.display(),
@@ -240,8 +246,9 @@ pub fn check_sync(root: &Path) -> Option<Finding> {
     })
 }
 
-/// What the kernel lets this process do and see (row 11). Tasks run without it; the texts say what is lost.
-pub fn check_kernel(subreaper: Result<(), nix::errno::Errno>) -> Vec<Finding> {
+/// What the kernel lets this process do and see (row 11): whether it is the subreaper of what it starts, and why it cannot read its own
+/// cgroup, if so. Tasks run without it; the texts say what is lost.
+pub fn check_kernel(subreaper: nix::Result<()>, blind: Option<&io::Error>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Err(error) = subreaper {
         let text = format!(
@@ -257,7 +264,7 @@ pub fn check_kernel(subreaper: Result<(), nix::errno::Errno>) -> Vec<Finding> {
                     when the task ends, and its use of resources is not seen; mount /proc of the container";
         findings.push(finding(Severity::Warning, text));
     }
-    if let Err(error) = fs::read("/proc/self/cgroup") {
+    if let Some(error) = blind {
         let text = format!(
             "/proc/self/cgroup is not readable: {error}; a task that the kernel ends for want of memory will not be told from others"
         );
@@ -286,12 +293,12 @@ pub fn utc(time: SystemTime) -> String {
 }
 
 /// Creates, locks and removes a file. Whether it would reach the disk is another question: see [`check_sync`].
-pub fn probe(folder: &Path) -> io::Result<()> {
+pub fn probe(folder: &Path) -> io::Result<File> {
     let path = folder.join(format!(".thermos-check-{}", std::process::id()));
-    let file = fs::File::create(&path)?;
+    let file = File::create(&path)?;
     let locked = file.try_lock().map_err(io::Error::from);
     fs::remove_file(&path)?;
-    locked
+    locked.map(|()| file)
 }
 
 #[cfg(test)]
@@ -306,7 +313,7 @@ mod tests {
 
     /// What is found besides the variable that only an agent sets.
     fn found(place: Place<'_>) -> Vec<Finding> {
-        let mut findings = check_host(place);
+        let (mut findings, _) = check_host(place);
         findings.retain(|finding| !finding.text.starts_with("MESOS_DIRECTORY is not set"));
         findings
     }
@@ -332,7 +339,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("checkpoints");
         fs::write(&file, "").unwrap();
-        let finding = check_checkpoint_root(&file).unwrap();
+        let finding = check_checkpoint_root(&file).unwrap_err();
         assert_eq!(finding.severity, Severity::Host);
         assert!(finding.text.contains(&format!("(on {})", file_system(folder.path()))), "{finding:?}");
     }
@@ -351,10 +358,13 @@ mod tests {
 
     #[test]
     fn a_kernel_as_usual_has_no_findings() {
-        assert_eq!(check_kernel(Ok(())), []);
-        let refused = check_kernel(Err(nix::errno::Errno::EPERM));
+        assert_eq!(check_kernel(Ok(()), None), []);
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        let refused = check_kernel(Err(nix::errno::Errno::EPERM), Some(&denied));
         assert!(refused[0].text.contains("PR_SET_CHILD_SUBREAPER is refused: Operation not permitted"));
-        assert_eq!(check_sync(Path::new("/proc")).unwrap().severity, Severity::Host);
+        assert!(refused[1].text.contains("/proc/self/cgroup is not readable: permission denied"));
+        let file = File::open("/proc/self/stat").unwrap();
+        assert_eq!(check_sync(&file, Path::new("/proc")).unwrap().severity, Severity::Host);
     }
 
     #[test]

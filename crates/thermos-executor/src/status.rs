@@ -42,7 +42,7 @@ impl Verdict {
     #[must_use]
     pub fn because(self, detail: Option<String>) -> Self {
         match detail.filter(|detail| !detail.is_empty()) {
-            Some(detail) => Self { message: one_line(format!("{}: {detail}", self.message)), ..self },
+            Some(detail) => Self { message: one_line(with_detail(&self.message, &detail)), ..self },
             None => self,
         }
     }
@@ -50,6 +50,17 @@ impl Verdict {
     /// Whether it went wrong.
     pub fn is_failure(&self) -> bool {
         matches!(self.state, TaskState::TaskFailed | TaskState::TaskLost)
+    }
+}
+
+/// Upstream's words, unchanged, and what there is to add: a sentence behind a sentence, and otherwise behind a colon.
+pub fn with_detail(text: &str, detail: &str) -> String {
+    let mut letters = detail.chars();
+    match letters.next() {
+        Some(first) if text.ends_with(['.', '!']) => {
+            format!("{text} {}{}", first.to_uppercase(), letters.as_str())
+        }
+        _ => format!("{text}: {detail}"),
     }
 }
 
@@ -215,7 +226,7 @@ mod tests {
         assert_eq!(state, TaskState::TaskFailed);
         assert_eq!(
             text,
-            "Task failed.: process 'p' (run 0) exited with status 7; its output is in /s/.logs/p/0 on h"
+            "Task failed. Process 'p' (run 0) exited with status 7; its output is in /s/.logs/p/0 on h"
         );
         assert_eq!(
             row(Code(13), None),

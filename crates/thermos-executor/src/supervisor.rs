@@ -3,6 +3,7 @@
 mod prepare;
 
 use std::convert::Infallible;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -21,13 +22,13 @@ use crate::announcer::{News, Presence};
 use crate::assignment::{Assigned, Assignment, AssignmentError};
 use crate::disk;
 use crate::flags::Flags;
-use crate::health::{Counter, HealthCheck, Verdict as Health};
+use crate::health::{Counter, Gauges, HealthCheck, Verdict as Health};
 use crate::http_lifecycle::LifecycleConfig;
 use crate::oom::OomWatch;
 use crate::progress::Progress;
 use crate::runner::{FirstNews, Runner, RunnerOrder};
 use crate::self_check::{Finding, check_sync, utc};
-use crate::status::{RunnerEnd, Verdict, of_runner, one_line};
+use crate::status::{RunnerEnd, Verdict, of_runner, one_line, with_detail};
 
 /// Limit for the runner to be in control.
 const RUNNER_START_LIMIT: Duration = Duration::from_secs(60);
@@ -96,7 +97,7 @@ impl Supervisor {
     /// Runs the task to its end and reports everything, the verdict last and once.
     pub async fn run(mut self) {
         let oom = OomWatch::start();
-        let verdict = match self.carry_out().await {
+        let verdict = match self.carry_out(oom.blind.as_ref()).await {
             Ok(verdict) | Err(verdict) => verdict,
         };
         let verdict = match verdict.state {
@@ -112,11 +113,11 @@ impl Supervisor {
         self.report(verdict.state, verdict.message);
     }
 
-    async fn carry_out(&mut self) -> Result<Verdict, Verdict> {
+    async fn carry_out(&mut self, blind: Option<&std::io::Error>) -> Result<Verdict, Verdict> {
         self.report(TaskState::TaskStarting, None);
         let checkpoint_root = self.checkpoint_root();
-        self.check_host(&checkpoint_root)?;
-        let synced = sync_in_background(&checkpoint_root);
+        let file = self.check_host(&checkpoint_root, blind)?;
+        let synced = sync_in_background(file, &checkpoint_root);
         let sandbox = self.make_sandbox().await?;
         self.unless_killed()?;
         self.check_user(&sandbox)?;
@@ -206,7 +207,7 @@ impl Supervisor {
     ) -> Turn {
         let handle = self.handle.clone();
         let task_id = self.assigned.task_id.clone();
-        let health = watch_health(check, assignment, move |state, message| {
+        let health = watch_health(check, assignment, &self.environment.directory, move |state, message| {
             if state == TaskState::TaskRunning {
                 running_words.send_replace(Some(message.clone()));
             }
@@ -219,7 +220,10 @@ impl Supervisor {
                 Some(words) => (TaskState::TaskRunning, Some(words.clone())),
                 None => (TaskState::TaskStarting, None),
             };
-            let words = words.into_iter().chain(text).collect::<Vec<_>>().join(": ");
+            let words = match (words, text) {
+                (Some(words), Some(text)) => with_detail(&words, &text),
+                (words, text) => words.or(text).unwrap_or_default(),
+            };
             if !words.is_empty() {
                 self.report(state, one_line(words));
             }
@@ -370,11 +374,12 @@ impl Supervisor {
 }
 
 /// Tries the disk beside everything else. Says something only if it found something.
-fn sync_in_background(root: &Path) -> oneshot::Receiver<Finding> {
+fn sync_in_background(file: Option<File>, root: &Path) -> oneshot::Receiver<Finding> {
     let (tell, told) = oneshot::channel();
+    let Some(file) = file else { return told };
     let root = root.to_owned();
     let started = std::thread::Builder::new().stack_size(SYNC_STACK_BYTES).spawn(move || {
-        if let Some(finding) = check_sync(&root) {
+        if let Some(finding) = check_sync(&file, &root) {
             // The task may be over.
             let _ = tell.send(finding);
         }
@@ -469,11 +474,12 @@ async fn tell_news(news: Option<watch::Receiver<News>>, tell: impl Fn(Option<Str
 async fn watch_health(
     check: Option<HealthCheck>,
     assignment: &Assignment,
+    directory: &Path,
     tell: impl Fn(TaskState, String),
 ) -> String {
     let with_warnings = |text: &str| match assignment.warnings.as_slice() {
         [] => text.to_owned(),
-        warnings => format!("{text}: warning: {}", warnings.join("; warning: ")),
+        warnings => with_detail(text, &format!("warning: {}", warnings.join("; warning: "))),
     };
     let Some(check) = check else {
         tracing::info!("No health-checks defined, will use a no-op health-checker.");
@@ -482,15 +488,19 @@ async fn watch_health(
         return std::future::pending().await;
     };
     let mut counter = Counter::new(&assignment.health);
+    let mut gauges = Gauges::new(directory);
     let mut is_announced = false;
     let mut progress = Progress::told_at(Instant::now());
     loop {
         if counter.begin_attempt() {
-            match check.make().await {
-                Ok(()) => counter.on_success(),
+            let begin = Instant::now();
+            let result = check.make().await;
+            let took = begin.elapsed();
+            match &result {
+                Ok(_) => counter.on_success(),
                 Err(reason) => {
                     tracing::warn!(reason, "health check failed");
-                    counter.on_failure(&reason);
+                    counter.on_failure(reason);
                     if *counter.verdict() == Health::Starting && progress.is_due(Instant::now()) {
                         let (attempt, most) = counter.attempts();
                         let text =
@@ -499,6 +509,7 @@ async fn watch_health(
                     }
                 }
             }
+            gauges.on_check(&result, took, counter.failures());
         }
         match counter.verdict() {
             Health::Unhealthy(reason) => return reason.clone(),

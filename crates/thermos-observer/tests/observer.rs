@@ -281,7 +281,7 @@ fn the_page_of_a_task_says_why_its_executor_gave_it_up() {
     let work = Work::new();
     let sandbox = work.add("t", true);
     let failure = json!({
-        "state": "TASK_FAILED", "message": "Task failed.: process 'p' exited with <7>", "host": "h1",
+        "state": "TASK_FAILED", "message": "Task failed. Process 'p' exited with <7>", "host": "h1",
         "time": "2026-01-01 00:00:00 UTC", "task_id": "t",
     });
     std::fs::write(sandbox.with_file_name("failure.json"), failure.to_string()).unwrap();

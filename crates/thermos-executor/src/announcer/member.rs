@@ -9,6 +9,7 @@ use zookeeper::client::{Acls, Client, CreateMode, Error};
 use zookeeper::{ConnectError, Ensemble};
 
 use super::{Announcement, AuthConfig};
+use crate::status::with_detail;
 
 /// Without contact for this long, ZooKeeper takes the member for gone.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -131,9 +132,9 @@ impl Announcer {
         if timeout_at(deadline, self.join_for_the_first_time(slot, &mut last, tell)).await.is_err() {
             return match last {
                 Some(error) if error.is_of_rights() => one_line(&error),
-                Some(error) => format!("{TIMED_OUT}: {}", one_line(&error)),
+                Some(error) => with_detail(TIMED_OUT, &one_line(&error)),
                 // Not even the first attempt came to an end.
-                None => format!("{TIMED_OUT}: {}", one_line(&zookeeper::diagnose(&self.ensemble).await)),
+                None => with_detail(TIMED_OUT, &one_line(&zookeeper::diagnose(&self.ensemble).await)),
             };
         }
         tell.send_if_modified(|news| news.take().is_some());

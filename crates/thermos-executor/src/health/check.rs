@@ -23,6 +23,15 @@ pub struct ShellUser {
     pub gid: u32,
 }
 
+/// A check that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checked {
+    /// The task is healthy.
+    Healthy,
+    /// Nobody asked: the sandbox holds [`SNOOZE_FILE`].
+    Snoozed,
+}
+
 /// A check that can be made again and again.
 #[derive(Debug)]
 pub struct HealthCheck {
@@ -50,18 +59,21 @@ impl HealthCheck {
     ///
     /// # Errors
     /// The reason why the task is not healthy.
-    pub async fn make(&self) -> Result<(), String> {
+    pub async fn make(&self) -> Result<Checked, String> {
         if self.context.sandbox.join(SNOOZE_FILE).is_file() {
             tracing::info!("health check snoozed by {SNOOZE_FILE}");
-            return Ok(());
+            return Ok(Checked::Snoozed);
         }
         match (&self.question, &self.http) {
             (Question::Http { port, endpoint, expected_response, expected_code }, Some(http)) => {
-                check_http(http, *port, endpoint, expected_response, *expected_code).await
+                check_http(http, *port, endpoint, expected_response, *expected_code).await?;
             }
-            (Question::Shell { configured, command }, _) => self.check_shell(configured, command).await,
-            (Question::Http { .. }, None) => Err("Internal health check error: no HTTP client".to_owned()),
+            (Question::Shell { configured, command }, _) => self.check_shell(configured, command).await?,
+            (Question::Http { .. }, None) => {
+                return Err("Internal health check error: no HTTP client".to_owned());
+            }
         }
+        Ok(Checked::Healthy)
     }
 
     async fn check_shell(&self, configured: &str, command: &str) -> Result<(), String> {

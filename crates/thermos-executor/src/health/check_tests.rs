@@ -57,7 +57,7 @@ async fn th_125_http_answers() {
     assert_eq!(text, "Response differs from expected response (expected \"ok\", got \"\")");
 
     let fine = answering("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nOK\n").await;
-    assert_eq!(check(http(fine), limit, folder.path()).make().await, Ok(()));
+    assert_eq!(check(http(fine), limit, folder.path()).make().await, Ok(Checked::Healthy));
 
     let other = answering("HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\nsomething el").await;
     let text = check(http(other), limit, folder.path()).make().await.unwrap_err();
@@ -94,7 +94,7 @@ async fn th_123_a_snoozed_check_is_not_made() {
     let made = folder.path().join("made");
     let command = format!("touch {}; exit 1", made.display());
     let check = check(shell(&command), Duration::from_secs(5), folder.path());
-    assert_eq!(check.make().await, Ok(()));
+    assert_eq!(check.make().await, Ok(Checked::Snoozed));
     assert!(!made.exists());
     // Only a file does that, and only as long as it is there.
     let snooze = folder.path().join(SNOOZE_FILE);

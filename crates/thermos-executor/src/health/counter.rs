@@ -48,6 +48,11 @@ impl Counter {
         (self.attempts, self.most_attempts())
     }
 
+    /// The failures in a row that count.
+    pub const fn failures(&self) -> u64 {
+        self.failures
+    }
+
     /// A check is about to be made. Whether it still is worth it.
     pub fn begin_attempt(&mut self) -> bool {
         let most = self.most_attempts();

@@ -1,5 +1,6 @@
 //! What is done before the runner starts: checks, sandbox, health, announcement (`spec/thermos.md` §§3.3, 3.10, 7.4).
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -25,16 +26,21 @@ const DEFAULT_WAITS: Duration = Duration::from_secs(40);
 const SANDBOX_LIMIT: Duration = Duration::from_secs(600);
 
 impl Supervisor {
-    pub(super) fn check_host(&mut self, checkpoint_root: &Path) -> Result<(), Verdict> {
-        let mut findings = check_host(Place {
+    /// Hands out a file below the root of checkpoints with which fsync can be tried.
+    pub(super) fn check_host(
+        &mut self,
+        checkpoint_root: &Path,
+        blind: Option<&io::Error>,
+    ) -> Result<Option<File>, Verdict> {
+        let (mut findings, file) = check_host(Place {
             directory: &self.environment.directory,
             sandbox: &self.environment.sandbox,
             checkpoint_root,
             is_in_image: self.assigned.is_docker,
         });
-        findings.extend(check_kernel(self.subreaper));
+        findings.extend(check_kernel(self.subreaper, blind));
         findings.extend(self.assigned_at.and_then(|assigned| check_clock(SystemTime::now(), assigned)));
-        self.judge(findings)
+        self.judge(findings).map(|()| file)
     }
 
     /// Whether processes will be able to use the sandbox, which is known only once it is there.

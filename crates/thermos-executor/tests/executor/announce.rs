@@ -187,9 +187,9 @@ fn a_task_says_which_servers_fail_and_that_it_is_announced_after_all() {
     let words = rig.wait_state(TaskRunning);
     let lacks = wait_for("news of the announcement", || {
         let (state, text) = rig.updates().pop()?;
-        (state == TaskRunning && text.contains("not announced yet")).then_some(text)
+        (state == TaskRunning && text.contains("Not announced yet")).then_some(text)
     });
-    let start = format!("{words}: not announced yet, trying again: no ZooKeeper server of ");
+    let start = format!("{words} Not announced yet, trying again: no ZooKeeper server of ");
     assert!(lacks.starts_with(&start), "{lacks}");
     for address in [refused.to_string(), format!("127.0.0.1:{}", server.port)] {
         assert!(lacks.contains(&format!("{address}: Connection refused")), "{lacks}");

@@ -72,7 +72,7 @@ fn th_91_a_task_that_fails_says_why() {
     rig.launch(task_of("echo the database is away >&2; exit 3"));
     let message = rig.wait_state(TaskFailed);
     assert!(
-        message.starts_with("Task failed.: process 'p' (run 0) exited with status 3; its output is in "),
+        message.starts_with("Task failed. Process 'p' (run 0) exited with status 3; its output is in "),
         "{message}"
     );
     assert!(message.ends_with("on localhost, stderr ends: the database is away"), "{message}");
@@ -523,6 +523,26 @@ fn a_healthy_task_runs_and_an_unhealthy_one_fails() {
 }
 
 #[test]
+fn a_snoozed_task_runs_and_its_numbers_say_so() {
+    let mut job = job_of(&[json!({"name": "p", "cmdline": format!("touch .healthchecksnooze; {FOREVER}")})]);
+    job["health_check_config"] = json!({
+        "initial_interval_secs": 600, "interval_secs": 0.05, "timeout_secs": 10.0,
+        "health_checker": {"shell": {"shell_command": "exit 1"}},
+    });
+    let mut rig = Rig::start(OWN_USER);
+    rig.launch(assigned(&job));
+    assert_eq!(rig.wait_state(TaskRunning), "Task is healthy.");
+    let path = rig.sandbox().parent().unwrap().join("executor_vars.json");
+    let told: serde_json::Value = wait_for("the numbers", || {
+        let told: serde_json::Value = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        (told["health_checker.snoozed"] == 1).then_some(told)
+    });
+    assert_eq!(told["health_checker.consecutive_failures"], 0);
+    rig.kill("t");
+    assert_eq!(rig.end(), Some(0));
+}
+
+#[test]
 fn health_is_asked_over_http_where_there_are_no_certificates() {
     let none = [("SSL_CERT_FILE", "/nonexistent/cert.pem"), ("SSL_CERT_DIR", "/nonexistent")];
     let mut rig = Rig::start_with(OWN_USER, &none);
@@ -612,7 +632,7 @@ fn what_is_not_done_is_said_when_running() {
     assert_eq!(rig.end(), Some(0));
     let message = rig.wait_state(TaskRunning);
     assert!(message.starts_with(
-        "No health-check defined, task is assumed healthy.: warning: the job asks to be announced"
+        "No health-check defined, task is assumed healthy. Warning: the job asks to be announced"
     ));
 }
 

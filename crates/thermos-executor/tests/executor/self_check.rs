@@ -83,7 +83,7 @@ fn a_kernel_that_gives_no_orphans_is_warned_of() {
     let rig = start_without(["prctl", PR_SET_CHILD_SUBREAPER, "1"]);
     runs_and_warns(
         rig,
-        &["warning: PR_SET_CHILD_SUBREAPER is refused", "daemons of the task may outlive it"],
+        &["Warning: PR_SET_CHILD_SUBREAPER is refused", "daemons of the task may outlive it"],
     );
 }
 

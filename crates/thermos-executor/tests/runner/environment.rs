@@ -323,6 +323,13 @@ fn th_72_a_logger_of_its_own_ignores_the_flags() {
 
 #[test]
 fn th_73_logs_rotate_by_flag() {
+    const STANDARD_BYTES: u64 = 200_000_000;
+    let rig = Rig::new(&[process("p", &format!("head -c {STANDARD_BYTES} /dev/zero"))])
+        .argument("--process_logger_mode=standard");
+    rig.run().fine();
+    let stdout = fs::metadata(rig.log_path("p", 0, "stdout")).unwrap();
+    assert!(stdout.len() == STANDARD_BYTES && !rig.log_exists("p", 0, "stdout.1"));
+
     let rig = Rig::new(&[process("small", "printf x"), process("big", "head -c 2097152 /dev/zero")])
         .argument("--process_logger_mode=rotate")
         .argument("--rotate_log_size_mb=1")

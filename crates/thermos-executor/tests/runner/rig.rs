@@ -161,12 +161,15 @@ impl Rig {
     }
 
     pub fn log(&self, process: &str, run: usize, stream: &str) -> String {
-        let folder = TaskPaths::logs(&self.sandbox().join(".logs"), process, run);
-        fs::read_to_string(folder.join(stream)).unwrap()
+        fs::read_to_string(self.log_path(process, run, stream)).unwrap()
+    }
+
+    pub fn log_path(&self, process: &str, run: usize, stream: &str) -> PathBuf {
+        TaskPaths::logs(&self.sandbox().join(".logs"), process, run).join(stream)
     }
 
     pub fn log_exists(&self, process: &str, run: usize, stream: &str) -> bool {
-        TaskPaths::logs(&self.sandbox().join(".logs"), process, run).join(stream).exists()
+        self.log_path(process, run, stream).exists()
     }
 
     /// A number that a process wrote into a file of the sandbox.

@@ -28,17 +28,17 @@ const NETWORK_FILES: [&str; 3] = ["etc/resolv.conf", "etc/hosts", "etc/hostname"
 pub enum ImageError {
     /// The operator switched images off.
     #[error(
-        "Cannot launch task using a filesystem image: no mesos_containerizer_path was set.: give the executor --mesos-containerizer-path"
+        "Cannot launch task using a filesystem image: no mesos_containerizer_path was set. Give the executor --mesos-containerizer-path"
     )]
     NoContainerizer,
     /// There is no such file.
     #[error(
-        "Cannot launch task using a filesystem image: mesos_containerizer_path  {} does not exist.: correct the executor's --mesos-containerizer-path, or install Mesos on this host", .0.display()
+        "Cannot launch task using a filesystem image: mesos_containerizer_path  {} does not exist. Correct the executor's --mesos-containerizer-path, or install Mesos on this host", .0.display()
     )]
     ContainerizerMissing(PathBuf),
     /// It is no program.
     #[error(
-        "Cannot launch task using a filesystem image: mesos_containerizer_path  {} is not marked as executable.: correct its rights on this host", .0.display()
+        "Cannot launch task using a filesystem image: mesos_containerizer_path  {} is not marked as executable. Correct its rights on this host", .0.display()
     )]
     ContainerizerNotExecutable(PathBuf),
     /// The image is not there.
