@@ -48,15 +48,18 @@ struct ImageBed {
 
 impl ImageBed {
     fn start(has_bash: bool) -> ImageBed {
-        let (store, image) = store(has_bash);
-        let cgroup = cgroup_of(store.path());
-        let cgroups = Cgroups(freezer().join(&cgroup));
-        let flag = |name, value: &str| (name, value.to_owned());
         let home = std::env::var_os("MESOS_HOME").map_or_else(
             || Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(".cache/mesos-1.11.0"),
             Into::into,
         );
-        let containerizer = home.join("mesos-containerizer");
+        ImageBed::start_with(has_bash, &home.join("mesos-containerizer"))
+    }
+
+    fn start_with(has_bash: bool, containerizer: &Path) -> ImageBed {
+        let (store, image) = store(has_bash);
+        let cgroup = cgroup_of(store.path());
+        let cgroups = Cgroups(freezer().join(&cgroup));
+        let flag = |name, value: &str| (name, value.to_owned());
         let options = TestbedOptions {
             mesos_flags: vec![
                 flag("MESOS_LAUNCHER", "linux"),
@@ -139,6 +142,21 @@ mod real_mesos {
         assert_eq!(read("programs"), "/bin/bash /bin/busybox /bin/sh\n");
         testbed.aurora(&["job", "killall", "--no-batching", &testbed.key("it")]).expect_code(0);
         testbed.wait_for_empty_sandboxes();
+    }
+
+    /// Row 9 of the self-check, its half of the host.
+    #[test]
+    fn a_host_without_the_containerizer_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mesos-containerizer");
+        let bed = ImageBed::start_with(true, &path);
+        create(&bed, "Job", "true");
+        let tasks = bed.testbed.wait_for_statuses("it", &[(Failed, 1)]);
+        let last = events(&tasks[0]).pop().unwrap();
+        assert!(
+            last.contains(&path.display().to_string()) && last.contains(" does not exist. Correct the"),
+            "{last}"
+        );
     }
 
     #[test]

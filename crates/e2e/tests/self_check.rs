@@ -77,7 +77,7 @@ fn what_is_odd_is_told_once_the_task_runs(backend: Backend) {
     create(&testbed, "www", "exec /bin/sleep 86399", "finalization_wait = 60", lifecycle);
     let last = wait_for_event(&testbed, "www", "the task to run", |task, _| task.status == Some(Running));
     for part in [
-        "Running: No health-check defined, task is assumed healthy.: warning: ",
+        "Running: No health-check defined, task is assumed healthy. Warning: ",
         "PATH '/nonexistent' names no folder",
         "PR_SET_CHILD_SUBREAPER is refused",
         "the clock of this host is 7",
@@ -86,6 +86,56 @@ fn what_is_odd_is_told_once_the_task_runs(backend: Backend) {
     ] {
         assert!(last.contains(part), "{part:?} in {last}");
     }
+}
+
+/// Waits for a task to run, and answers with its last event.
+fn runs(testbed: &Testbed, role: &str) -> String {
+    create(testbed, role, "exec sleep 86399", "", "");
+    wait_for_event(testbed, role, "the task to run", |task, _| task.status == Some(Running))
+}
+
+/// Row 11, the pid namespace: the executor is in one of its own, and sees the processes of the machine's.
+fn another_pid_namespace(backend: Backend) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = wrapper(folder.path(), "exec unshare --pid --fork --kill-child \"$EXECUTOR\" \"$@\"");
+    let testbed = Testbed::start_with_flags(backend, &[executor_flag(&path)]);
+    let last = runs(&testbed, "www");
+    assert!(last.contains("/proc shows another pid namespace than this one: processes that leave"), "{last}");
+    assert!(!last.contains("/proc/self/cgroup"), "{last}");
+}
+
+/// Row 11, the cgroup: a container without a /proc.
+fn a_cgroup_that_cannot_be_read(backend: Backend) {
+    let folder = tempfile::tempdir().unwrap();
+    let without_proc = "mount -t tmpfs none /proc && exec \"$0\" \"$@\"";
+    let script = format!("exec unshare --mount sh -c '{without_proc}' \"$EXECUTOR\" \"$@\"");
+    let testbed = Testbed::start_with_flags(backend, &[executor_flag(&wrapper(folder.path(), &script))]);
+    let last = runs(&testbed, "www");
+    assert!(
+        last.contains("/proc/self/cgroup is not readable: ") && last.contains("want of memory"),
+        "{last}"
+    );
+}
+
+/// A task has the groups of its role's user, and none of those of the executor (`spec/thermos.md` §1.8).
+fn groups_are_those_of_the_roles_user(backend: Backend) {
+    const GROUPS: &str = "root:x:0:\nnogroup:x:65534:\nextra:x:54321:daemon,nobody\nother:x:54322:daemon\n";
+    let folder = tempfile::tempdir().unwrap();
+    let group_file = folder.path().join("group");
+    std::fs::write(&group_file, GROUPS).unwrap();
+    let script = format!(
+        "exec unshare --mount setpriv --groups=0,54323 \
+         sh -c 'mount --bind {} /etc/group && exec \"$0\" --nosetuid-health-checks' \"$EXECUTOR\"",
+        group_file.display()
+    );
+    let testbed = Testbed::start_with_flags(backend, &[executor_flag(&wrapper(folder.path(), &script))]);
+    create(&testbed, "nobody", "id -G > groups; exec sleep 86399", "", "");
+    let told = wait_until("the groups of the task", PATIENCE, || {
+        let file = testbed.sandbox_files("groups").pop().ok_or("no such file")?;
+        let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+        if text.ends_with('\n') { Ok(text) } else { Err(text) }
+    });
+    assert_eq!(told, "65534 54321\n");
 }
 
 /// Row 4: what the client would not send.
@@ -134,16 +184,19 @@ fn servers_that_do_not_answer(backend: Backend) {
     let each = [first, second].map(|server| format!("{server}: Connection refused"));
     let names_each = |text: &str| each.iter().all(|part| text.contains(part));
     wait_for_event(&testbed, "www", "the task to say what it tries", |task, last| {
-        let is_trying = last.contains("not announced yet, trying again: no ZooKeeper server of ");
+        let is_trying = last.contains("Not announced yet, trying again: no ZooKeeper server of ");
         task.status == Some(Running) && is_trying && names_each(last)
     });
     let last = wait_for_event(&testbed, "www", "the failure", |task, _| task.status == Some(Failed));
-    assert!(last.contains("Creating Announcer Serverset timed out.: ") && names_each(&last), "{last}");
+    assert!(last.contains("Creating Announcer Serverset timed out. ") && names_each(&last), "{last}");
 }
 
 e2e::on_both_clusters! {
     a_disk_that_does_not_sync,
     what_is_odd_is_told_once_the_task_runs,
+    another_pid_namespace,
+    a_cgroup_that_cannot_be_read,
+    groups_are_those_of_the_roles_user,
     a_port_without_a_number,
     a_sandbox_that_the_user_cannot_reach,
     servers_that_are_none,
