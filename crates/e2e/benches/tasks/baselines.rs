@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Installs what is missing, without having it started.
-fn install(programs: &[&str], packages: &[&str]) {
+pub fn install(programs: &[&str], packages: &[&str]) {
     let is_there =
         |name: &&str| ["/usr/bin", "/usr/sbin"].iter().any(|folder| Path::new(folder).join(name).exists());
     if programs.iter().all(is_there) {

@@ -1,13 +1,17 @@
 //! What tasks cost on one machine, and how fast many of them start.
 //!
 //! `cargo build --release --workspace --bins && cargo bench -p e2e --bench tasks`, as root on Debian. The programs measured are
-//! those beside this one. With a word after `--`, only the parts whose names contain it: `cost`, `idle`, `start`.
+//! those beside this one. With words after `--`, only these parts: `cost`, `idle`, `start`, `emulated`.
 //!
-//! The baselines are Debian's `supervisord` and `slurm-wlm`, which are installed if they are missing, and run with settings and
-//! files of their own in a temporary directory.
+//! Cost and idle cost are measured as the machine is, and on an emulated one that counts instructions (`emulated.rs`), which alone says
+//! what the programs do: a virtual machine whose memory is the host's again and again adds many times that.
+//!
+//! The baselines are Debian's `supervisord` and `slurm-wlm`, which are installed if they are missing, as QEMU is, and run with settings
+//! and files of their own in a temporary directory.
 #![allow(clippy::unwrap_used, reason = "a benchmark")]
 
 mod baselines;
+mod emulated;
 mod local;
 mod parts;
 
@@ -28,6 +32,9 @@ const INSTANCES: usize = 300;
 const IDLE_TASKS: usize = 100;
 const IDLE_TIME: Duration = Duration::from_secs(70);
 
+/// The same where time that nobody uses passes at once.
+const EMULATED_IDLE_TIME: Duration = Duration::from_secs(600);
+
 /// How often the cost of one task is measured; the median is told.
 const RUNS: usize = 9;
 
@@ -45,26 +52,37 @@ fn main() {
     }
     // An Err means that a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let wanted = |part: &str| {
-        arguments.iter().all(|argument| argument.starts_with("--") || part.contains(argument.as_str()))
-    };
-    if wanted("cost") {
-        cost();
+    let words: Vec<&str> =
+        arguments.iter().map(String::as_str).filter(|argument| !argument.starts_with("--")).collect();
+    let is_wanted = |part: &str| words.is_empty() || words.contains(&part);
+    let is_inside = arguments.iter().any(|argument| argument == emulated::INSIDE);
+    if is_wanted("cost") {
+        cost(is_inside);
     }
-    if wanted("idle") {
-        idle();
+    if is_wanted("idle") {
+        idle(if is_inside { EMULATED_IDLE_TIME } else { IDLE_TIME });
     }
-    if wanted("start") {
+    if is_inside {
+        return;
+    }
+    if is_wanted("start") {
         start();
+    }
+    if is_wanted("emulated") {
+        println!("on an emulated machine, a nanosecond an instruction:");
+        emulated::run(&["cost", "idle"]);
     }
 }
 
 /// Executor, runner and coordinator of one task, alone on the machine, beside programs that end as soon as they have started:
 /// one after the other, and each after a rest, when a virtual machine may have lost its memory to the host meanwhile.
-fn cost() {
+fn cost(is_inside: bool) {
     let local = Local::start();
     memory_of_one(&local);
     cpu_of_one(&local, "at once", Duration::ZERO);
+    if is_inside {
+        return;
+    }
     cpu_of_one(&local, "rested", SETTLING);
 }
 
@@ -86,11 +104,13 @@ fn memory_of_one(local: &Local) {
 }
 
 fn cpu_of_one(local: &Local, pace: &str, rest: Duration) {
-    let mut references = [
+    let mut references = vec![
         ("`true`, dynamic", PathBuf::from("/bin/true"), vec![], Vec::new()),
         ("`bash-static -c :`", PathBuf::from("/bin/bash-static"), vec!["-c", ":"], Vec::new()),
         ("`thermos_executor --version`", program("thermos_executor"), vec!["--version"], Vec::new()),
     ];
+    // The emulated machine has no dynamic programs.
+    references.retain(|(_, program, _, _)| program.exists());
     for (name, program, arguments, spent) in &mut references {
         for _ in 0..RUNS {
             std::thread::sleep(rest);
@@ -142,7 +162,7 @@ fn cpu_of_start(program: &Path, arguments: &[&str]) -> std::io::Result<Duration>
 }
 
 /// Many tasks that do nothing, beside as many shells that wake once a minute and go to sleep again.
-fn idle() {
+fn idle(time: Duration) {
     let local = Local::start();
     local.create("idle", IDLE_TASKS);
     local.wait_for_running("idle", IDLE_TASKS);
@@ -151,13 +171,13 @@ fn idle() {
     let parts = Parts::below(local.directory());
     let (before, begin) = (parts.usage().cpu(), Instant::now());
     let shells_before = shells.cpu();
-    std::thread::sleep(IDLE_TIME);
+    std::thread::sleep(time);
     let usage = parts.usage();
     let share = |spent: Duration| spent.as_secs_f64() / begin.elapsed().as_secs_f64() * 100.0;
     let (own, of_shells) = (share(usage.cpu() - before), share(shells.cpu() - shells_before));
     println!(
         "{IDLE_TASKS} idle tasks for {} s: {own:.4} % of one core, {:.2} of the aim of 0.1 %; {} KiB Pss a task",
-        IDLE_TIME.as_secs(),
+        time.as_secs(),
         own / 0.1,
         usage.pss_kib() / IDLE_TASKS as u64
     );
