@@ -5,6 +5,7 @@
 
 mod amounts;
 mod fits;
+mod glance;
 mod places;
 mod tree;
 
@@ -14,6 +15,7 @@ use crate::schedule::bag::Bag;
 use crate::schedule::filter::{Pool, ResourceKind, Space};
 use amounts::Amounts;
 pub(crate) use fits::{First, Fits};
+pub(crate) use glance::Need;
 use places::Place;
 use tree::Tree;
 
@@ -82,7 +84,7 @@ impl Index {
     }
 
     /// The offers that hold so much, in the order in which they are tried.
-    pub(crate) fn fits(&self, need: &Bag) -> Option<Fits<'_>> {
+    pub(crate) fn fits(&self, need: &Need) -> Option<Fits<'_>> {
         self.places.root().and_then(|root| Fits::of(root, need))
     }
 

@@ -17,11 +17,10 @@ use std::sync::Arc;
 use aurora_api::task::{Constraint, ConstraintRule};
 
 use super::assign::Attempt;
-use super::bag::Bag;
 use super::filter::{ResourceKind, Veto, VetoGroup, refusal, vetoes};
 use crate::explain::Findings;
 use crate::offers::classes::{Class, ClassId, Classes, SlotId};
-use crate::offers::index::{First, Fits, Index};
+use crate::offers::index::{First, Fits, Index, Need};
 use crate::offers::kinds::{Kind, KindId};
 use crate::offers::{Offers, Rank};
 use waiting::{Waiting, What};
@@ -34,7 +33,7 @@ pub(super) struct Search<'a> {
     /// Kinds of many classes, once they were judged.
     large: Option<Vec<LargeKind<'a>>>,
     /// What the task needs.
-    need: Bag,
+    need: Need,
     /// Whether it has rules that limit its siblings.
     has_limits: bool,
     /// Classes that suit.
@@ -103,7 +102,7 @@ impl<'a> Search<'a> {
             offers,
             heads: offers.classes().heads().peekable(),
             large: None,
-            need: ResourceKind::all_of(&attempt.request.footprint),
+            need: Need::new(ResourceKind::all_of(&attempt.request.footprint)),
             has_limits: constraints
                 .iter()
                 .any(|constraint| matches!(constraint.rule, ConstraintRule::Limit(_))),

@@ -4,8 +4,7 @@
 //! resource in turn). So a branch has all that is in one corner of the space, and the most that is there of each resource
 //! tells for most branches as a whole that nothing in them fits, or comes nearer than what was found.
 
-use std::cmp::Ordering;
-
+use super::glance::{Glance, Points, points};
 use super::tree::{Below, Branch, Entry, MAX, Tree};
 use crate::offers::classes::SlotId;
 use crate::offers::rank::Rank;
@@ -24,23 +23,24 @@ pub(crate) struct Place {
     spot: u128,
     slot: SlotId,
     has: Bag,
+    points: Points,
     rank: Rank,
 }
 
 /// What a branch knows.
 #[derive(Debug)]
 pub(crate) struct Reach {
-    /// The most that any offer has, of each resource by itself.
+    /// The most that any offer has, of each resource by itself; the same in points.
     most: Bag,
-    /// The first key of the rank of the offer below it that is tried first.
-    key: u64,
-    /// Which of what is directly below it has that offer.
+    most_points: Points,
+    /// Which of what is directly below it has the offer that is tried first.
     first: usize,
+    below: Glance,
 }
 
 impl Place {
     pub(super) fn new(slot: SlotId, has: Bag, rank: Rank) -> Self {
-        Self { spot: spot(&has), slot, has, rank }
+        Self { spot: spot(&has), slot, has, points: points(&has), rank }
     }
 
     /// Where an offer is in the list.
@@ -50,10 +50,6 @@ impl Place {
 
     pub(super) fn has(&self) -> &Bag {
         &self.has
-    }
-
-    pub(super) fn rank(&self) -> &Rank {
-        &self.rank
     }
 
     /// The agent.
@@ -93,25 +89,21 @@ impl Entry for Place {
     }
 
     fn sum_of(entries: &[Self]) -> Reach {
-        let (mut most, mut first) = (entries[0].has, 0);
-        for (index, place) in entries.iter().enumerate().skip(1) {
-            raise(&mut most, &place.has);
-            if place.rank < entries[first].rank {
-                first = index;
-            }
-        }
-        Reach { most, first, key: entries[first].rank.first_key() }
+        let mut most = entries[0].has;
+        entries.iter().skip(1).for_each(|place| raise(&mut most, &place.has));
+        let below = Glance::of(entries.iter().map(|place| (&place.points, place.rank.first_key())));
+        let tie = |a: usize, b: usize| entries[a].rank < entries[b].rank;
+        let first = below.first(below.all(), tie).unwrap_or(0);
+        Reach { most, most_points: below.most(), first, below }
     }
 
     fn sum_of_branches(branches: &[Branch<Self>]) -> Reach {
-        let (mut most, mut first) = (branches[0].sum().most, 0);
-        for (index, branch) in branches.iter().enumerate().skip(1) {
-            raise(&mut most, &branch.sum().most);
-            if branch.order(&branches[first]).is_lt() {
-                first = index;
-            }
-        }
-        Reach { most, first, key: branches[first].sum().key }
+        let mut most = branches[0].sum().most;
+        branches.iter().skip(1).for_each(|branch| raise(&mut most, &branch.sum().most));
+        let below = Glance::of(branches.iter().map(|branch| (&branch.sum().most_points, branch.key())));
+        let tie = |a: usize, b: usize| branches[a].rank() < branches[b].rank();
+        let first = below.first(below.all(), tie).unwrap_or(0);
+        Reach { most, most_points: below.most(), first, below }
     }
 }
 
@@ -122,31 +114,33 @@ fn raise(most: &mut Bag, by: &Bag) {
 }
 
 impl Branch<Place> {
-    /// The most that any offer below it has, of each resource by itself.
-    pub(super) fn most(&self) -> &Bag {
-        &self.sum().most
+    /// What is directly below it.
+    pub(super) fn glance(&self) -> &Glance {
+        &self.sum().below
     }
 
-    /// The first key of [`Branch::rank`].
-    pub(super) fn key(&self) -> u64 {
-        self.sum().key
+    /// The first key of the rank of the offer below it that is tried first.
+    fn key(&self) -> u64 {
+        self.sum().below.key(self.sum().first)
     }
 
     /// The rank of the offer below it that is tried first.
     pub(super) fn rank(&self) -> &Rank {
-        let mut branch = self;
-        loop {
-            let first = branch.sum().first;
-            match branch.below() {
-                Below::Entries(places) => return &places[first].rank,
-                Below::Branches(branches) => branch = &branches[first],
-            }
+        self.rank_at(self.sum().first)
+    }
+
+    /// The rank of an offer directly below it, or of the one that is tried first in a branch.
+    pub(super) fn rank_at(&self, index: usize) -> &Rank {
+        match self.below() {
+            Below::Entries(places) => &places[index].rank,
+            Below::Branches(branches) => branches[index].rank(),
         }
     }
 
-    /// Which of two has the offer that is tried first. Mostly the keys tell, and nothing below is looked at.
-    pub(super) fn order(&self, other: &Self) -> Ordering {
-        self.sum().key.cmp(&other.sum().key).then_with(|| self.rank().cmp(other.rank()))
+    /// Which of those directly below it that have a bit has the offer that is tried first. Mostly the keys tell, and nothing
+    /// below is looked at.
+    pub(super) fn first_of(&self, bits: u16) -> Option<usize> {
+        self.glance().first(bits, |a, b| self.rank_at(a) < self.rank_at(b))
     }
 
     /// The offer that comes nearest to having enough, if one comes nearer than `best`; `counts` says which offers count.

@@ -4,7 +4,7 @@ use super::*;
 use crate::bench::*;
 use crate::config::OfferOrder;
 use crate::offers::HeldOffer;
-use crate::offers::index::{First, Fits};
+use crate::offers::index::{First, Fits, Need};
 use crate::operation::MaintenanceMode;
 
 /// Some offers, with what each has and its place in the order.
@@ -24,7 +24,7 @@ fn place(number: usize, has: Bag, chance: u64) -> Place {
 }
 
 /// The offers that hold so much, as a search finds them.
-fn found(root: &Branch<Place>, need: &Bag) -> Vec<SlotId> {
+fn found(root: &Branch<Place>, need: &Need) -> Vec<SlotId> {
     let mut waiting: Vec<Fits<'_>> = Fits::of(root, need).into_iter().collect();
     let mut found = Vec::new();
     while let Some(first) = (0..waiting.len()).min_by_key(|index| waiting[*index].rank()) {
@@ -65,7 +65,7 @@ proptest! {
         let mut expected: Vec<&Place> = left.iter().filter(|place| holds(&place.has, &need)).collect();
         expected.sort_by_key(|place| &place.rank);
         let expected: Vec<SlotId> = expected.iter().map(|place| place.slot).collect();
-        prop_assert_eq!(found(root, &need), expected);
+        prop_assert_eq!(found(root, &Need::new(need)), expected);
 
         let counts = |slot: SlotId| slot != left[0].slot;
         let distances = left.iter().skip(1).map(|place| Distance::between(&need, &place.has));
