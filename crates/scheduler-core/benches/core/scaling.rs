@@ -73,6 +73,10 @@ pub fn run(report: &mut Report) {
 
 /// Runs those in which no two agents have the same.
 pub fn run_different(report: &mut Report) {
+    // The best series is told, so nothing has to warm up.
+    if report.is_warm_up() {
+        return;
+    }
     report.say("ScalingDifferent: the same where no two agents have equal free resources");
     for workload in different::WORKLOADS {
         compare(report, workload);

@@ -98,3 +98,46 @@ impl Kind {
         self.indexes = [None, None];
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aurora_api::amounts::Resources;
+
+    use super::*;
+    use crate::bench::{offer, resources};
+    use crate::offers::Offers;
+    use crate::schedule::filter::ResourceKind;
+
+    #[test]
+    fn an_index_that_nobody_asks_ends_and_is_made_anew() {
+        let drop = |offers: &mut Offers, name: &str| {
+            offers.drop_for_test(&offer(name, Resources::default(), &[]).id);
+        };
+        let hold = |offers: &mut Offers, name: &str, ram: i64| {
+            drop(offers, name);
+            offers.hold_for_test(offer(name, resources(1.0, ram, 1), &[]), MaintenanceMode::None, &[]);
+        };
+        let lacking = |offers: &Offers| {
+            let index = offers.classes().large_kinds().find_map(|(_, kind)| kind.index(Pool::Regular));
+            index.map(|index| index.below(ResourceKind::Ram, 3))
+        };
+        let mut offers = Offers::default();
+        for (name, ram) in ["a", "b", "c", "d", "e", "f"].into_iter().zip(0..) {
+            hold(&mut offers, name, ram);
+        }
+        assert_eq!(lacking(&offers), None, "nobody has asked yet");
+        offers.prepare(Pool::Regular);
+        assert_eq!(lacking(&offers), Some(3));
+        hold(&mut offers, "f", 1);
+        assert_eq!(lacking(&offers), Some(4));
+
+        (0..600).for_each(|round| hold(&mut offers, "a", 10 + round % 2));
+        assert_eq!(lacking(&offers), None, "it costs more than it is worth");
+        offers.prepare(Pool::Regular);
+        assert_eq!(lacking(&offers), Some(3));
+
+        ["a", "b", "c", "d", "e"].iter().for_each(|name| drop(&mut offers, name));
+        assert_eq!(offers.classes().large_kinds().count(), 0, "few classes are looked at one by one");
+        assert_eq!(offers.classes().heads().count(), 1);
+    }
+}
