@@ -117,6 +117,20 @@ fn most() -> TaskConfig {
     config
 }
 
+/// The first attempt of all makes the index.
+pub fn first_attempt(report: &mut Report, sizes: [u64; 3]) {
+    let mut first = None;
+    for agents in sizes {
+        let mut cluster = Cluster::with_offers((0..agents).map(filled), &[OfferOrder::Random]);
+        cluster.create(huge("jmh/dev/t"), 1);
+        let group = cluster.group();
+        let mut meter = Meter::default();
+        meter.time(1, || cluster.schedule(group));
+        let ns = meter.ns_per_operation();
+        tell(report, "the very first attempt", agents, ns, *first.get_or_insert(ns));
+    }
+}
+
 /// A job may have one task in each of 2,000 racks, and has one in half of them; no other agent has room for its next.
 pub fn half_of_racks_at_their_limit(report: &mut Report, sizes: [u64; 3]) {
     const RACKS: u64 = 2000;

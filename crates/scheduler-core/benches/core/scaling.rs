@@ -81,6 +81,7 @@ pub fn run_different(report: &mut Report) {
     for workload in different::WORKLOADS {
         compare(report, workload);
     }
+    different::first_attempt(report, AGENTS);
     different::half_of_racks_at_their_limit(report, AGENTS);
 }
 

@@ -37,20 +37,23 @@ pub(crate) struct Index {
 
 impl Index {
     /// Of the offers of these classes.
-    pub(super) fn of<'a>(classes: impl Iterator<Item = &'a Class> + Clone, pool: Pool) -> Self {
-        let with_bags = classes.map(|class| (class, ResourceKind::all_of(class.space.of(pool))));
-        let amounts = |resource: ResourceKind| {
-            let amounts = with_bags.clone().map(|(class, has)| (has[resource as usize], class.len()));
-            Amounts::of(amounts.collect())
+    pub(super) fn of<'a>(classes: impl Iterator<Item = &'a Class>, pool: Pool) -> Self {
+        let of_class = |class: &'a Class| {
+            let has = ResourceKind::all_of(class.space.of(pool));
+            class.members().map(move |(rank, slot)| (Place::key_of(*slot, &has), has, rank))
         };
-        let places = |(class, has): (&'a Class, Bag)| {
-            class.members().map(move |(rank, slot)| Place::new(*slot, has, rank.clone()))
+        let mut offers: Vec<_> = classes.flat_map(of_class).collect();
+        offers.sort_unstable_by_key(|(key, _, _)| *key);
+        let amounts = |resource: ResourceKind| {
+            Amounts::of(offers.iter().map(|(_, has, _)| has[resource as usize]).collect())
         };
         Self {
             pool,
             amounts: ResourceKind::ALL.map(amounts),
-            places: Tree::of(with_bags.clone().flat_map(places).collect()),
-            agents: with_bags.map(|(class, _)| class.len()).sum(),
+            places: Tree::of(
+                offers.iter().map(|(key, has, rank)| Place::at(*key, *has, (*rank).clone())).collect(),
+            ),
+            agents: offers.len(),
             unused: 0,
         }
     }

@@ -86,11 +86,10 @@ impl Kind {
     }
 
     /// A task will ask for what is in a pool.
-    pub(super) fn prepare<'a>(&mut self, pool: Pool, class: impl Fn(ClassId) -> Option<&'a Class> + Copy) {
-        let classes = &self.classes;
-        let all = || classes.iter().filter_map(move |id| class(*id));
+    pub(super) fn prepare<'a>(&mut self, pool: Pool, class: impl Fn(ClassId) -> Option<&'a Class>) {
+        let classes = self.classes.iter().filter_map(|id| class(*id));
         let place = &mut self.indexes[pool as usize];
-        place.get_or_insert_with(|| Box::new(Index::of(all(), pool))).use_again();
+        place.get_or_insert_with(|| Box::new(Index::of(classes, pool))).use_again();
     }
 
     /// It has become small.

@@ -32,13 +32,13 @@ pub(super) struct Amounts(Tree<Step>);
 
 impl Amounts {
     /// Of agents that have so much each.
-    pub(super) fn of(mut amounts: Vec<(i64, usize)>) -> Self {
+    pub(super) fn of(mut amounts: Vec<i64>) -> Self {
         amounts.sort_unstable();
         let mut steps: Vec<Step> = Vec::new();
-        for (amount, agents) in amounts {
+        for amount in amounts {
             match steps.last_mut() {
-                Some(step) if step.amount == amount => step.agents += agents,
-                _ => steps.push(Step { amount, agents }),
+                Some(step) if step.amount == amount => step.agents += 1,
+                _ => steps.push(Step { amount, agents: 1 }),
             }
         }
         Self(Tree::of(steps))
@@ -116,7 +116,7 @@ mod tests {
             first in prop::collection::vec(0..20_i64, 0..40),
             steps in prop::collection::vec((0..20_i64, any::<bool>()), 0..60),
         ) {
-            let mut amounts = Amounts::of(first.iter().map(|amount| (*amount, 1)).collect());
+            let mut amounts = Amounts::of(first.clone());
             let mut all = first;
             for (amount, is_added) in steps {
                 if is_added {

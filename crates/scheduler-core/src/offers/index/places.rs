@@ -40,7 +40,12 @@ pub(crate) struct Reach {
 
 impl Place {
     pub(super) fn new(slot: SlotId, has: Bag, rank: Rank) -> Self {
-        Self { spot: spot(&has), slot, has, points: points(&has), rank }
+        Self::at(Self::key_of(slot, &has), has, rank)
+    }
+
+    /// The same, with what [`Place::key_of`] says.
+    pub(super) fn at((spot, slot): (u128, SlotId), has: Bag, rank: Rank) -> Self {
+        Self { spot, slot, has, points: points(&has), rank }
     }
 
     /// Where an offer is in the list.
