@@ -3,7 +3,8 @@
 //! A persistent tree copies the nodes above each change, and raises the count of every node these point to: in a tree of a
 //! million keys most of these lie far away in memory. Here a change goes into a short list, which is copied whole. A list that is
 //! full is merged into the next, which is longer, and so on; the keys of the last go into large blocks of memory, one block at
-//! each change, so that no change is dear.
+//! each change, so that no change is dear. There are few *young* blocks, so each takes many keys at a time; when they are too
+//! many, they go the same way into the *old* ones.
 //!
 //! A list holds the keys that are *turned*: there if they were not, and gone if they were. So a change looks at nothing that is
 //! older, a key that comes and goes meets itself in some list and is in none any more, and a key is in the set if an odd number
@@ -21,6 +22,8 @@ use imbl::OrdMap;
 pub struct LayerSizes {
     /// Most keys of each list, the newest list first.
     pub lists: [usize; LISTS],
+    /// Most keys of the young blocks, before they go into the old ones.
+    pub young: usize,
     /// How many keys a block has, about.
     pub block: usize,
 }
@@ -29,13 +32,13 @@ const LISTS: usize = 3;
 
 impl LayerSizes {
     /// Lists and blocks that a few keys fill.
-    pub const SMALL: Self = Self { lists: [1, 3, 6], block: 3 };
+    pub const SMALL: Self = Self { lists: [1, 3, 6], young: 12, block: 3 };
 }
 
 impl Default for LayerSizes {
-    /// Those with which placements beside a million tasks are quickest.
+    /// Those with which placements beside a million tasks are quickest: each stage is 8 to 16 times as long as the one before.
     fn default() -> Self {
-        if cfg!(test) { Self::SMALL } else { Self { lists: [64, 1024, 16_384], block: 512 } }
+        if cfg!(test) { Self::SMALL } else { Self { lists: [64, 1024, 16_384], young: 131_072, block: 512 } }
     }
 }
 
@@ -45,22 +48,30 @@ pub(super) struct Layered<K> {
     sizes: LayerSizes,
     /// Turned keys, sorted; the newest list first.
     lists: [Arc<Vec<K>>; LISTS],
-    /// The last list when it was full. Its keys go into the blocks in their order.
+    /// The last list when it was full. Its keys go into the young blocks in their order.
     settling: Arc<Vec<K>>,
     /// How many of them are there already.
     settled: usize,
-    /// Sorted keys by a key that is not behind their first, and behind the last of the block before. None is empty.
-    blocks: OrdMap<K, Arc<Vec<K>>>,
+    /// Turned keys, more than a list could hold.
+    young: Blocks<K>,
+    /// The young blocks when they were too many. Their keys go into the old ones in their order.
+    aging: Blocks<K>,
+    /// How many keys of their first block are there already.
+    aged: usize,
+    old: Blocks<K>,
 }
 
-impl<K> Default for Layered<K> {
+impl<K: Ord + Copy> Default for Layered<K> {
     fn default() -> Self {
         Self {
             sizes: LayerSizes::default(),
             lists: Default::default(),
             settling: Arc::default(),
             settled: 0,
-            blocks: OrdMap::new(),
+            young: Blocks::default(),
+            aging: Blocks::default(),
+            aged: 0,
+            old: Blocks::default(),
         }
     }
 }
@@ -84,23 +95,34 @@ impl<K: Ord + Copy> Layered<K> {
     }
 
     fn contains(&self, key: &K) -> bool {
-        self.range(*key, *key).next().is_some()
+        let [first, second, third] = &self.lists;
+        let lists = [&first[..], &second[..], &third[..], &self.settling[self.settled..]];
+        let in_lists = lists.iter().filter(|keys| keys.binary_search(key).is_ok()).count();
+        let is_aged = self.first_aging().is_none_or(|first| *key < first);
+        let in_blocks =
+            [self.young.contains(key), !is_aged && self.aging.contains(key), self.old.contains(key)];
+        (in_lists + in_blocks.into_iter().filter(|is_in| *is_in).count()) % 2 == 1
+    }
+
+    /// The first of the aging keys that is not in the old blocks yet.
+    fn first_aging(&self) -> Option<K> {
+        self.aging.first().map(|keys| keys[self.aged])
     }
 
     /// The keys between two, these included, in their order.
     pub(super) fn range(&self, from: K, to: K) -> impl Iterator<Item = K> {
         let [first, second, third] = &self.lists;
-        let lists = [first, second, third].map(|list| &list[..]);
-        let lists = [lists[0], lists[1], lists[2], &self.settling[self.settled..]];
+        let lists = [&first[..], &second[..], &third[..], &self.settling[self.settled..]];
         let lists = lists.map(|list| &list[list.partition_point(|key| *key < from)..]);
-        let block = self.blocks.get_prev(&from).map_or(from, |(first, _)| *first);
-        let blocks = self.blocks.range(block..).flat_map(|(_, keys)| keys.iter().copied());
-        let settled = blocks.skip_while(move |key| *key < from).peekable();
-        Odd { lists, settled }.take_while(move |key| *key <= to)
+        let aging_from = self.first_aging().map_or(from, |first| first.max(from));
+        let blocks =
+            [self.young.from(from), self.aging.from(aging_from), self.old.from(from)].map(Iterator::peekable);
+        Odd { lists, blocks }.take_while(move |key| *key <= to)
     }
 
     fn turn(&mut self, key: K) {
         self.settle_block();
+        self.age_block();
         let newest = &mut self.lists[0];
         let place = newest.binary_search(&key);
         if Arc::get_mut(newest).is_none() {
@@ -139,37 +161,103 @@ impl<K: Ord + Copy> Layered<K> {
         }
     }
 
-    /// Puts the next settling keys into their block.
+    /// Puts the next settling keys into their young block.
     fn settle_block(&mut self) {
-        let Some(first) = self.settling.get(self.settled).copied() else { return };
-        let block = self.blocks.get_prev(&first).or_else(|| self.blocks.iter().next());
+        if self.settling.is_empty() {
+            return;
+        }
+        self.settled += self.young.turn_first(&self.settling[self.settled..], self.sizes.block);
+        if self.settled < self.settling.len() {
+            return;
+        }
+        (self.settling, self.settled) = (Arc::default(), 0);
+        if self.young.len > self.sizes.young {
+            while self.aging.len > 0 {
+                self.age_block();
+            }
+            self.aging = std::mem::take(&mut self.young);
+        }
+    }
+
+    /// Puts the next aging keys into their old block.
+    fn age_block(&mut self) {
+        let Some(keys) = self.aging.first() else { return };
+        self.aged += self.old.turn_first(&keys[self.aged..], self.sizes.block);
+        if self.aged == keys.len() {
+            self.aging.remove_first();
+            self.aged = 0;
+        }
+    }
+}
+
+/// Sorted keys in blocks.
+#[derive(Clone)]
+struct Blocks<K> {
+    /// Each by a key that is not behind its first, and behind the last of the block before. None is empty.
+    blocks: OrdMap<K, Arc<Vec<K>>>,
+    /// How many keys there are.
+    len: usize,
+}
+
+impl<K: Ord + Copy> Default for Blocks<K> {
+    fn default() -> Self {
+        Self { blocks: OrdMap::new(), len: 0 }
+    }
+}
+
+impl<K: Ord + Copy> Blocks<K> {
+    fn contains(&self, key: &K) -> bool {
+        self.blocks.get_prev(key).is_some_and(|(_, keys)| keys.binary_search(key).is_ok())
+    }
+
+    fn first(&self) -> Option<&Arc<Vec<K>>> {
+        self.blocks.get_min().map(|(_, keys)| keys)
+    }
+
+    fn remove_first(&mut self) {
+        if let Some((lower, keys)) = self.blocks.get_min() {
+            let lower = *lower;
+            self.len -= keys.len();
+            self.blocks.remove(&lower);
+        }
+    }
+
+    /// The keys that are not before one.
+    fn from(&self, from: K) -> impl Iterator<Item = K> {
+        let block = self.blocks.get_prev(&from).map_or(from, |(first, _)| *first);
+        let keys = self.blocks.range(block..).flat_map(|(_, keys)| keys.iter().copied());
+        keys.skip_while(move |key| *key < from)
+    }
+
+    /// Turns as many of these keys, which are sorted, as belong into the block of the first; says how many.
+    fn turn_first(&mut self, keys: &[K], size: usize) -> usize {
+        let Some(first) = keys.first() else { return 0 };
+        let block = self.blocks.get_prev(first).or_else(|| self.blocks.iter().next());
         let lower = block.map(|(lower, _)| *lower);
         let next = lower.and_then(|lower| {
             self.blocks.range((Bound::Excluded(lower), Bound::Unbounded)).next().map(|(next, _)| *next)
         });
-        let rest = &self.settling[self.settled..];
-        let count = rest.partition_point(|key| next.is_none_or(|next| *key < next)).min(self.sizes.block);
-        let mut keys = turned(block.map_or(&[], |(_, keys)| &keys[..]), &rest[..count]);
-        self.settled += count;
-        if self.settled == self.settling.len() {
-            (self.settling, self.settled) = (Arc::default(), 0);
-        }
-        if let Some(lower) = lower.filter(|lower| keys.first() != Some(lower)) {
+        let count = keys.partition_point(|key| next.is_none_or(|next| *key < next)).min(size);
+        let before = block.map_or(&[][..], |(_, keys)| &keys[..]);
+        let mut after = turned(before, &keys[..count]);
+        self.len = self.len + after.len() - before.len();
+        if let Some(lower) = lower.filter(|lower| after.first() != Some(lower)) {
             self.blocks.remove(&lower);
         }
         // A block that has become small joins the next.
-        if keys.len() < self.sizes.block / 4
+        if after.len() < size / 4
             && let Some(others) = next.and_then(|next| self.blocks.remove(&next))
         {
-            keys.extend_from_slice(&others);
+            after.extend_from_slice(&others);
         }
-        while keys.len() > 2 * self.sizes.block {
-            let piece = keys.split_off(keys.len() - self.sizes.block);
+        while after.len() > 2 * size {
+            let piece = after.split_off(after.len() - size);
             self.blocks.insert(piece[0], Arc::new(piece));
         }
-        if let Some(first) = keys.first() {
-            self.blocks.insert(*first, Arc::new(keys));
+        if let Some(first) = after.first() {
+            self.blocks.insert(*first, Arc::new(after));
         }
+        count
     }
 }
 
@@ -194,7 +282,7 @@ fn turned<K: Ord + Copy>(long: &[K], short: &[K]) -> Vec<K> {
 /// The keys that an odd number of sources have, in their order.
 struct Odd<'a, K, S: Iterator> {
     lists: [&'a [K]; LISTS + 1],
-    settled: Peekable<S>,
+    blocks: [Peekable<S>; 3],
 }
 
 impl<K: Ord + Copy, S: Iterator<Item = K>> Iterator for Odd<'_, K, S> {
@@ -203,8 +291,11 @@ impl<K: Ord + Copy, S: Iterator<Item = K>> Iterator for Odd<'_, K, S> {
     fn next(&mut self) -> Option<K> {
         loop {
             let heads = self.lists.iter().filter_map(|list| list.first());
-            let least = heads.chain(self.settled.peek()).min().copied()?;
-            let mut is_there = self.settled.next_if_eq(&least).is_some();
+            let least = heads.chain(self.blocks.iter_mut().filter_map(Peekable::peek)).min().copied()?;
+            let mut is_there = false;
+            for blocks in &mut self.blocks {
+                is_there ^= blocks.next_if_eq(&least).is_some();
+            }
             for list in &mut self.lists {
                 if let [first, rest @ ..] = list
                     && *first == least
@@ -223,11 +314,12 @@ impl<K: Ord + Copy, S: Iterator<Item = K>> Iterator for Odd<'_, K, S> {
 /// The keys; which list they are in means nothing.
 impl<K: Ord + Copy + Debug> Debug for Layered<K> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let heads = self.lists.iter().chain([&self.settling]).filter_map(|list| list.first());
-        let lasts = self.lists.iter().chain([&self.settling]).filter_map(|list| list.last());
-        let blocks = (self.blocks.get_min(), self.blocks.get_max());
-        let least = heads.chain(blocks.0.map(|(_, keys)| &keys[0])).min();
-        let last = lasts.chain(blocks.1.and_then(|(_, keys)| keys.last())).max();
+        let lists = || self.lists.iter().chain([&self.settling]);
+        let blocks = || [&self.young, &self.aging, &self.old].into_iter();
+        let heads = lists().filter_map(|list| list.first());
+        let lasts = lists().filter_map(|list| list.last());
+        let least = heads.chain(blocks().filter_map(|blocks| blocks.first()?.first())).min();
+        let last = lasts.chain(blocks().filter_map(|blocks| blocks.blocks.get_max()?.1.last())).max();
         let keys = least.zip(last).map(|(least, last)| self.range(*least, *last));
         formatter.debug_set().entries(keys.into_iter().flatten()).finish()
     }
@@ -242,11 +334,14 @@ mod tests {
     use super::*;
 
     fn check_blocks(set: &Layered<u8>) {
-        let mut last = None;
-        for (lower, keys) in &set.blocks {
-            assert!(!keys.is_empty() && *lower <= keys[0] && last < Some(*lower), "{:?}", set.blocks);
-            assert!(keys.is_sorted_by(|a, b| a < b) && keys.len() <= 2 * set.sizes.block);
-            last = keys.last().copied();
+        for blocks in [&set.young, &set.aging, &set.old] {
+            let mut last = None;
+            for (lower, keys) in &blocks.blocks {
+                assert!(!keys.is_empty() && *lower <= keys[0] && last < Some(*lower), "{:?}", blocks.blocks);
+                assert!(keys.is_sorted_by(|a, b| a < b) && keys.len() <= 2 * set.sizes.block);
+                last = keys.last().copied();
+            }
+            assert_eq!(blocks.len, blocks.blocks.values().map(|keys| keys.len()).sum::<usize>());
         }
     }
 
@@ -256,13 +351,13 @@ mod tests {
         #[test]
         fn it_is_a_set(
             turns in prop::collection::vec(0..60_u8, 0..300),
-            sizes in ([1..4_usize, 2..8, 3..16], 1..6_usize),
+            sizes in ([1..4_usize, 2..8, 3..16], 0..20_usize, 1..6_usize),
             from in 0..60_u8,
             to in 0..60_u8,
             is_shared in any::<bool>(),
         ) {
             let mut set = Layered::default();
-            set.set_sizes(LayerSizes { lists: sizes.0, block: sizes.1 });
+            set.set_sizes(LayerSizes { lists: sizes.0, young: sizes.1, block: sizes.2 });
             let mut there = BTreeSet::new();
             let mut seen = Vec::new();
             for (number, key) in turns.into_iter().enumerate() {
