@@ -73,8 +73,11 @@ struct Slot {
 pub(crate) struct Offers {
     slots: Vec<Option<Slot>>,
     free: Vec<SlotId>,
-    /// Held offers by the hash of their ids. It is kept beside, as slots are far away when the table puts itself in order.
+    /// The offers in the slots by the hash of their ids, those that are gone too: who takes an offer need not look here. The hash
+    /// is kept beside, as slots are far away when the table puts itself in order.
     by_id: HashTable<(u64, SlotId)>,
+    /// How many are held.
+    len: usize,
     by_agent: Lookup<AgentId, SlotId>,
     classes: Classes,
     /// Rescinded before they came: held if they come, but never used.
@@ -105,7 +108,11 @@ impl Offers {
         } else if let Some(old) = &old {
             self.classes.forget(id, &old.held.offer.attributes);
         }
+        if let Some(old) = &old {
+            self.forget_id(id, old.id_hash);
+        }
         self.slots[id.0 as usize] = Some(new);
+        self.len += 1;
         self.by_id.insert_unique(id_hash, (id_hash, id), |(hash, _)| *hash);
         if !is_same && let Err(too_many) = self.classes.know(id, &offer.attributes) {
             self.classify_anew(too_many);
@@ -169,9 +176,7 @@ impl Offers {
     pub(super) fn take(&mut self, id: SlotId) -> Option<HeldOffer> {
         let slot = self.slots.get_mut(id.0 as usize)?.as_mut().filter(|slot| slot.is_held)?;
         slot.is_held = false;
-        if let Ok(entry) = self.by_id.find_entry(slot.id_hash, |(_, other)| *other == id) {
-            entry.remove();
-        }
+        self.len -= 1;
         if let Some(class) = slot.class.take() {
             self.classes.leave(class, &slot.rank);
             self.shown.remove(id);
@@ -184,8 +189,16 @@ impl Offers {
         let Some(id) = self.by_agent.swap_remove(agent) else { return };
         if let Some(slot) = self.slots[id.0 as usize].take() {
             self.classes.forget(id, &slot.held.offer.attributes);
+            self.forget_id(id, slot.id_hash);
         }
         self.free.push(id);
+    }
+
+    /// The offer that was in a slot is not found by its id any more.
+    fn forget_id(&mut self, id: SlotId, hash: u64) {
+        if let Ok(entry) = self.by_id.find_entry(hash, |(_, other)| *other == id) {
+            entry.remove();
+        }
     }
 
     /// Whether the offer is held, or was.
@@ -294,7 +307,7 @@ impl Offers {
 
     /// How many are held, usable or not: `outstanding_offers`.
     pub(crate) fn len(&self) -> usize {
-        self.by_id.len()
+        self.len
     }
 
     /// How many of the held ones must not be used: `globally_banned_offers_size`.
