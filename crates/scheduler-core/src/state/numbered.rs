@@ -35,9 +35,9 @@ impl<R> Default for Numbered<R> {
 }
 
 impl<R: Keyed + Clone> Numbered<R> {
-    /// The place of a key, or the free one where its row would go.
-    fn find(&self, key: &R::Key) -> Result<(u64, u32), (u64, u32)> {
-        let mut place = (R::number(key), 0);
+    /// The place of a key, or the free one where its row would go. `number` is that of the key.
+    fn find(&self, number: u64, key: &R::Key) -> Result<(u64, u32), (u64, u32)> {
+        let mut place = (number, 0);
         loop {
             match self.0.get(&place) {
                 Some(row) if row.key() == key => return Ok(place),
@@ -48,7 +48,12 @@ impl<R: Keyed + Clone> Numbered<R> {
     }
 
     pub(super) fn get(&self, key: &R::Key) -> Option<&R> {
-        let mut place = (R::number(key), 0);
+        self.get_at(R::number(key), key)
+    }
+
+    /// The row of a key whose number is known.
+    pub(super) fn get_at(&self, number: u64, key: &R::Key) -> Option<&R> {
+        let mut place = (number, 0);
         loop {
             let row = self.0.get(&place)?;
             if row.key() == key {
@@ -58,19 +63,26 @@ impl<R: Keyed + Clone> Numbered<R> {
         }
     }
 
-    pub(super) fn get_mut(&mut self, key: &R::Key) -> Option<&mut R> {
-        let place = self.find(key).ok()?;
+    /// The row of a key whose number is known, to change it.
+    pub(super) fn get_mut_at(&mut self, number: u64, key: &R::Key) -> Option<&mut R> {
+        let place = self.find(number, key).ok()?;
         self.0.get_mut(&place)
+    }
+
+    /// The row of a key whose number is known, to change it; made now if there is none.
+    pub(super) fn entry_at(&mut self, number: u64, key: &R::Key, make: impl FnOnce() -> R) -> &mut R {
+        let (Ok(place) | Err(place)) = self.find(number, key);
+        self.0.entry(place).or_insert_with(make)
     }
 
     /// Stores a row; gives back the one that had its key.
     pub(super) fn insert(&mut self, row: R) -> Option<R> {
-        let (Ok(place) | Err(place)) = self.find(row.key());
+        let (Ok(place) | Err(place)) = self.find(R::number(row.key()), row.key());
         self.0.insert(place, row)
     }
 
     pub(super) fn remove(&mut self, key: &R::Key) -> Option<R> {
-        let place = self.find(key).ok()?;
+        let place = self.find(R::number(key), key).ok()?;
         // The last of those that share the number takes its place.
         let mut last = place;
         while self.0.contains_key(&(last.0, last.1 + 1)) {
@@ -120,10 +132,9 @@ mod tests {
                     0 => prop_assert_eq!(numbered.remove(&key).map(|row| row.1), there.remove(&key)),
                     1 => {
                         *there.entry(key).or_insert(9) += 1;
-                        match numbered.get_mut(&key) {
-                            Some(row) => row.1 += 1,
-                            None => prop_assert_eq!(numbered.insert((key, 10)), None),
-                        }
+                        let number = <(u8, u32)>::number(&key);
+                        numbered.entry_at(number, &key, || (key, 9)).1 += 1;
+                        prop_assert_eq!(numbered.get_mut_at(number, &key).map(|row| row.1), there.get(&key).copied());
                     }
                     _ => prop_assert_eq!(numbered.insert((key, value)).map(|row| row.1), there.insert(key, value)),
                 }

@@ -9,7 +9,7 @@ use aurora_api::task::{ConstraintRule, Task, TaskConfig, TaskStatus};
 use imbl::OrdMap;
 
 use super::jobs::Row;
-use super::key::{TaskKey, hash};
+use super::key::{TaskKey, hash, job_number};
 use super::layered::{LayerSizes, Layered};
 use super::numbered::{Keyed, Numbered};
 use super::{Inconsistent, JobTasks, Places};
@@ -97,7 +97,11 @@ impl Tables {
     }
 
     fn stored(&self, id: &TaskId) -> Option<&Row> {
-        let key = TaskKey::of_id(id);
+        self.stored_at(TaskKey::of_id(id), id)
+    }
+
+    /// The task with an id that tells this key.
+    fn stored_at(&self, key: TaskKey, id: &TaskId) -> Option<&Row> {
         let at = |key: TaskKey| self.rows_of(key).find(|row| row.task.id == *id);
         at(key).or_else(|| at(*self.strangers.get(&key)?))
     }
@@ -143,15 +147,12 @@ impl Tables {
     }
 
     fn job_mut(&mut self, key: &JobKey) -> Option<&mut JobTasks> {
-        self.jobs.get_mut(key).map(Arc::make_mut)
+        self.job_mut_at(job_number(key), key)
     }
 
-    /// The job's tasks; none if it is new.
-    fn job_entry(&mut self, key: &JobKey) -> &mut JobTasks {
-        if self.jobs.get(key).is_none() {
-            self.jobs.insert(Arc::new(JobTasks::of(key)));
-        }
-        self.job_mut(key).expect("the job was stored just now")
+    /// The job with this number.
+    fn job_mut_at(&mut self, number: u64, key: &JobKey) -> Option<&mut JobTasks> {
+        self.jobs.get_mut_at(number, key).map(Arc::make_mut)
     }
 
     pub(crate) fn count(&self, status: TaskStatus) -> usize {
@@ -255,31 +256,40 @@ impl Tables {
         task: Arc<Task>,
         config: ConfigId,
     ) -> Result<Option<ConfigId>, Inconsistent> {
-        if let Some(first) = self.rival(&task) {
+        let (key, told) = (TaskKey::of(&task), TaskKey::of_id(&task.id));
+        if let Some(first) = self.rival(&task, key) {
             return Err(Inconsistent::TwoActive { first, second: task.id.clone() });
         }
-        let old = self.stored(&task.id).cloned();
-        let old_key = old.as_ref().map(|old| TaskKey::of(&old.task));
-        if let Some(other) = self.of_equal_key(&task, old_key) {
+        let old = self.stored_at(told, &task.id).cloned();
+        let old_key = old.as_ref().map(|Row { task: old, .. }| {
+            let is_same = Arc::ptr_eq(&old.config, &task.config) && old.instance == task.instance;
+            if is_same { key } else { TaskKey::of(old) }
+        });
+        if let Some(other) = self.of_equal_key(&task, key, told, old_key) {
             return Err(Inconsistent::OneKey { first: other.id.clone(), second: task.id.clone() });
         }
         let old_config = old.as_ref().map(|old| old.config);
-        self.replace(old.map(|old| old.task), Some(Row { task, config }));
+        self.replace(old.map(|old| old.task).zip(old_key), Some((Row { task, config }, key)), told);
         Ok(old_config)
     }
 
     /// Another active task of the instance.
-    fn rival(&self, new: &Task) -> Option<TaskId> {
+    fn rival(&self, new: &Task, key: TaskKey) -> Option<TaskId> {
         if !new.status.is_active() {
             return None;
         }
-        let first = self.jobs.get(&new.config.job)?.active_of(new.instance)?;
+        let first = self.jobs.get_at(key.job(), &new.config.job)?.active_of(new.instance)?;
         (first.id != new.id).then(|| first.id.clone())
     }
 
     /// Another task that has the key of a task, or whose id tells the key that the task's id tells.
-    fn of_equal_key(&self, new: &Task, old: Option<TaskKey>) -> Option<&Arc<Task>> {
-        let (key, told) = (TaskKey::of(new), TaskKey::of_id(&new.id));
+    fn of_equal_key(
+        &self,
+        new: &Task,
+        key: TaskKey,
+        told: TaskKey,
+        old: Option<TaskKey>,
+    ) -> Option<&Arc<Task>> {
         let stranger = || {
             let row = self.strangers.get(&told).and_then(|key| self.keyed(*key));
             row.filter(|row| row.task.id != new.id)
@@ -290,17 +300,19 @@ impl Tables {
 
     /// Forgets a task; says which configuration it had, if it was there.
     pub(super) fn remove(&mut self, id: &TaskId) -> Option<ConfigId> {
-        let Row { task, config } = self.stored(id)?.clone();
-        self.replace(Some(task), None);
+        let told = TaskKey::of_id(id);
+        let Row { task, config } = self.stored_at(told, id)?.clone();
+        let key = TaskKey::of(&task);
+        self.replace(Some((task, key)), None, told);
         Some(config)
     }
 
-    /// Puts a task in the place of its older self, and changes the indexes where they differ.
-    fn replace(&mut self, old: Option<Arc<Task>>, new: Option<Row>) {
-        let new_task = new.as_ref().map(|row| Arc::clone(&row.task));
-        let keyed = |task| (task, TaskKey::of(task));
-        let (old, now) = (old.as_deref().map(keyed), new_task.as_deref().map(keyed));
-        self.move_row(old, new.zip(now.map(|(_, key)| key)));
+    /// Puts a task in the place of its older self, and changes the indexes where they differ. The id of both tells `told`.
+    fn replace(&mut self, old: Option<(Arc<Task>, TaskKey)>, new: Option<(Row, TaskKey)>, told: TaskKey) {
+        let new_task = new.as_ref().map(|(row, key)| (Arc::clone(&row.task), *key));
+        let old = old.as_ref().map(|(task, key)| (&**task, *key));
+        let now = new_task.as_ref().map(|(task, key)| (&**task, *key));
+        self.move_row(old, new, told);
         let is_same_key = old.map(|(_, key)| key) == now.map(|(_, key)| key);
         let status = |(task, key): (&Task, TaskKey)| (task.status, key);
         let (old_status, new_status) = (old.map(status), now.map(status));
@@ -339,10 +351,8 @@ impl Tables {
     }
 
     /// Keeps the tasks of jobs, and what ids do not tell.
-    fn move_row(&mut self, old: Option<(&Task, TaskKey)>, new: Option<(Row, TaskKey)>) {
+    fn move_row(&mut self, old: Option<(&Task, TaskKey)>, new: Option<(Row, TaskKey)>, told: TaskKey) {
         self.len = self.len + usize::from(new.is_some()) - usize::from(old.is_some());
-        let id = new.as_ref().map(|(row, _)| &row.task.id).or_else(|| old.map(|(task, _)| &task.id));
-        let Some(told) = id.map(TaskKey::of_id) else { return };
         let new_key = new.as_ref().map(|(_, key)| *key);
         let is_same_key = new_key == old.map(|(_, key)| key);
         if let Some((old, key)) = old {
@@ -350,7 +360,7 @@ impl Tables {
                 let is_active = old.status.is_active() && new.task.status.is_active();
                 is_active && is_same_key && new.task.config.job == old.config.job
             });
-            if !is_overwritten && let Some(job) = self.job_mut(&old.config.job) {
+            if !is_overwritten && let Some(job) = self.job_mut_at(key.job(), &old.config.job) {
                 job.take(key, old);
             }
             if told != key && !is_same_key {
@@ -361,15 +371,17 @@ impl Tables {
             if told != key && !is_same_key {
                 self.strangers.insert(told, key);
             }
-            self.job_entry(&Arc::clone(&new.task.config).job).put(key, new);
+            let config = Arc::clone(&new.task.config);
+            let make = || Arc::new(JobTasks::of(&config.job));
+            Arc::make_mut(self.jobs.entry_at(key.job(), &config.job, make)).put(key, new);
         }
     }
 
     fn enter(&mut self, host: &HostName, key: TaskKey, task: &Task) {
         self.index.insert(Entry { what: at_host(host), task: key });
         // Nothing is copied for a job without limits.
-        if self.jobs.get(&task.config.job).is_some_and(|job| job.limited > 0)
-            && let Some(job) = self.jobs.get_mut(&task.config.job)
+        if self.jobs.get_at(key.job(), &task.config.job).is_some_and(|job| job.limited > 0)
+            && let Some(job) = self.jobs.get_mut_at(key.job(), &task.config.job)
         {
             let places = &mut Arc::make_mut(job).places;
             if places.note(host) {
@@ -381,8 +393,8 @@ impl Tables {
     fn leave(&mut self, host: &HostName, key: TaskKey, task: &Task) {
         self.index.remove(Entry { what: at_host(host), task: key });
         // Nothing is copied for a job without limits.
-        if self.jobs.get(&task.config.job).is_some_and(|job| job.limited > 0)
-            && let Some(job) = self.jobs.get_mut(&task.config.job)
+        if self.jobs.get_at(key.job(), &task.config.job).is_some_and(|job| job.limited > 0)
+            && let Some(job) = self.jobs.get_mut_at(key.job(), &task.config.job)
         {
             Arc::make_mut(job).places.leave(host, &self.hosts);
         }
