@@ -19,8 +19,9 @@ enum Filter {
     Chosen(Targets),
 }
 
-struct Lines {
+struct Lines<W> {
     filter: Filter,
+    write: W,
 }
 
 /// Starts the log.
@@ -28,10 +29,16 @@ pub fn start() {
     let chosen = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
     let filter = chosen.map_or(Filter::Usual, Filter::Chosen);
     // This is the first and only one.
-    let _ = tracing::subscriber::set_global_default(Lines { filter });
+    let _ = tracing::subscriber::set_global_default(Lines { filter, write });
 }
 
-impl Subscriber for Lines {
+fn write(event: &Event<'_>) {
+    let line = line(SystemTime::now(), event);
+    // Whoever reads the log may end before us: that is no reason to end as well.
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+impl<W: Fn(&Event<'_>) + Send + Sync + 'static> Subscriber for Lines<W> {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         match &self.filter {
             Filter::Usual => *metadata.level() <= LevelFilter::INFO,
@@ -62,9 +69,7 @@ impl Subscriber for Lines {
     fn exit(&self, _: &span::Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let line = line(SystemTime::now(), event);
-        // Whoever reads the log may end before us: that is no reason to end as well.
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        (self.write)(event);
     }
 }
 
@@ -107,29 +112,15 @@ mod tests {
 
     use super::*;
 
-    struct Kept(Arc<Mutex<Vec<String>>>);
-
-    impl Subscriber for Kept {
-        fn enabled(&self, _: &Metadata<'_>) -> bool {
-            true
-        }
-        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-            span::Id::from_u64(1)
-        }
-        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-        fn enter(&self, _: &span::Id) {}
-        fn exit(&self, _: &span::Id) {}
-        fn event(&self, event: &Event<'_>) {
-            let now = SystemTime::UNIX_EPOCH + Duration::from_micros(86_400_000_007);
-            self.0.lock().unwrap().push(line(now, event));
-        }
-    }
-
     #[test]
     fn a_line_has_time_level_place_message_and_fields() {
         let kept = Arc::new(Mutex::new(Vec::new()));
-        tracing::subscriber::with_default(Kept(Arc::clone(&kept)), || {
+        let lines = Arc::clone(&kept);
+        let keep = move |event: &Event<'_>| {
+            let now = SystemTime::UNIX_EPOCH + Duration::from_micros(86_400_000_007);
+            lines.lock().unwrap().push(line(now, event));
+        };
+        tracing::subscriber::with_default(Lines { filter: Filter::Usual, write: keep }, || {
             tracing::warn!(task = "a b", count = 3, path = %"/x", "the agent {}", "is away");
         });
         let expected = format!(
@@ -141,8 +132,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_chosen_by_target_and_level() {
-        let lines = Lines { filter: Filter::Chosen("warn,thermos=debug".parse().unwrap()) };
+        let lines = Lines { filter: Filter::Chosen("warn,thermos=debug".parse().unwrap()), write };
         assert_eq!(lines.max_level_hint(), Some(LevelFilter::DEBUG));
-        assert_eq!(Lines { filter: Filter::Usual }.max_level_hint(), Some(LevelFilter::INFO));
+        assert_eq!(Lines { filter: Filter::Usual, write }.max_level_hint(), Some(LevelFilter::INFO));
     }
 }
