@@ -9,6 +9,7 @@ pub mod agent_resources;
 pub mod constraints;
 pub mod convergence;
 pub mod durability;
+pub mod flapping;
 pub mod history;
 pub mod kills_repeated;
 pub(crate) mod known_or_killed;
@@ -46,6 +47,7 @@ pub(crate) fn on_operation(before: &Mirror, operation: &Operation) -> Result<(),
         Operation::SaveTask { task, .. } => {
             one_active_task::check(before, task)?;
             terminal::check(before, task)?;
+            flapping::check(before, task)?;
             constraints::check(before, task)?;
             maintenance::check(before, task)
         }

@@ -51,8 +51,32 @@ pub struct Tally {
     pub rogues: u64,
     /// An updated instance got the agent it kept.
     pub kept: u64,
+    /// A task was delayed because those before it flapped.
+    pub throttled: u64,
     /// Another master took over.
     pub failovers: u64,
+    /// A message was lost.
+    pub lost: u64,
+    /// A message came twice.
+    pub repeated: u64,
+    /// A machine died with all on it.
+    pub died: u64,
+    /// A machine came back.
+    pub returned: u64,
+    /// An agent could not be reached for a while.
+    pub cut_off: u64,
+    /// An offer was taken back.
+    pub rescinded: u64,
+    /// The session with the master broke.
+    pub disconnected: u64,
+    /// An executor took minutes to start or stop.
+    pub slow: u64,
+    /// A task was to end too early.
+    pub failing: u64,
+    /// An agent could not do a launch.
+    pub impossible: u64,
+    /// The master refused a call.
+    pub refused: u64,
 }
 
 impl AddAssign for Tally {
@@ -68,7 +92,19 @@ impl AddAssign for Tally {
         self.left += other.left;
         self.rogues += other.rogues;
         self.kept += other.kept;
+        self.throttled += other.throttled;
         self.failovers += other.failovers;
+        self.lost += other.lost;
+        self.repeated += other.repeated;
+        self.died += other.died;
+        self.returned += other.returned;
+        self.cut_off += other.cut_off;
+        self.rescinded += other.rescinded;
+        self.disconnected += other.disconnected;
+        self.slow += other.slow;
+        self.failing += other.failing;
+        self.impossible += other.impossible;
+        self.refused += other.refused;
     }
 }
 
@@ -78,7 +114,9 @@ impl fmt::Display for Tally {
             formatter,
             "{} crashes, {} launches, {} tasks preempted, {} drained ({} hosts emptied), {} forgotten, {} requests over \
              quota, {} offers used before a window, {} tasks \
-             sent away for one, {} rogue tasks killed, {} updated in their places, {} masters failed",
+             sent away for one, {} rogue tasks killed, {} updated in their places, {} throttled, {} masters failed; faults: {} messages \
+             lost, {} came twice, {} machines died ({} came back), {} agents cut off, {} offers taken back, {} sessions \
+             broken, {} slow executors, {} tasks failing, {} launches impossible, {} calls refused",
             self.crashes,
             self.launches,
             self.preempted,
@@ -90,7 +128,19 @@ impl fmt::Display for Tally {
             self.left,
             self.rogues,
             self.kept,
-            self.failovers
+            self.throttled,
+            self.failovers,
+            self.lost,
+            self.repeated,
+            self.died,
+            self.returned,
+            self.cut_off,
+            self.rescinded,
+            self.disconnected,
+            self.slow,
+            self.failing,
+            self.impossible,
+            self.refused
         )
     }
 }

@@ -32,11 +32,26 @@ fn hold_hundred(first: u64) {
         left: _,
         rogues,
         kept,
+        throttled,
         failovers,
+        lost,
+        repeated,
+        died,
+        returned,
+        cut_off,
+        rescinded,
+        disconnected,
+        slow,
+        failing,
+        impossible,
+        refused,
     } = hold(first..first + 100);
-    let users = [launches, forgotten, over_quota, kept];
+    let users = [launches, forgotten, over_quota, kept, throttled];
     let operators = [preempted, drained, emptied, before_window];
-    let counts = [&users[..], &operators[..], &[crashes, rogues, failovers]].concat();
+    let messages = [lost, repeated, rescinded, disconnected, refused];
+    let machines = [died, returned, cut_off, slow, failing, impossible];
+    let counts =
+        [&users[..], &operators[..], &messages[..], &machines[..], &[crashes, rogues, failovers]].concat();
     assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
 }
 

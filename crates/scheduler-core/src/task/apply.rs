@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aurora_api::ids::{AgentId, RunIds, TaskId};
 use aurora_api::task::{Assignment, Task, TaskConfig, TaskEvent, TaskStatus};
 
-use super::flapping::{penalty, rescheduled_message};
+use super::flapping::{penalty_after, rescheduled_message};
 use super::transition::{Action, Outcome, transition};
 use crate::effect::Effect;
 use crate::handle::{Core, Step};
@@ -286,7 +286,7 @@ impl Core {
     }
 
     fn reschedule(&mut self, old: &Task, config: ConfigId, step: &mut Step<'_>) {
-        let penalty = penalty(&self.state, old, &self.config, &mut self.rng);
+        let penalty = penalty_after(&self.state, old, &self.config, &mut self.rng);
         let to = if penalty > aurora_api::amounts::Millis::ZERO {
             TaskStatus::Throttled
         } else {

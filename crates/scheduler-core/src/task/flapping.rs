@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aurora_api::amounts::Millis;
-use aurora_api::task::{Task, TaskStatus};
+use aurora_api::task::{Task, TaskEvent, TaskStatus};
 
 use crate::backoff::backoff;
 use crate::config::CoreConfig;
@@ -11,9 +11,10 @@ use crate::handle::Core;
 use crate::rng::CoreRng;
 use crate::state::State;
 
-/// Whether a run ended by itself too soon after it was last seen alive.
+/// Whether a run ended by itself too soon after it began to be in its last good state.
 ///
-/// Being preempted is nobody's fault and does not count, though it does upstream (T6).
+/// Being preempted is nobody's fault and does not count, though it does upstream (T6). Nor does an agent that goes out of
+/// reach and comes back: neither the one nor the other is a start, however short before the end it was.
 fn flapped(task: &Task, threshold: Millis) -> bool {
     let was_stopped = task.events.iter().any(|event| {
         matches!(
@@ -21,18 +22,33 @@ fn flapped(task: &Task, threshold: Millis) -> bool {
             TaskStatus::Restarting | TaskStatus::Killing | TaskStatus::Draining | TaskStatus::Preempting
         )
     });
-    let last_alive = task.events.iter().rev().find(|event| event.status.is_active());
-    match (task.last_event(), last_alive) {
-        (Some(last), Some(alive)) if !was_stopped => last.at.since(alive.at) < threshold,
+    let is_start = |at: usize| {
+        let is_partitioned = |event: &TaskEvent| event.status == TaskStatus::Partitioned;
+        let event = &task.events[at];
+        event.status.is_active()
+            && !is_partitioned(event)
+            && !(at > 0 && task.events.get(at - 1).is_some_and(is_partitioned))
+    };
+    let start = (0..task.events.len()).rev().find(|at| is_start(*at)).map(|at| &task.events[at]);
+    match (task.last_event(), start) {
+        (Some(last), Some(start)) if !was_stopped => last.at.since(start.at) < threshold,
         _ => false,
     }
+}
+
+/// How long the replacement of a task that has just ended must wait: not at all, unless it ended too soon itself.
+///
+/// Upstream does not look at how the task ended: a drained one, or one that ran for a year, is penalized for what its
+/// ancestor did.
+pub(super) fn penalty_after(state: &State, ended: &Task, config: &CoreConfig, rng: &mut CoreRng) -> Millis {
+    if flapped(ended, config.flapping_threshold) { penalty(state, ended, config, rng) } else { Millis::ZERO }
 }
 
 /// How long the replacement of this task must wait: the more of its ancestors flapped in a row, the longer.
 ///
 /// Compat: it looks at the ancestors of `task`, not at `task` itself, so the first quick end costs nothing
 /// (`spec/scheduler.md` §2.6, T7).
-pub(super) fn penalty(state: &State, task: &Task, config: &CoreConfig, rng: &mut CoreRng) -> Millis {
+fn penalty(state: &State, task: &Task, config: &CoreConfig, rng: &mut CoreRng) -> Millis {
     let mut penalty = Millis::ZERO;
     let mut next = task.ancestor.as_ref();
     while let Some(ancestor) = next.and_then(|id| state.task(id)) {

@@ -50,7 +50,7 @@ fn stored(tasks: &[Task]) -> State {
     state
 }
 
-fn penalty_after(ancestor: &Task) -> Millis {
+fn penalty_of_heir(ancestor: &Task) -> Millis {
     let state = stored(std::slice::from_ref(ancestor));
     let new = run("new", Some(ancestor.id.as_str()), &[(Pending, 500)]);
     penalty(&state, &new, &config(100, 100), &mut CoreRng::new(1))
@@ -59,12 +59,12 @@ fn penalty_after(ancestor: &Task) -> Millis {
 #[test]
 fn sched_41_a_quick_end_is_penalized_unless_somebody_ended_it() {
     assert_eq!(
-        penalty_after(&run("a", None, &[(Pending, 100), (Running, 200), (Finished, 300)])),
+        penalty_of_heir(&run("a", None, &[(Pending, 100), (Running, 200), (Finished, 300)])),
         Millis(100)
     );
     for stop in [Killing, Restarting, Draining] {
         let ancestor = run("a", None, &[(Pending, 100), (Running, 200), (stop, 300), (Killed, 400)]);
-        assert_eq!(penalty_after(&ancestor), Millis::ZERO);
+        assert_eq!(penalty_of_heir(&ancestor), Millis::ZERO);
     }
     let mut rng = CoreRng::new(1);
     for ancestor in [Some("pruned"), None] {
@@ -76,7 +76,7 @@ fn sched_41_a_quick_end_is_penalized_unless_somebody_ended_it() {
 #[test]
 fn sched_42_a_preempted_task_does_not_flap() {
     let ancestor = run("a", None, &[(Running, 200), (Preempting, 300), (Killed, 400)]);
-    assert_eq!(penalty_after(&ancestor), Millis::ZERO);
+    assert_eq!(penalty_of_heir(&ancestor), Millis::ZERO);
 }
 
 #[test]
@@ -101,6 +101,33 @@ fn sched_44_the_threshold_itself_is_long_enough() {
         assert_eq!(flapped(&run("a", None, &[(Running, 0), (Failed, end)]), THRESHOLD), flaps);
     }
     assert!(!flapped(&run("a", None, &[]), THRESHOLD));
+}
+
+#[test]
+fn an_agent_that_comes_and_goes_makes_nothing_flap() {
+    let long = 10 * THRESHOLD.0;
+    let away = [(Running, 0), (Partitioned, long), (Lost, long)];
+    assert!(!flapped(&run("a", None, &away), THRESHOLD), "it ran for long before");
+    let back = [(Running, 0), (Partitioned, long), (Running, long), (Failed, long + 1)];
+    assert!(!flapped(&run("a", None, &back), THRESHOLD), "it came back, it did not start");
+    let soon = [(Running, 0), (Partitioned, 5), (Running, 10), (Failed, 20)];
+    assert!(flapped(&run("a", None, &soon), THRESHOLD));
+}
+
+#[test]
+fn only_what_flapped_itself_is_penalized_for_its_ancestors() {
+    let day = 86_400_000;
+    let state = stored(&[run("a", None, &[(Running, 200), (Failed, 300)])]);
+    let after = |events: &[(TaskStatus, i64)]| {
+        let ended = run("b", Some("a"), events);
+        penalty_after(&state, &ended, &config(100, 100), &mut CoreRng::new(1))
+    };
+    assert_eq!(after(&[(Pending, 400), (Running, 500), (Failed, 600)]), Millis(100));
+    assert_eq!(after(&[(Pending, 400), (Running, 500), (Failed, day)]), Millis::ZERO, "it ran for a day");
+    for stop in [Restarting, Draining, Preempting] {
+        let stopped = [(Pending, 400), (Running, 500), (stop, 550), (Killed, 600)];
+        assert_eq!(after(&stopped), Millis::ZERO, "somebody stopped it: {stop}");
+    }
 }
 
 #[test]

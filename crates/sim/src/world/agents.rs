@@ -107,6 +107,7 @@ impl World {
         machine.is_connected = false;
         machine.runs.clear();
         let link = machine.link;
+        self.tally.died += 1;
         self.note(|| format!("{id} dies"));
         self.plan_in(UNHEARD_AFTER, Event::Unheard(id.clone(), link));
     }
@@ -115,6 +116,7 @@ impl World {
     pub(super) fn revive_machine(&mut self, id: &AgentId, is_same_agent: bool) {
         let new_link = self.unique();
         let Some(machine) = self.machines.get_mut(id).filter(|machine| !machine.is_alive) else { return };
+        self.tally.returned += 1;
         if is_same_agent {
             machine.is_alive = true;
             machine.is_connected = true;
@@ -139,6 +141,7 @@ impl World {
         };
         machine.is_connected = false;
         let link = machine.link;
+        self.tally.cut_off += 1;
         self.note(|| format!("{id} is cut off for {} ms", time.0));
         self.plan_in(UNHEARD_AFTER, Event::Unheard(id.clone(), link));
         self.plan_in(time, Event::Heal(id.clone(), link));
@@ -184,6 +187,7 @@ impl World {
         let delay = self.delay();
         let is_lost = self.chance.permille(self.faults.loss);
         let Some(machine) = self.machines.get_mut(id) else { return };
+        self.tally.lost += u64::from(is_lost);
         let link = machine.link;
         machine.next_order_at = machine.next_order_at.max(self.now + delay);
         let at = machine.next_order_at;
@@ -214,6 +218,9 @@ impl World {
         let is_impossible = self.chance.permille(faults.launch_failures);
         let task_id = task.id.clone();
         let Some(machine) = self.machines.get_mut(id) else { return };
+        self.tally.failing += u64::from(fails);
+        self.tally.slow += u64::from(is_slow);
+        self.tally.impossible += u64::from(is_impossible);
         let status = TaskStatus::Assigned;
         let run = Run { task, status, is_stopping: false, fails, is_slow, updates: VecDeque::new() };
         machine.runs.insert(task_id.clone(), run);
@@ -286,6 +293,7 @@ impl World {
         let Some(update) = machine.runs.get(task).and_then(|run| run.updates.front()).copied() else {
             return;
         };
+        self.tally.lost += u64::from(is_lost);
         if machine.is_connected && !is_lost {
             machine.next_update_at = machine.next_update_at.max(self.now + delay);
             let event = Event::FromAgent(id.clone(), machine.link, update, task.clone());

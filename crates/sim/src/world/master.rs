@@ -138,8 +138,10 @@ impl World {
         let mut times = 1;
         if is_fallible && self.chance.permille(self.faults.loss) {
             times = 0;
+            self.tally.lost += 1;
         } else if is_fallible && self.chance.permille(self.faults.duplication) {
             times = 2;
+            self.tally.repeated += 1;
         }
         for _ in 0..times {
             let delay = self.delay();
@@ -328,6 +330,7 @@ impl World {
     /// The master takes an offer back.
     pub(super) fn rescind(&mut self, id: &OfferId) {
         let Some(offer) = self.master.take_offer(id) else { return };
+        self.tally.rescinded += 1;
         self.tell(MesosEvent::Rescinded(id.clone()), true);
         self.allocate_soon(&offer.agent);
     }

@@ -172,6 +172,7 @@ impl World {
         if self.scheduler.session.take().is_none() {
             return;
         }
+        self.tally.disconnected += 1;
         self.note(|| "session breaks".to_owned());
         self.hang_up();
         self.enqueue(Input::Mesos(MesosEvent::Disconnected));
@@ -376,6 +377,7 @@ impl World {
             Operation::SaveTask { task, .. } if self.mirror.status(&task.id) != Some(task.status) => {
                 tally.preempted += u64::from(task.status == TaskStatus::Preempting);
                 tally.drained += u64::from(task.status == TaskStatus::Draining);
+                tally.throttled += u64::from(task.status == TaskStatus::Throttled);
             }
             Operation::SaveHost(host) => {
                 let was = self.mirror.host(&host.host).map(|host| host.mode);
@@ -459,6 +461,7 @@ impl World {
                 }
                 let ids: Vec<TaskId> = tasks.iter().map(|task| task.id.clone()).collect();
                 let is_refused = self.chance.permille(self.faults.refused_calls);
+                self.tally.refused += u64::from(is_refused);
                 if is_refused || !self.call(Call::Accept { offer, tasks, refuse }) {
                     let call = FailedCall::Launch(ids);
                     let reason = Arc::from("the call was refused");
@@ -495,9 +498,11 @@ impl World {
     fn call(&mut self, call: Call) -> bool {
         let Some(session) = self.scheduler.session else { return false };
         if self.chance.permille(self.faults.loss) {
+            self.tally.lost += 1;
             return true;
         }
         let times = if self.chance.permille(self.faults.duplication) { 2 } else { 1 };
+        self.tally.repeated += times - 1;
         for _ in 0..times {
             let delay = self.delay();
             let at = self.master.call_arrives(self.now + delay);
