@@ -11,6 +11,7 @@ use crate::away::{self, MissingHost};
 use crate::handle::Step;
 use crate::schedule::bag::Distance;
 use crate::schedule::filter::{ResourceKind, Veto, VetoGroup};
+use crate::validate::is_default_limit;
 
 /// How long a nearest fit is believed (`spec/scheduler.md` §2.11).
 const NEAREST_FIT_LIFETIME: Millis = Millis::from_secs(600);
@@ -39,6 +40,8 @@ pub struct Explanation {
     pub missing: Vec<Arc<MissingHost>>,
     /// A host with tasks of the job of which nothing is known, so that no limit can be checked.
     pub unknown_host: Option<HostName>,
+    /// Whether jobs get default limits (`-enable_legacy_constraints`).
+    pub has_default_limits: bool,
     nearest: Option<NearestFit>,
     /// The nearest of the last attempt alone: it takes over when the nearest of all is too old.
     latest: Option<Arc<[Veto]>>,
@@ -130,6 +133,7 @@ impl Explanation {
             reasons,
             missing,
             unknown_host: None,
+            has_default_limits: false,
             nearest,
             latest,
         }
@@ -179,7 +183,8 @@ impl Explanation {
             .reasons
             .iter()
             .map(|reason| {
-                format!("{} of {} agents: {}", reason.agents, self.agents, reason.cause.text(config))
+                let cause = reason.cause.text(config, self.has_default_limits);
+                format!("{} of {} agents: {cause}", reason.agents, self.agents)
             })
             .collect();
         lines.extend(away::lines(&self.missing));
@@ -258,7 +263,7 @@ fn rules_on<'a>(name: &'a str, config: &'a TaskConfig) -> impl Iterator<Item = &
 
 impl Cause {
     /// In words, for tasks of this configuration.
-    fn text(&self, config: &TaskConfig) -> String {
+    fn text(&self, config: &TaskConfig, has_default_limits: bool) -> String {
         match self {
             Self::Short { resource, need, best } => {
                 let [need, best] = amounts(*resource, [*need, *best]);
@@ -268,11 +273,11 @@ impl Cause {
             Self::LacksAttribute(name) => {
                 let text =
                     format!("agents lack the attribute '{name}': start them with --attributes={name}:…");
-                // The rule that the flag adds; one that the job has itself does not go with the flag.
-                let is_default = matches!(&**name, "host" | "rack")
-                    && rules_on(name, config).any(|rule| *rule == ConstraintRule::Limit(1));
-                if is_default {
+                // The rule that the flag adds goes with it, for jobs that are created then.
+                if has_default_limits && is_default_limit(name, config) {
                     format!("{text}, or run the scheduler with -enable_legacy_constraints=false")
+                } else if rules_on(name, config).all(|rule| matches!(rule, ConstraintRule::Limit(_))) {
+                    format!("{text}, or create the job again without its limit on '{name}'")
                 } else {
                     text
                 }

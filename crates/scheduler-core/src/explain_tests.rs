@@ -114,7 +114,7 @@ fn every_reason_is_told_with_the_number_of_agents() {
     let view = bench.core.view();
     insta::assert_snapshot!(view.pending_lines(&id).join("\n"), @r"
     2 of 5 agents: not enough RAM (need 8 GB, best has 6 GB)
-    1 of 5 agents: agents lack the attribute 'rack': start them with --attributes=rack:…, or run the scheduler with -enable_legacy_constraints=false
+    1 of 5 agents: agents lack the attribute 'rack': start them with --attributes=rack:…, or create the job again without its limit on 'rack'
     1 of 5 agents: agents lack the attribute 'zone': start them with --attributes=zone:…
     1 of 5 agents: constraint on 'zone' not satisfied: the job asks for east
     1 more agent offers nothing: it is in use, or away
@@ -140,8 +140,11 @@ fn without_any_agent_the_reason_says_so() {
 }
 
 /// What a task of this configuration is told of one agent with these attributes.
-fn told_of(config: TaskConfig, attributes: &[(&str, &[&str])]) -> Vec<String> {
-    let mut bench = Bench::subscribed(quiet_config());
+fn told_of(config: TaskConfig, attributes: &[(&str, &[&str])], has_default_limits: bool) -> Vec<String> {
+    let mut settings = quiet_config();
+    settings.policy.legacy_constraints = has_default_limits;
+    let mut bench = Bench::subscribed(settings);
+    bench.grant_quota("r");
     bench.create(config, 1);
     bench.offer(offer("a", resources(4.0, 4096, 4096), attributes));
     bench.tick(Millis(1));
@@ -152,21 +155,34 @@ fn told_of(config: TaskConfig, attributes: &[(&str, &[&str])]) -> Vec<String> {
 #[test]
 fn only_the_rule_that_the_flag_adds_goes_with_it() {
     let with = |rules: &[Constraint]| TaskConfig {
+        production: true,
         constraints: rules.iter().cloned().collect(),
         ..service("r/prod/j")
     };
-    let lacks = "1 of 1 agents: agents lack the attribute 'rack': start them with --attributes=rack:…";
+    let on_a_host: &[(&str, &[&str])] = &[("host", &["a"])];
+    let told = |config: TaskConfig, has_default_limits| told_of(config, on_a_host, has_default_limits);
+    let lacks = |name: &str| {
+        format!("1 of 1 agents: agents lack the attribute '{name}': start them with --attributes={name}:…")
+    };
     let flag = ", or run the scheduler with -enable_legacy_constraints=false";
-    assert_eq!(told_of(with(&[limit("rack", 1)]), &[]), [format!("{lacks}{flag}")]);
-    assert_eq!(told_of(with(&[limit("rack", 2)]), &[]), [lacks]);
-    assert_eq!(told_of(with(&[value("rack", false, &["r1"])]), &[]), [lacks]);
+    let own = ", or create the job again without its limit on 'rack'";
+    let rack = lacks("rack");
+    assert_eq!(told(with(&[]), true), [format!("{rack}{flag}")]);
+    assert_eq!(told_of(service("r/prod/j"), &[], true), [format!("{}{flag}", lacks("host"))]);
+    assert_eq!(told(with(&[limit("rack", 2)]), true), [format!("{rack}{own}")]);
+    // The flag is off: what it gave the job once does not go by turning it off.
+    assert_eq!(told(with(&[limit("rack", 1)]), false), [format!("{rack}{own}")]);
+    // The flag gives that to services of production only.
+    let other = TaskConfig { production: false, ..with(&[limit("rack", 1)]) };
+    assert_eq!(told(other, true), [format!("{rack}{own}")]);
+    assert_eq!(told(with(&[value("rack", false, &["r1"])]), true), [rack]);
 }
 
 #[test]
 fn a_rule_on_values_is_told_with_what_the_job_asks_for() {
     let told = |negated, values: &[&str]| {
         let constraints = [value("zone", negated, values)].into();
-        told_of(TaskConfig { constraints, ..service("r/prod/j") }, &[("zone", &["west"])])[0].clone()
+        told_of(TaskConfig { constraints, ..service("r/prod/j") }, &[("zone", &["west"])], false)[0].clone()
     };
     let broken = "1 of 1 agents: constraint on 'zone' not satisfied: the job";
     assert_eq!(told(false, &["east", "north", "south"]), format!("{broken} asks for east, north or south"));

@@ -249,13 +249,14 @@ impl Core {
     fn explain(&mut self, group: ConfigId, findings: Findings, step: &Step<'_>) {
         let before = self.explanations.get(&group);
         let (hosts, missing) = (self.state.tables().host_count(), self.away.news(step.now));
-        let explanation = Explanation::new(
+        let mut explanation = Explanation::new(
             findings,
             before.and_then(|before| before.nearest_fit(step.now)),
             hosts,
             missing,
             step.now,
         );
+        explanation.has_default_limits = self.config.policy.legacy_constraints;
         self.explanations.insert(group, Arc::new(explanation));
     }
 }

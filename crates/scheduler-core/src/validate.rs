@@ -110,20 +110,31 @@ pub struct Invalid(pub Vec<String>);
 /// The configuration with the default constraints of `spec/scheduler.md` §12.1, if it lacks any of them.
 pub fn with_default_diversity(config: &TaskConfig) -> Option<TaskConfig> {
     let has = |name: &str| config.constraints.iter().any(|constraint| &*constraint.name == name);
-    let limit_one = |name: &str| Constraint { name: Arc::from(name), rule: ConstraintRule::Limit(1) };
-    let mut missing = Vec::new();
-    if !has("host") {
-        missing.push(limit_one("host"));
-    }
-    if !has("dedicated") && config.production && config.is_service && !has("rack") {
-        missing.push(limit_one("rack"));
-    }
+    let missing: Vec<Constraint> =
+        default_limits(config).filter(|name| !has(name)).map(default_limit).collect();
     if missing.is_empty() {
         return None;
     }
     let mut config = config.clone();
     config.constraints.extend(missing);
     Some(config)
+}
+
+/// Whether the configuration has on this attribute what it would get if it said nothing of it.
+pub(crate) fn is_default_limit(name: &str, config: &TaskConfig) -> bool {
+    default_limits(config)
+        .any(|default| default == name && config.constraints.contains(&default_limit(default)))
+}
+
+/// The attributes by which tasks of this configuration are spread if it says nothing of them.
+fn default_limits(config: &TaskConfig) -> impl Iterator<Item = &'static str> {
+    let is_dedicated = config.constraints.iter().any(|constraint| &*constraint.name == "dedicated");
+    let is_spread_over_racks = !is_dedicated && config.production && config.is_service;
+    std::iter::once("host").chain(is_spread_over_racks.then_some("rack"))
+}
+
+fn default_limit(name: &str) -> Constraint {
+    Constraint { name: Arc::from(name), rule: ConstraintRule::Limit(1) }
 }
 
 /// Links to well-known ports, for a task that has none (T20).
