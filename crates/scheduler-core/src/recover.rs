@@ -1,6 +1,6 @@
 //! Starting again from the journal (`spec/scheduler.md` §11.1).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aurora_api::amounts::{Millis, Timestamp};
@@ -129,18 +129,23 @@ impl Core {
             .iter()
             .filter_map(|(id, config)| Some((id, Arc::new(with_default_diversity(config)?))))
             .collect();
+        let mut heirs = BTreeMap::new();
         for (old, config) in changed {
-            let new = self.stored_config(&config, step);
-            let tasks: Vec<Arc<Task>> = self
-                .state
-                .tables()
-                .tasks()
-                .filter(|(_, config)| *config == old)
-                .map(|(task, _)| Arc::new(Task { config: Arc::clone(&config), ..Task::clone(task) }))
-                .collect();
-            for task in tasks {
-                self.commit(Operation::SaveTask { task, config: new }, step);
-            }
+            heirs.insert(old, (self.stored_config(&config, step), config));
+        }
+        if heirs.is_empty() {
+            return;
+        }
+        let tables = self.state.tables();
+        let with_heir = |(task, old): (&Arc<Task>, ConfigId)| {
+            let (new, config) = heirs.get(&old)?;
+            Some((Arc::new(Task { config: Arc::clone(config), ..Task::clone(task) }), *new))
+        };
+        let tasks: Vec<(Arc<Task>, ConfigId)> = tables.tasks().filter_map(with_heir).collect();
+        for (task, config) in tasks {
+            self.commit(Operation::SaveTask { task, config }, step);
+        }
+        for old in heirs.into_keys() {
             self.commit(Operation::RemoveConfig(old), step);
         }
     }

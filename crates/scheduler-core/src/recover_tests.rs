@@ -82,3 +82,25 @@ fn sched_174_default_constraints_come_with_the_flag_and_stay_without_it() {
     assert_eq!(names(&bench.task(&id).unwrap().config), ["host"]);
     assert_eq!(bench.core.snapshot(), before);
 }
+
+#[test]
+fn configurations_that_become_equal_by_a_default_are_one() {
+    let mut bench = Bench::subscribed(quiet_config());
+    bench.create(ad_hoc("r/prod/j"), 3);
+    let limited = Arc::new(TaskConfig { constraints: [limit("host", 1)].into(), ..ad_hoc("r/prod/j") });
+    let second =
+        Task { config: Arc::clone(&limited), ..Task::clone(&bench.active(&job_key("r/prod/j"), 1).unwrap()) };
+    let id = ConfigId(77);
+    for operation in [
+        Operation::SaveConfig { id, config: limited },
+        Operation::SaveTask { task: Arc::new(second), config: id },
+    ] {
+        bench.journal.push(crate::codec::encode_operation(&operation));
+    }
+    bench.config.policy.legacy_constraints = true;
+    bench.restart();
+    assert_eq!(bench.core.state.configs().iter().count(), 1);
+    let tasks = bench.tasks(TaskStatus::Pending);
+    assert_eq!(tasks.len(), 3);
+    assert!(tasks.iter().all(|task| names(&task.config) == ["host"]));
+}

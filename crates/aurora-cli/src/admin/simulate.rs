@@ -3,7 +3,6 @@
 mod agents;
 mod answer;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +23,10 @@ use crate::output;
 const EXECUTOR: &str = "AuroraExecutor";
 const EXECUTOR_CPUS: f64 = 0.01;
 const EXECUTOR_RAM_MB: i64 = 16;
+
+/// What helps who has no backup.
+const WHERE_BACKUPS_ARE: &str = "backups are in the scheduler's -backup_dir: `aurora_admin scheduler_list_backups CLUSTER` \
+    names them, `aurora_admin scheduler_backup_now CLUSTER` makes one";
 
 /// Says what would fit, and what would wait and why, if jobs came or hosts went.
 ///
@@ -49,8 +52,8 @@ pub struct Simulate {
     cluster: Option<String>,
 
     /// Hosts that go away with all that runs on them, separated by commas. May be repeated.
-    #[arg(long, value_name = "HOST,HOST…", value_delimiter = ',')]
-    remove_hosts: Vec<String>,
+    #[arg(long, value_name = "HOST,HOST…", value_delimiter = ',', value_parser = host)]
+    remove_hosts: Vec<HostName>,
 
     /// Processors that an executor takes; if not given, what the backup says, or the scheduler's default.
     #[arg(long, value_name = "CORES", value_parser = overhead_cores)]
@@ -73,6 +76,14 @@ pub struct Simulate {
     config: ConfigOptions,
 }
 
+/// A host to remove. An empty name, as of an empty variable, would leave a question that was not meant.
+fn host(text: &str) -> Result<HostName, String> {
+    match text.trim() {
+        "" => Err("a host has a name, such as node-7".to_owned()),
+        name => Ok(HostName::new(name)),
+    }
+}
+
 /// Cores that something takes.
 fn overhead_cores(text: &str) -> Result<f64, String> {
     let cores = cores(text)?;
@@ -82,16 +93,17 @@ fn overhead_cores(text: &str) -> Result<f64, String> {
 impl Simulate {
     /// Runs the command.
     pub fn run(self) -> Result<(), Failure> {
-        let bytes = read(&self.snapshot)?;
+        let path = self.snapshot.display();
+        let bytes = fs::read(&self.snapshot)
+            .map_err(|error| failure(format!("cannot read {path}: {error}\n  {WHERE_BACKUPS_ARE}")))?;
         let backup = Backup::decode(&bytes).map_err(|error| {
-            let path = self.snapshot.display();
-            failure(format!("cannot use {path}: {}", chain(&error)))
+            failure(format!("cannot use {path}: {}\n  {WHERE_BACKUPS_ARE}", chain(&error)))
         })?;
         let agents = self.agents.as_deref().map(read_agents).transpose()?.unwrap_or_default();
         let config = self.core_config(&backup);
         let question = Question {
             jobs: self.jobs(&config)?,
-            removed_hosts: self.removed_hosts(),
+            removed_hosts: self.remove_hosts.iter().cloned().collect(),
             backup,
             agents,
             config,
@@ -103,11 +115,6 @@ impl Simulate {
             output::print(answer::text(&answer).trim_end());
         }
         Ok(())
-    }
-
-    fn removed_hosts(&self) -> BTreeSet<HostName> {
-        let names = self.remove_hosts.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
-        names.map(HostName::new).collect()
     }
 
     /// The settings of the backup, then those of the command line.
@@ -176,12 +183,13 @@ impl Simulate {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| failure(format!("cannot read {}: {error}", path.display())))
-}
-
 fn read_agents(path: &Path) -> Result<Vec<Agent>, Failure> {
-    let bytes = read(path)?;
+    let bytes = fs::read(path).map_err(|error| {
+        let path = path.display();
+        failure(format!(
+            "cannot read {path}: {error}\n  get it with: curl http://MASTER:5050/slaves > {path}"
+        ))
+    })?;
     agents::parse(&bytes).map_err(|error| failure(format!("cannot use {}: {error}", path.display())))
 }
 

@@ -139,11 +139,28 @@ fn what_cannot_be_simulated_is_said() {
     stub.admin(&["simulate", "--snapshot=backup", "--add-job=jobs.aurora", "--remove-hosts=a,b"])
         .exits(0)
         .out_has("no host is left: name others with --agents");
-    stub.admin(&["simulate", "--snapshot=nowhere"]).exits(1).err_has("cannot read nowhere: No such file");
+    stub.admin(&["simulate", "--snapshot=nowhere"])
+        .exits(1)
+        .err_has("cannot read nowhere: No such file")
+        .err_has("`aurora_admin scheduler_backup_now CLUSTER` makes one");
     stub.admin(&["simulate", "--snapshot=other"])
         .exits(1)
         .err_has("cannot use other: it is no backup of a scheduler, or it is cut short");
     stub.admin(&["simulate", "--snapshot=backup", "--agents=other"]).exits(1).err_has("cannot use other:");
+    stub.admin(&["simulate", "--snapshot=backup", "--agents=nowhere"])
+        .exits(1)
+        .err_has("curl http://MASTER:5050/slaves > nowhere");
+    stub.file(
+        "less.json",
+        r#"{"slaves": [{"hostname": "a", "resources": {"cpus": 1, "mem": -1, "disk": 1}}]}"#,
+    );
+    stub.admin(&["simulate", "--snapshot=backup", "--agents=less.json"])
+        .exits(1)
+        .err_has("cannot use less.json: the mem of a are -1, less than nothing");
+    stub.admin(&["simulate", "--snapshot=backup", "--remove-hosts="])
+        .exits(1)
+        .err_has("--remove-hosts")
+        .err_has("a host has a name, such as node-7");
     stub.admin(&["simulate", "--snapshot=backup", "--remove-hosts=c"])
         .exits(1)
         .err_has("there is no host c to remove; the snapshot has a, b");

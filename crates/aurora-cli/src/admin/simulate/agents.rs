@@ -1,6 +1,6 @@
 //! Agents as the Mesos master tells them at `/slaves`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aurora_api::amounts::{Megabytes, MilliCpus, Resources};
@@ -57,22 +57,40 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Agent>, String> {
              \"ports\": \"[31000-32000]\"}}}}]}}: {error}"
         )
     })?;
-    read.slaves.into_iter().filter(|slave| slave.active).map(agent).collect()
+    let agents: Vec<Agent> =
+        read.slaves.into_iter().filter(|slave| slave.active).map(agent).collect::<Result<_, _>>()?;
+    if agents.is_empty() {
+        return Err("it names no agent that is active: ask the master that leads".to_owned());
+    }
+    let mut hosts = BTreeSet::new();
+    match agents.iter().find(|agent| !hosts.insert(&agent.host)) {
+        Some(twice) => Err(format!(
+            "two agents have the hostname {}: tell them apart by the agents' flag --hostname, as the scheduler knows hosts by it",
+            twice.host
+        )),
+        None => Ok(agents),
+    }
 }
 
 fn agent(slave: Slave) -> Result<Agent, String> {
     let Slave { id, hostname, attributes, resources, .. } = slave;
+    let Amounts { cpus, mem, disk, gpus, cpus_revocable, .. } = resources;
+    let amounts =
+        [("cpus", cpus), ("mem", mem), ("disk", disk), ("gpus", gpus), ("cpus_revocable", cpus_revocable)];
+    if let Some((name, amount)) = amounts.into_iter().find(|(_, amount)| *amount < 0.0) {
+        return Err(format!("the {name} of {hostname} are {amount}, less than nothing"));
+    }
     let ports = count_ports(&resources.ports).ok_or_else(|| {
         format!("the ports of {hostname} are `{}`, not like [31000-32000]", resources.ports)
     })?;
     let regular = Resources {
-        cpus: MilliCpus::from_cores(resources.cpus),
-        ram: Megabytes(whole(resources.mem)),
-        disk: Megabytes(whole(resources.disk)),
-        gpus: whole(resources.gpus),
+        cpus: MilliCpus::from_cores(cpus),
+        ram: Megabytes(whole(mem)),
+        disk: Megabytes(whole(disk)),
+        gpus: whole(gpus),
         ports,
     };
-    let revocable = Resources { cpus: MilliCpus::from_cores(resources.cpus_revocable), ..regular };
+    let revocable = Resources { cpus: MilliCpus::from_cores(cpus_revocable), ..regular };
     Ok(Agent {
         id: AgentId::new(id.unwrap_or_else(|| format!("agent of {hostname}"))),
         host: HostName::new(hostname),
@@ -114,7 +132,7 @@ fn count_ports(text: &str) -> Option<i64> {
     inner.split(',').map(str::trim).filter(|range| !range.is_empty()).try_fold(0, |sum, range| {
         let (first, last) = range.split_once('-')?;
         let (first, last): (i64, i64) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-        Some(sum + (last - first + 1).max(0))
+        (0 <= first && first <= last && last <= i64::from(u16::MAX)).then_some(sum + (last - first + 1))
     })
 }
 
@@ -146,5 +164,20 @@ mod tests {
         assert!(error.contains("http://MASTER:5050/slaves") && error.contains("31000"), "{error}");
         let ports = br#"{"slaves":[{"hostname":"a","resources":{"cpus":1,"mem":1,"disk":1,"ports":"80"}}]}"#;
         assert_eq!(parse(ports).unwrap_err(), "the ports of a are `80`, not like [31000-32000]");
+        let with = |cpus: &str, ports: &str| {
+            format!(r#"{{"hostname":"a","resources":{{"cpus":{cpus},"mem":1,"disk":1,"ports":"{ports}"}}}}"#)
+        };
+        let error = |agents: &[String]| {
+            parse(format!(r#"{{"slaves":[{}]}}"#, agents.join(",")).as_bytes()).unwrap_err()
+        };
+        assert_eq!(error(&[with("-4", "[]")]), "the cpus of a are -4, less than nothing");
+        for range in ["[9-3]", "[-1-3]", "[1-70000]"] {
+            assert_eq!(
+                error(&[with("1", range)]),
+                format!("the ports of a are `{range}`, not like [31000-32000]")
+            );
+        }
+        assert!(error(&[with("1", "[]"), with("2", "[]")]).starts_with("two agents have the hostname a"));
+        assert!(error(&[]).starts_with("it names no agent that is active"));
     }
 }
