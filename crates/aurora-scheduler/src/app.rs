@@ -31,8 +31,8 @@ pub struct App {
     pub stats_url_prefix: String,
     /// `-thermos_observer_url`.
     pub observer_url: String,
-    /// Where backups go, if anywhere.
-    pub backups: Option<Backups>,
+    /// Where backups go.
+    pub backups: Backups,
     /// Policies and tiers for checking jobs.
     pub core: CoreConfig,
     /// Offers as Mesos sent them.

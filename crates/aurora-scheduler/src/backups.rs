@@ -16,6 +16,9 @@ use tracing::{debug, error};
 use crate::app::{App, AppState};
 use crate::flags::amounts::TimeAmount;
 
+/// Their folder in that of the journal.
+const FOLDER: &str = "backups";
+
 const PREFIX: &str = "scheduler-backup-";
 const UNFINISHED: &str = "temp_";
 
@@ -23,7 +26,7 @@ const UNFINISHED: &str = "temp_";
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Backups")]
 pub struct BackupFlags {
-    /// The folder of backups; without it none are made.
+    /// The folder of backups; if not given, `backups` in that of the journal.
     #[arg(long = "backup_dir", value_name = "FOLDER")]
     pub backup_dir: Option<PathBuf>,
     /// How often a backup is made.
@@ -48,9 +51,6 @@ pub struct Backups {
 /// What could not be done with the folder of backups.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupFailure {
-    /// There is none.
-    #[error("this scheduler makes no backups: start it with -backup_dir=FOLDER")]
-    None,
     /// The system refused.
     #[error("cannot {action} {}: check -backup_dir, its owner and the free space", path.display())]
     File {
@@ -65,17 +65,17 @@ pub enum BackupFailure {
 }
 
 impl Backups {
-    /// The folder of the flags, created if it is not there; nothing if they name none.
+    /// The folder of the flags, or the usual one beside the journal, created if it is not there.
     ///
     /// # Errors
     /// It cannot be created or written.
-    pub fn open(flags: &BackupFlags) -> Result<Option<Self>, BackupFailure> {
-        let Some(folder) = flags.backup_dir.clone() else { return Ok(None) };
+    pub fn open(flags: &BackupFlags, journal: &Path) -> Result<Self, BackupFailure> {
+        let folder = flags.backup_dir.clone().unwrap_or_else(|| journal.join(FOLDER));
         fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
         let probe = folder.join(format!("{UNFINISHED}probe"));
         File::create(&probe).map_err(failed("write to", &folder))?;
         fs::remove_file(&probe).map_err(failed("write to", &folder))?;
-        Ok(Some(Self { folder, kept: usize::from(flags.max_saved_backups) }))
+        Ok(Self { folder, kept: usize::from(flags.max_saved_backups) })
     }
 
     /// Writes a backup, and removes those that are too many. The name has the minute it is of: a second one of the same
@@ -130,10 +130,9 @@ fn file_name(taken_at: Timestamp) -> String {
 /// Makes a backup of the state as it is published, which is durable.
 ///
 /// # Errors
-/// There is no folder for them, or the disk refuses.
+/// The disk refuses.
 pub async fn back_up(app: &App) -> Result<String, BackupFailure> {
-    let Some(backups) = app.backups.clone() else { return Err(BackupFailure::None) };
-    let (view, config, now) = (app.view(), app.core.clone(), app.now());
+    let (backups, view, config, now) = (app.backups.clone(), app.view(), app.core.clone(), app.now());
     let written = tokio::task::spawn_blocking(move || backups.write(&Backup::of(&view, &config, now)));
     let written = written.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     app.stats.count(if written.is_ok() { "scheduler_backup_success" } else { "scheduler_backup_failed" }, 1);
@@ -170,7 +169,7 @@ mod tests {
             backup_interval: "1hrs".parse().unwrap(),
             max_saved_backups: 2,
         };
-        let backups = Backups::open(&flags).unwrap().unwrap();
+        let backups = Backups::open(&flags, folder.path()).unwrap();
         let names: Vec<String> = [0, 60_000, 120_000]
             .into_iter()
             .map(|at| backups.write(&Backup { taken_at: Timestamp(at), ..Backup::default() }).unwrap())
@@ -191,7 +190,7 @@ mod tests {
             backup_interval: "1hrs".parse().unwrap(),
             max_saved_backups: 2,
         };
-        let message = Backups::open(&flags).unwrap_err().to_string();
+        let message = Backups::open(&flags, folder.path()).unwrap_err().to_string();
         assert!(message.contains("check -backup_dir"), "{message}");
     }
 }

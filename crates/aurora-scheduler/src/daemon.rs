@@ -80,11 +80,11 @@ impl Daemon {
             warn!("no -thermos_executor_path is given: tasks of the built-in executor cannot be launched");
         }
         let hostname = hostname(flags)?;
-        let backups = Backups::open(&flags.backups)?;
         let clock = SystemClock;
         let stats = Stats::default();
 
         let Recovered { core, owed, journal } = recover(flags, &config, &hostname, clock)?;
+        let backups = Backups::open(&flags.backups, &flags.journal.native_log_file_path)?;
         let views = Arc::new(ArcSwap::from_pointee(core.view()));
 
         let listener = flags.http.listen().await?;
@@ -165,11 +165,9 @@ impl Daemon {
             connection,
             quit: quit.clone(),
         });
-        if app.backups.is_some() {
-            let interval = flags.backups.backup_interval.millis();
-            let stopping = supervisor.stopping().clone();
-            supervisor.spawn(TaskKind::Backups, backups::run(Arc::clone(&app), interval, stopping));
-        }
+        let interval = flags.backups.backup_interval.millis();
+        let stopping = supervisor.stopping().clone();
+        supervisor.spawn(TaskKind::Backups, backups::run(Arc::clone(&app), interval, stopping));
         let local = listener.local_addr().context("cannot read the address of the listener")?;
         supervisor.spawn(TaskKind::HttpServer, serve(listener, app, supervisor.stopping().clone()));
         info!("listening on http://{local}");

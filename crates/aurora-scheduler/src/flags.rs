@@ -169,6 +169,140 @@ mod tests {
         assert_eq!(with_required(&["-cluster_name=d"]).unwrap().flags.api.cluster_name, "d");
     }
 
+    /// Names and defaults of `spec/scheduler.md` §10.2 that this version heeds; where there is none, none is named here.
+    const HEEDED: &[(&str, &str)] = &[
+        ("serverset_endpoint_name", "http"),
+        ("framework_name", "Aurora"),
+        ("framework_announce_principal", "false"),
+        ("framework_failover_timeout", "21days"),
+        ("executor_user", "root"),
+        ("receive_revocable_resources", "false"),
+        ("partition_aware", "false"),
+        ("allow_gpu_resource", "false"),
+        ("max_schedule_attempts_per_sec", "40"),
+        ("max_tasks_per_schedule_attempt", "5"),
+        ("first_schedule_delay", "1ms"),
+        ("initial_schedule_penalty", "1secs"),
+        ("max_schedule_penalty", "1mins"),
+        ("offer_reservation_duration", "3mins"),
+        ("flapping_task_threshold", "5mins"),
+        ("initial_flapping_task_delay", "30secs"),
+        ("max_flapping_task_delay", "5mins"),
+        ("max_reschedule_task_delay_on_startup", "30secs"),
+        ("hold_offers_forever", "false"),
+        ("min_offer_hold_time", "5mins"),
+        ("offer_hold_jitter_window", "1mins"),
+        ("offer_filter_duration", "5secs"),
+        ("offer_order", "RANDOM"),
+        ("offer_static_ban_cache_max_size", "9223372036854775807"),
+        ("unavailability_threshold", "6mins"),
+        ("enable_revocable_cpus", "true"),
+        ("enable_revocable_ram", "false"),
+        ("enable_preemptor", "true"),
+        ("preemption_delay", "3mins"),
+        ("preemption_slot_hold_time", "5mins"),
+        ("preemption_slot_search_initial_delay", "3mins"),
+        ("preemption_slot_search_interval", "1mins"),
+        ("preemption_reservation_max_batch_size", "5"),
+        ("max_tasks_per_job", "4000"),
+        ("allowed_container_types", "MESOS"),
+        ("allow_docker_parameters", "false"),
+        ("require_docker_use_executor", "true"),
+        ("allow_container_volumes", "false"),
+        ("enable_mesos_fetcher", "false"),
+        ("thermos_home_in_sandbox", "false"),
+        ("populate_discovery_info", "false"),
+        ("enable_update_affinity", "false"),
+        ("update_affinity_reservation_hold_time", "3mins"),
+        ("min_required_instances_for_sla_check", "20"),
+        ("max_sla_duration_secs", "2hrs"),
+        ("sla_aware_kill_non_prod", "false"),
+        ("transient_task_state_timeout", "5mins"),
+        ("initial_task_kill_retry_interval", "15secs"),
+        ("reconciliation_initial_delay", "1mins"),
+        ("reconciliation_explicit_interval", "60mins"),
+        ("reconciliation_implicit_interval", "60mins"),
+        ("reconciliation_schedule_spread", "30mins"),
+        ("reconciliation_explicit_batch_size", "1000"),
+        ("reconciliation_explicit_batch_interval", "5secs"),
+        ("history_prune_threshold", "2days"),
+        ("history_max_per_job_threshold", "100"),
+        ("history_min_retention_threshold", "1hrs"),
+        ("backup_interval", "1hrs"),
+        ("max_saved_backups", "48"),
+        ("dlog_snapshot_interval", "1hrs"),
+        ("enable_legacy_constraints", "true"),
+        // Ours: the port that upstream's guides give, and what this executor needs.
+        ("http_port", "8081"),
+        ("thermos_executor_cpu", "0.01"),
+        ("thermos_executor_ram", "16MB"),
+    ];
+
+    #[test]
+    fn flags_have_upstreams_names_and_defaults_and_say_what_they_do() {
+        let command = Flags::command();
+        let has = |name: &str, default: &str| {
+            let flag = command.get_arguments().find(|flag| flag.get_long() == Some(name));
+            flag.is_some_and(|flag| *flag.get_default_values() == [default])
+        };
+        let others: Vec<_> = HEEDED.iter().filter(|(name, default)| !has(name, default)).collect();
+        assert!(others.is_empty(), "{others:?}");
+        for flag in command.get_arguments() {
+            assert!(flag.get_help().is_some(), "{:?} does not say what it does", flag.get_long());
+        }
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_with_the_flag_that_has_them() {
+        let refusal = |texts: &[&str]| {
+            let flags = with_required(texts).unwrap().flags;
+            flags.core.config(&flags.executor, &flags.collector).unwrap_err().to_string()
+        };
+        // P of the table: nothing but more than 0.
+        for name in [
+            "max_tasks_per_schedule_attempt",
+            "preemption_reservation_max_batch_size",
+            "max_tasks_per_job",
+            "reconciliation_explicit_batch_size",
+            "max_schedule_attempts_per_sec",
+        ] {
+            let told = refusal(&[&format!("-{name}=0")]);
+            assert!(told.contains(&format!("-{name}")), "{told}");
+        }
+        for name in [
+            "first_schedule_delay",
+            "initial_schedule_penalty",
+            "preemption_delay",
+            "preemption_slot_hold_time",
+            "preemption_slot_search_initial_delay",
+            "preemption_slot_search_interval",
+            "max_sla_duration_secs",
+            "reconciliation_explicit_interval",
+            "reconciliation_implicit_interval",
+            "reconciliation_explicit_batch_interval",
+        ] {
+            let told = refusal(&[&format!("-{name}=0secs")]);
+            assert!(told.contains(&format!("-{name}")), "{told}");
+        }
+        for (texts, name) in [
+            (&["-max_schedule_penalty=999ms"][..], "max_schedule_penalty"),
+            (&["-max_flapping_task_delay=29secs"], "max_flapping_task_delay"),
+            (&["-transient_task_state_timeout=14secs"], "transient_task_state_timeout"),
+            (&["-allowed_job_environments=("], "allowed_job_environments"),
+            (&["-tier_config=/nonexistent"], "tier_config"),
+        ] {
+            let told = refusal(texts);
+            assert!(told.contains(&format!("-{name}")), "{told}");
+        }
+        for text in
+            ["-min_offer_hold_time=-1secs", "-offer_order=CPU,SIZE", "-history_max_per_job_threshold=-1"]
+        {
+            let told = with_required(&[text]).unwrap_err().to_string();
+            let name = text.split(['-', '=']).nth(1).unwrap();
+            assert!(told.contains(name), "{told}");
+        }
+    }
+
     #[test]
     fn defaults_of_the_core_are_the_cores_own() {
         let flags = with_required(&[]).unwrap().flags;

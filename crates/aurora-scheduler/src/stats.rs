@@ -1,9 +1,13 @@
 //! Counters and timings of `/vars` (`spec/scheduler.md` §10.3). Gauges are read from the view when somebody asks.
 
+mod processor;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use processor::Processor;
 
 /// A stat's value.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,12 +60,14 @@ struct Timing {
 #[derive(Clone, Debug)]
 pub struct Stats {
     registry: Arc<Mutex<Registry>>,
+    processor: Arc<Mutex<Processor>>,
     started: Instant,
 }
 
 impl Default for Stats {
     fn default() -> Self {
-        Self { registry: Arc::default(), started: Instant::now() }
+        let started = Instant::now();
+        Self { registry: Arc::default(), processor: Arc::new(Mutex::new(Processor::since(started))), started }
     }
 }
 
@@ -126,6 +132,10 @@ impl Stats {
             put(format!("{name}_{told}_total"), whole(total));
             put(format!("{name}_events"), whole(timing.events));
             put(format!("{name}_{told}_per_event"), whole(total / timing.events.max(1)));
+        }
+        let mut processor = self.processor.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cores) = processor.cores(Instant::now()) {
+            put("process_cpu_cores_utilized".to_owned(), StatValue::Fraction(cores));
         }
         let uptime = StatValue::Integer(i64::try_from(uptime.as_secs()).unwrap_or(i64::MAX));
         put("uptime_secs".to_owned(), uptime.clone());

@@ -222,11 +222,15 @@ async fn backups_are_made_and_listed() {
 }
 
 #[tokio::test]
-async fn without_a_folder_there_are_no_backups() {
-    let (daemon, _folder) = daemon().await;
-    let message = "this scheduler makes no backups: start it with -backup_dir=FOLDER";
-    assert_refused(&daemon.call(&ListBackups {}).await, ResponseCode::Error, message);
-    assert_refused(&daemon.call(&PerformBackup {}).await, ResponseCode::Error, message);
+async fn without_a_folder_of_their_own_backups_are_beside_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = TestDaemon::start(folder.path(), &[]).await;
+    assert_ok(&daemon.call(&PerformBackup {}).await);
+    let Some(Payload::ListBackupsResult(listed)) = daemon.call(&ListBackups {}).await.result else {
+        panic!("no list")
+    };
+    let name = listed.backups.unwrap().pop().unwrap();
+    assert!(folder.path().join("journal/backups").join(name).is_file());
 }
 
 #[tokio::test]

@@ -16,8 +16,7 @@ pub async fn perform(app: &App) -> Response {
 }
 
 pub fn list(app: &App) -> Response {
-    let names = app.backups.as_ref().ok_or(BackupFailure::None).and_then(backups::Backups::list);
-    match names {
+    match app.backups.list() {
         Ok(names) => {
             envelope::ok(thrift::Result::ListBackupsResult(ListBackupsResult { backups: Some(names) }))
         }

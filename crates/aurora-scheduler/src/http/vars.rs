@@ -18,6 +18,7 @@ const COUNTERS: &[&str] = &[
     "agents_returned_under_new_id",
     "assigner_launch_failures",
     "http_500_responses_events",
+    "mesos_scheduler_subscription_attempts",
     "offer_accept_races",
     "offer_cancel_failures",
     "offers_rescinded",

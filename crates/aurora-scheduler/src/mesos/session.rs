@@ -103,6 +103,9 @@ impl<S: CallSender + Sync> EventPump<S> {
     }
 
     async fn on_event(&self, event: SchedulerEvent) -> Result<(), QueueClosed> {
+        if let Some(counter) = counter_of(&event) {
+            self.stats.count(counter, 1);
+        }
         let input = match event {
             SchedulerEvent::Connecting { master } => {
                 info!(%master, "subscribing with Mesos");
@@ -206,6 +209,24 @@ impl<S: CallSender + Sync> EventPump<S> {
     }
 }
 
+/// What counts such events (`spec/scheduler.md` §8.3).
+const fn counter_of(event: &SchedulerEvent) -> Option<&'static str> {
+    Some(match event {
+        SchedulerEvent::Connecting { .. } => "mesos_scheduler_subscription_attempts",
+        SchedulerEvent::Subscribed { .. } => "mesos_scheduler_event_SUBSCRIBED",
+        SchedulerEvent::Offers(_) => "mesos_scheduler_event_OFFERS",
+        SchedulerEvent::InverseOffers(_) => "mesos_scheduler_event_INVERSE_OFFERS",
+        SchedulerEvent::Rescind(_) => "mesos_scheduler_event_RESCIND",
+        SchedulerEvent::RescindInverseOffer(_) => "mesos_scheduler_event_RESCIND_INVERSE_OFFER",
+        SchedulerEvent::Update(_) => "mesos_scheduler_event_UPDATE",
+        SchedulerEvent::Message { .. } => "mesos_scheduler_event_MESSAGE",
+        SchedulerEvent::Failure { .. } => "mesos_scheduler_event_FAILURE",
+        SchedulerEvent::Disconnected { .. }
+        | SchedulerEvent::CallFailed { .. }
+        | SchedulerEvent::Ended { .. } => return None,
+    })
+}
+
 fn core_update(status: &TaskStatus) -> Option<StatusUpdate> {
     let update = core_status(status);
     if update.is_none() {
@@ -295,6 +316,11 @@ mod tests {
             SchedulerEvent::Message { agent_id: "a".into(), executor_id: "e".into(), data: b"x".to_vec() };
         pump.on_event(message).await.unwrap();
         assert_eq!(stats.counter("scheduler_framework_message"), 1);
+        for (kind, count) in [("SUBSCRIBED", 1), ("FAILURE", 2), ("MESSAGE", 1)] {
+            assert_eq!(stats.counter(&format!("mesos_scheduler_event_{kind}")), count, "{kind}");
+        }
+        pump.on_event(SchedulerEvent::Connecting { master: "m:5050".to_owned() }).await.unwrap();
+        assert_eq!(stats.counter("mesos_scheduler_subscription_attempts"), 1);
         let reason = SessionError::NotReady { master: "m:5050".to_owned(), status: 503, text: String::new() };
         pump.on_event(SchedulerEvent::Disconnected { reason }).await.unwrap();
         assert_eq!(stats.gauge_value("framework_registered"), Some(0));
