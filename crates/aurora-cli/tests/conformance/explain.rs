@@ -78,6 +78,7 @@ fn one_instance_is_explained_in_json() {
             "replacedAtMs": null,
             "nearestFit": "Insufficient: CPU",
             "reasons": ["2 of 2 agents: not enough CPU"],
+            "lastRun": "FAILED: 1 failure: exit 3",
             "lastFailure": "FAILED: 1 failure: exit 3",
         }])
     );
@@ -115,6 +116,58 @@ fn a_job_that_has_ended_says_how() {
     stub.world().tasks = vec![task(0, ScheduleStatus::Lost)];
     let outcome = stub.aurora(&["job", "explain", K]).exits(0);
     assert_eq!(outcome.out, format!("{K}: 0 of 0 active instances are RUNNING\n{K}/0 LOST: Hi there\n"));
+}
+
+#[test]
+fn the_last_run_is_the_one_that_a_task_goes_on_from() {
+    let stub = Stub::start();
+    let event = |at, status, message: &str| TaskEvent {
+        timestamp: Some(at),
+        status: Some(status),
+        message: Some(message.to_owned()),
+        ..TaskEvent::default()
+    };
+    let run = |instance, id: &str, status, events: Vec<TaskEvent>| {
+        let mut task = task(instance, status);
+        task.assigned_task.as_mut().unwrap().task_id = Some(id.to_owned());
+        task.task_events = Some(events);
+        task
+    };
+    let pending = |instance, ancestor: &str| {
+        let mut task = task(instance, ScheduleStatus::Pending);
+        task.task_events.as_mut().unwrap()[0].message = Some("Rescheduled".to_owned());
+        task.ancestor_id = Some(ancestor.to_owned());
+        task
+    };
+    let preempted = vec![
+        event(2, ScheduleStatus::Preempting, "Preempting in favor of x"),
+        event(3, ScheduleStatus::Killed, "Instructed to kill task."),
+    ];
+    stub.world().tasks = vec![
+        pending(0, "second"),
+        run(0, "first", ScheduleStatus::Failed, vec![event(1, ScheduleStatus::Failed, "long ago")]),
+        run(0, "second", ScheduleStatus::Killed, preempted),
+        pending(1, "forgotten"),
+        run(1, "old", ScheduleStatus::Failed, vec![event(1, ScheduleStatus::Failed, "long ago")]),
+    ];
+    stub.world().pending_reason = Some("Insufficient: CPU");
+    let outcome = stub.aurora(&["job", "explain", K]).exits(0);
+    assert_eq!(
+        outcome.out,
+        format!(
+            "{K}: 0 of 2 active instances are RUNNING
+{K}/0 is PENDING: Rescheduled
+  nearest fit: Insufficient: CPU
+  last run KILLED: Preempting in favor of x
+{K}/1 is PENDING: Rescheduled
+  nearest fit: Insufficient: CPU
+"
+        )
+    );
+    let report = stub.aurora(&["job", "explain", K, "-o", "json"]).exits(0);
+    let report: Value = serde_json::from_str(&report.out).unwrap();
+    assert_eq!(report["instances"][0]["lastRun"], "KILLED: Preempting in favor of x");
+    assert_eq!(report["instances"][0]["lastFailure"], json!(null));
 }
 
 #[test]

@@ -47,8 +47,16 @@ struct State {
     partition: Option<Partition>,
     /// Of a pending one.
     reasons: Option<Reasons>,
-    /// How its last run ended, if that was not well.
-    last_failure: Option<String>,
+    /// How its last run ended, if it goes on from one.
+    last_run: Option<Run>,
+}
+
+/// A run that has ended.
+#[derive(Clone, PartialEq, Eq)]
+struct Run {
+    status: ScheduleStatus,
+    /// How, where and why it ended.
+    text: String,
 }
 
 impl Explain {
@@ -65,7 +73,7 @@ impl Explain {
         if active.is_empty() && ended.is_empty() {
             return Err(Failure::new(code, format!("Found no jobs matching {key}")));
         }
-        let failures = last_failures(&ended);
+        let newest = newest_runs(&ended);
         let is_pending = |task: &ScheduledTask| task.status == Some(ScheduleStatus::Pending);
         let reasons = if active.iter().any(is_pending) {
             PendingReasons::fetch(&client, key.query(), code).await?
@@ -83,7 +91,7 @@ impl Explain {
                     throttled_until: tasks::throttled_until(task),
                     partition: tasks::partition(task),
                     reasons: is_pending(task).then(|| reasons.of_task(task)),
-                    last_failure: failures.get(&instance_id(task)).cloned(),
+                    last_run: last_run(task, &ended, &newest),
                 },
             })
             .collect();
@@ -97,13 +105,13 @@ impl Explain {
             });
             output::print(&format!("{report:#}"));
         } else {
-            output::print(&text(&key.to_string(), active.len(), &findings, &failures));
+            output::print(&text(&key.to_string(), active.len(), &findings, &newest));
         }
         Ok(())
     }
 }
 
-fn text(key: &str, active: usize, findings: &[Finding], failures: &BTreeMap<i32, String>) -> String {
+fn text(key: &str, active: usize, findings: &[Finding], newest: &BTreeMap<i32, &ScheduledTask>) -> String {
     let mut lines =
         vec![format!("{key}: {} of {active} active instances are RUNNING", active - findings.len())];
     for (state, instances) in tasks::together(findings.iter().map(|found| (&found.state, found.instance))) {
@@ -126,18 +134,20 @@ fn text(key: &str, active: usize, findings: &[Finding], failures: &BTreeMap<i32,
                 lines.push(format!("  {}", reasons.sentence()));
             }
         }
-        lines.extend(state.last_failure.as_ref().map(|text| format!("  last run {text}")));
+        lines.extend(state.last_run.as_ref().map(|run| format!("  last run {}", run.text)));
     }
     if active == 0 {
         // Nothing waits or runs: how the instances ended is all there is to say.
-        lines.extend(failures.iter().map(|(instance, text)| format!("{key}/{instance} {text}")));
+        let ends = newest.iter().filter_map(|(instance, task)| Some((instance, run(task)?)));
+        lines.extend(ends.map(|(instance, run)| format!("{key}/{instance} {}", run.text)));
     }
     lines.join("\n")
 }
 
 impl Finding {
     fn as_json(&self) -> serde_json::Value {
-        let State { status, message, throttled_until, partition, reasons, last_failure } = &self.state;
+        let State { status, message, throttled_until, partition, reasons, last_run } = &self.state;
+        let failure = last_run.as_ref().filter(|run| is_failure(run.status));
         let replaced_at = partition.and_then(|partition| match partition {
             Partition::ReplacedAt(at) => Some(at),
             Partition::Waits => None,
@@ -150,28 +160,61 @@ impl Finding {
             "replacedAtMs": replaced_at,
             "nearestFit": reasons.as_ref().map(|reasons| &reasons.nearest_fit),
             "reasons": reasons.as_ref().map(|reasons| &reasons.lines),
-            "lastFailure": last_failure,
+            "lastRun": last_run.as_ref().map(|run| &run.text),
+            "lastFailure": failure.map(|run| &run.text),
         })
     }
 }
 
-/// The newest failed or lost run of each instance, as text.
-fn last_failures(ended: &[ScheduledTask]) -> BTreeMap<i32, String> {
-    let mut newest: BTreeMap<i32, (i64, String)> = BTreeMap::new();
+/// The newest run of each instance.
+fn newest_runs(ended: &[ScheduledTask]) -> BTreeMap<i32, &ScheduledTask> {
+    let at = |task: &ScheduledTask| latest_event(task).and_then(|event| event.timestamp);
+    let mut newest = BTreeMap::new();
     for task in ended {
-        let Some(status @ (ScheduleStatus::Failed | ScheduleStatus::Lost)) = task.status else { continue };
-        let event = latest_event(task);
-        let at = event.and_then(|event| event.timestamp).unwrap_or_default();
-        let message = event.and_then(|event| event.message.as_deref()).unwrap_or("no message");
-        let host = task.assigned_task.as_ref().and_then(|assigned| assigned.slave_host.as_deref());
-        let place = host.map(|host| format!(" on {host}")).unwrap_or_default();
-        let text = format!("{status}{place}: {message}");
-        let known = newest.entry(instance_id(task)).or_insert_with(|| (at, text.clone()));
-        if known.0 < at {
-            *known = (at, text);
+        let known = newest.entry(instance_id(task)).or_insert(task);
+        if at(known) < at(task) {
+            *known = task;
         }
     }
-    newest.into_iter().map(|(instance, (_, text))| (instance, text)).collect()
+    newest
+}
+
+/// The run that a task goes on from; of one that was created anew, the newest of its instance if that failed.
+fn last_run(
+    task: &ScheduledTask,
+    ended: &[ScheduledTask],
+    newest: &BTreeMap<i32, &ScheduledTask>,
+) -> Option<Run> {
+    let id = |task: &ScheduledTask| task.assigned_task.as_ref().and_then(|assigned| assigned.task_id.clone());
+    if task.ancestor_id.is_some() {
+        return run(ended.iter().find(|ended| id(ended) == task.ancestor_id)?);
+    }
+    newest.get(&instance_id(task)).and_then(|task| run(task)).filter(|run| is_failure(run.status))
+}
+
+const fn is_failure(status: ScheduleStatus) -> bool {
+    matches!(status, ScheduleStatus::Failed | ScheduleStatus::Lost)
+}
+
+/// How a run ended. Of one that somebody ended, the words are theirs, not those of the executor.
+fn run(task: &ScheduledTask) -> Option<Run> {
+    let status = task.status?;
+    let is_order = |event: &&TaskEvent| {
+        let status = event.status.unwrap_or(ScheduleStatus::Init);
+        matches!(
+            status,
+            ScheduleStatus::Killing
+                | ScheduleStatus::Restarting
+                | ScheduleStatus::Preempting
+                | ScheduleStatus::Draining
+        )
+    };
+    let order = task.task_events.iter().flatten().rev().find(is_order);
+    let message = order.or_else(|| latest_event(task)).and_then(|event| event.message.as_deref());
+    let host = task.assigned_task.as_ref().and_then(|assigned| assigned.slave_host.as_deref());
+    let place = host.map(|host| format!(" on {host}")).unwrap_or_default();
+    let message = message.map(|message| format!(": {message}")).unwrap_or_default();
+    Some(Run { status, text: format!("{status}{place}{message}") })
 }
 
 fn latest_event(task: &ScheduledTask) -> Option<&TaskEvent> {
