@@ -3,6 +3,7 @@
 //! There is one way to change it, [`State::apply`], for decisions and for recovery alike: so what memory holds is what the
 //! journal gives back. Tables are persistent maps, so that a view for readers costs nothing to take.
 
+mod by_age;
 mod configs;
 mod jobs;
 mod key;

@@ -91,6 +91,11 @@ impl JobTasks {
         self.active.get(&key.instance()).into_iter().chain(self.others.get(&(key.instance(), key.run())))
     }
 
+    /// The task with this key.
+    pub(super) fn keyed(&self, key: TaskKey) -> Option<&Row> {
+        self.rows_of(key).find(|row| TaskKey::of(&row.task) == key)
+    }
+
     /// Stores a task with this key, which is of the job.
     pub(super) fn put(&mut self, key: TaskKey, row: Row) {
         let task = &row.task;

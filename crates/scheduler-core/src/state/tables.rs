@@ -102,18 +102,15 @@ impl Tables {
 
     /// The task with an id that tells this key.
     fn stored_at(&self, key: TaskKey, id: &TaskId) -> Option<&Row> {
-        let at = |key: TaskKey| self.rows_of(key).find(|row| row.task.id == *id);
+        let at = |key: TaskKey| {
+            self.jobs.find_map(key.job(), |job| job.rows_of(key).find(|row| row.task.id == *id))
+        };
         at(key).or_else(|| at(*self.strangers.get(&key)?))
-    }
-
-    /// The tasks that can have a key.
-    fn rows_of(&self, key: TaskKey) -> impl Iterator<Item = &Row> {
-        self.jobs.with_number(key.job()).flat_map(move |job| job.rows_of(key))
     }
 
     /// The task with a key.
     fn keyed(&self, key: TaskKey) -> Option<&Row> {
-        self.rows_of(key).find(|row| TaskKey::of(&row.task) == key)
+        self.jobs.find_map(key.job(), |job| job.keyed(key))
     }
 
     /// Whether a task with this id could be stored as a new one.
@@ -163,7 +160,18 @@ impl Tables {
     fn indexed(&self, what: u64) -> impl Iterator<Item = &Arc<Task>> {
         let entry = |task| Entry { what, task };
         let entries = self.index.range(entry(TaskKey::MIN), entry(TaskKey::MAX));
-        entries.filter_map(|entry| self.keyed(entry.task)).map(|row| &row.task)
+        // Tasks of one job are neighbours.
+        let mut latest: Option<&JobTasks> = None;
+        entries.filter_map(move |Entry { task: key, .. }| {
+            let row = latest.and_then(|job| job.keyed(key)).or_else(|| {
+                self.jobs.find_map(key.job(), |job| {
+                    let row = job.keyed(key)?;
+                    latest = Some(job);
+                    Some(row)
+                })
+            });
+            Some(&row?.task)
+        })
     }
 
     /// The tasks in a status, in an order that depends on nothing but themselves.
@@ -220,6 +228,8 @@ impl Tables {
     /// From now on the lists of changes to the indexes are as long as this.
     pub(super) fn set_layers(&mut self, sizes: LayerSizes) {
         self.index.set_sizes(sizes);
+        self.jobs.set_sizes(sizes);
+        self.hosts.set_sizes(sizes);
     }
 
     pub(super) fn save_quota(&mut self, role: &Arc<str>, quota: Quota) {
@@ -371,9 +381,14 @@ impl Tables {
             if told != key && !is_same_key {
                 self.strangers.insert(told, key);
             }
-            let config = Arc::clone(&new.task.config);
-            let make = || Arc::new(JobTasks::of(&config.job));
-            Arc::make_mut(self.jobs.entry_at(key.job(), &config.job, make)).put(key, new);
+            match self.jobs.get_mut_at(key.job(), &new.task.config.job) {
+                Some(job) => Arc::make_mut(job).put(key, new),
+                None => {
+                    let mut job = JobTasks::of(&new.task.config.job);
+                    job.put(key, new);
+                    self.jobs.add_at(key.job(), Arc::new(job));
+                }
+            }
         }
     }
 
