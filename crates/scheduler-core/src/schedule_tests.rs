@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use aurora_api::amounts::Timestamp;
 use aurora_api::ids::HostName;
-use aurora_api::task::TaskStatus::{Assigned, Killing, Lost, Pending, Running};
+use aurora_api::task::TaskStatus::{Assigned, Failed, Killing, Lost, Pending, Running};
 
 use super::*;
 use crate::CoreConfig;
@@ -199,7 +199,7 @@ fn sched_93_a_group_is_tried_at_once_and_after_a_restart_in_its_time() {
     for (spread, least, most) in [(0, 30_000, 60_000), (30_000, 30_000, 90_000)] {
         let mut bench = Bench::subscribed(quiet_config());
         let id = bench.task_in(service("r/prod/j"), &[]);
-        bench.change_all(&id, &[Assigned, Running, Lost]);
+        bench.change_all(&id, &[Assigned, Running, Failed]);
         let second = bench.tasks(Pending)[0].clone();
         assert_eq!((second.ancestor.as_ref(), due_in(&bench)), (Some(&id), 1));
         bench.config.startup_delay_max = Millis(spread);

@@ -13,9 +13,17 @@ use crate::state::State;
 
 /// Whether a run ended by itself too soon after it began to be in its last good state.
 ///
-/// Being preempted is nobody's fault and does not count, though it does upstream (T6). Nor does an agent that goes out of
-/// reach and comes back: neither the one nor the other is a start, however short before the end it was.
+/// Being preempted is nobody's fault and does not count, though it does upstream (T6). Nor does it count that somebody else
+/// ended the run, or that it was lost with its agent: an agent that is shut down in time kills its tasks. An agent that goes out
+/// of reach and comes back changes nothing: neither the one nor the other is a start, however short before the end it was.
 fn flapped(task: &Task, threshold: Millis) -> bool {
+    let has_run = || task.events.iter().any(|event| event.status == TaskStatus::Running);
+    let ended_by_itself = match task.status {
+        TaskStatus::Killed => false,
+        // What is lost before it runs may be lost each time.
+        TaskStatus::Lost => !has_run(),
+        _ => true,
+    };
     let was_stopped = task.events.iter().any(|event| {
         matches!(
             event.status,
@@ -31,7 +39,7 @@ fn flapped(task: &Task, threshold: Millis) -> bool {
     };
     let start = (0..task.events.len()).rev().find(|at| is_start(*at)).map(|at| &task.events[at]);
     match (task.last_event(), start) {
-        (Some(last), Some(start)) if !was_stopped => last.at.since(start.at) < threshold,
+        (Some(last), Some(start)) if ended_by_itself && !was_stopped => last.at.since(start.at) < threshold,
         _ => false,
     }
 }

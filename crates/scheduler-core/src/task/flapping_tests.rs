@@ -115,6 +115,18 @@ fn an_agent_that_comes_and_goes_makes_nothing_flap() {
 }
 
 #[test]
+fn only_what_ends_by_itself_flaps() {
+    let after = |end: TaskStatus, runs: bool| {
+        let last = if runs { Running } else { Assigned };
+        flapped(&run("a", None, &[(Pending, 0), (last, 10), (end, 20)]), THRESHOLD)
+    };
+    assert!(after(Failed, true) && after(Finished, true) && after(Failed, false));
+    assert!(!after(Killed, true), "somebody else told it to end");
+    assert!(!after(Lost, true), "its agent is gone");
+    assert!(after(Lost, false), "a launch that never works must not be tried without end");
+}
+
+#[test]
 fn only_what_flapped_itself_is_penalized_for_its_ancestors() {
     let day = 86_400_000;
     let state = stored(&[run("a", None, &[(Running, 200), (Failed, 300)])]);

@@ -40,6 +40,10 @@ pub fn check(before: &Mirror, task: &Task) -> Result<(), Violation> {
 
 /// Whether it ended by itself, soon after it was started, or got on in starting.
 fn has_flapped(task: &Task, threshold: Millis) -> bool {
+    let has_run = task.events.iter().any(|event| event.status == TaskStatus::Running);
+    if task.status == TaskStatus::Killed || task.status == TaskStatus::Lost && has_run {
+        return false;
+    }
     let mut start = None;
     let mut is_away = false;
     for event in &task.events {
