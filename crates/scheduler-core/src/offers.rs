@@ -48,7 +48,10 @@ impl Core {
         step.count("offers_rescinded", 1);
         if !self.drop_offer(offer, step) {
             step.count("offer_cancel_failures", 1);
-            self.offers.ban(offer.clone());
+            // One that was used or declined meanwhile is not held again anyway.
+            if !self.offers.is_seen(offer) {
+                self.offers.ban(offer.clone());
+            }
         }
     }
 

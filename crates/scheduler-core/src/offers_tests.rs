@@ -351,6 +351,18 @@ fn an_offer_that_comes_twice_is_used_once() {
 }
 
 #[test]
+fn an_offer_that_is_rescinded_after_its_use_leaves_no_ban() {
+    let mut bench = Bench::subscribed(quiet_config());
+    bench.create(service("r/prod/j"), 1);
+    bench.offer(four("A"));
+    assert_eq!(launched(&bench.tick(Millis(10))).len(), 1);
+    bench.mesos(MesosEvent::Rescinded(id("o-A")));
+    assert_eq!((bench.counter("offer_cancel_failures"), bench.core.offers.banned_len()), (1, 0));
+    bench.offer(four("A"));
+    assert!(order(&bench).is_empty(), "it is not held again");
+}
+
+#[test]
 fn the_capacity_of_an_agent_is_what_it_offers_and_what_runs_there() {
     let mut bench = Bench::subscribed(quiet_config());
     bench.offer(four("A"));
