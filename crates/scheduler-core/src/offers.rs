@@ -4,6 +4,7 @@
 //! void.
 
 pub(crate) mod classes;
+pub(crate) mod domains;
 mod held;
 pub(crate) mod index;
 pub(crate) mod kinds;

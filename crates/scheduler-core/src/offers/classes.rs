@@ -17,6 +17,7 @@ use std::sync::Arc;
 use aurora_api::amounts::Timestamp;
 use indexmap::IndexMap;
 
+use super::domains::{Domains, Placed, Splits};
 use super::kinds::{Common, Kind, KindId, SMALL_KIND_MAX};
 use super::rank::Rank;
 use super::values::{Attributes, TooManyValues, Values};
@@ -95,6 +96,8 @@ pub(crate) struct Classes {
     ids: Lookup<(KindId, Space), ClassId>,
     by_id: BTreeMap<ClassId, Class>,
     heads: BTreeMap<Rank, ClassId>,
+    /// All usable offers, split by attributes that tasks limit.
+    splits: Splits,
     values: Values,
     last: u64,
 }
@@ -121,7 +124,42 @@ impl Classes {
 
     /// The agents with a value of an individual attribute, whether they offer anything or not.
     pub(crate) fn with_value(&self, name: &str, value: &str) -> impl Iterator<Item = SlotId> {
+        self.agents_with(name, value).iter().copied()
+    }
+
+    /// The same as a list.
+    pub(crate) fn agents_with(&self, name: &str, value: &str) -> &[SlotId] {
         self.values.agents_with(name, value)
+    }
+
+    /// How many values an individual attribute has.
+    pub(crate) fn values_of(&self, name: &str) -> usize {
+        self.values.count(name)
+    }
+
+    /// A kind that has offers.
+    pub(crate) fn kind(&self, id: KindId) -> Option<&Kind> {
+        self.kinds.get(&id)
+    }
+
+    /// The offers split by these attributes, if [`super::Offers::split`] was told so.
+    pub(crate) fn domains(&self, names: &[Arc<str>], pool: Pool) -> Option<&Domains> {
+        self.splits.get(names, pool)
+    }
+
+    /// A task will ask for the offers split by these attributes. All usable offers have to be given, with their classes.
+    pub(super) fn split<'a>(
+        &mut self,
+        names: &[Arc<str>],
+        pool: Pool,
+        offers: impl Iterator<Item = (SlotId, ClassId, &'a Rank, &'a Attributes)>,
+    ) {
+        let by_id = &self.by_id;
+        let placed = offers.filter_map(|(slot, class, rank, attributes)| {
+            let class = by_id.get(&class)?;
+            Some(Placed { slot, kind: class.kind, attributes, space: &class.space, rank })
+        });
+        self.splits.prepare(names, pool, placed);
     }
 
     /// All classes.
@@ -196,7 +234,7 @@ impl Classes {
     }
 
     /// Adds an offer to a class.
-    pub(crate) fn enter(&mut self, id: ClassId, slot: SlotId, rank: &Rank) {
+    pub(crate) fn enter(&mut self, id: ClassId, slot: SlotId, rank: &Rank, attributes: &Attributes) {
         let Some(class) = self.by_id.get_mut(&id) else { return };
         let Some(kind) = self.kinds.get_mut(&class.kind) else { return };
         let is_first = class.head().is_none_or(|head| rank < head);
@@ -208,6 +246,7 @@ impl Classes {
         }
         class.members.insert(rank.clone(), slot);
         kind.enter(id, class, slot, rank);
+        self.splits.enter(&Placed { slot, kind: class.kind, attributes, space: &class.space, rank });
         if kind.classes.len() > SMALL_KIND_MAX && self.large.insert(class.kind) {
             let heads = kind.classes.iter().filter_map(|id| self.by_id.get(id)?.head());
             heads.for_each(|head| {
@@ -222,6 +261,7 @@ impl Classes {
         let Some(kind) = self.kinds.get_mut(&class.kind) else { return };
         let Some(slot) = class.members.remove(rank) else { return };
         kind.leave(id, class, slot);
+        self.splits.leave(slot, class.kind, &class.space);
         let kind_id = class.kind;
         if self.heads.remove(rank).is_some()
             && let Some(head) = class.head()

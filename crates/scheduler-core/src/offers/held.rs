@@ -152,7 +152,7 @@ impl Offers {
         let Some(slot) = self.slots[id.0 as usize].as_mut() else { return };
         self.shown.insert(id, &slot.held.offer);
         let home = self.classes.class_of(&slot.held.traits(), slot.last_home);
-        self.classes.enter(home.class, id, &slot.rank);
+        self.classes.enter(home.class, id, &slot.rank, &slot.held.offer.attributes);
         (slot.class, slot.last_home) = (Some(home.class), Some(home));
     }
 
@@ -293,6 +293,21 @@ impl Offers {
     /// A task will ask for what is in a pool: call it before, or what is of a large kind cannot be searched.
     pub(crate) fn prepare(&mut self, pool: Pool) {
         self.classes.prepare(pool);
+    }
+
+    /// A task will ask for the offers split by the values of these individual attributes: call it before.
+    pub(crate) fn split(&mut self, names: &[Arc<str>], pool: Pool) {
+        let slots = (0..).map(SlotId).zip(self.slots.iter());
+        let usable = slots.filter_map(|(id, slot)| {
+            let slot = slot.as_ref()?;
+            Some((id, slot.class?, &slot.rank, &slot.held.offer.attributes))
+        });
+        self.classes.split(names, pool, usable);
+    }
+
+    /// How many agents are known, whether they offer anything or not.
+    pub(crate) fn known_agents(&self) -> usize {
+        self.by_agent.len()
     }
 
     /// The classes of the offers that may be used.

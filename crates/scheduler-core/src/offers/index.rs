@@ -1,7 +1,7 @@
 //! The offers of one kind, found and counted by what they have, without a look at each.
 //!
-//! Made for kinds of many classes only, when a task is first tried, and kept up to date from then on. Tasks of revocable and
-//! of other tiers look at different resources of an offer (see [`Pool`]), so there is one index for each.
+//! Made for kinds of many classes, when a task is first tried, and for [domains](super::domains); kept up to date from then on.
+//! Tasks of revocable and of other tiers look at different resources of an offer (see [`Pool`]), so there is one index for each.
 
 mod amounts;
 mod fits;
@@ -11,7 +11,7 @@ mod tree;
 
 use super::classes::{Class, SlotId};
 use super::rank::Rank;
-use crate::schedule::bag::Bag;
+use crate::schedule::bag::{Bag, Distance};
 use crate::schedule::filter::{Pool, ResourceKind, Space};
 use amounts::Amounts;
 pub(crate) use fits::{First, Fits};
@@ -24,7 +24,7 @@ use tree::Tree;
 const UNUSED_CHANGES: usize = 2;
 const UNUSED_CHANGES_MORE: usize = 1000;
 
-/// All offers of a kind, by what they have in one pool.
+/// Offers of a kind, by what they have in one pool.
 #[derive(Debug)]
 pub(crate) struct Index {
     pool: Pool,
@@ -37,22 +37,24 @@ pub(crate) struct Index {
 
 impl Index {
     /// Of the offers of these classes.
-    pub(super) fn of<'a>(classes: impl Iterator<Item = &'a Class>, pool: Pool) -> Self {
+    pub(super) fn of_classes<'a>(classes: impl Iterator<Item = &'a Class>, pool: Pool) -> Self {
         let of_class = |class: &'a Class| {
-            let has = ResourceKind::all_of(class.space.of(pool));
-            class.members().map(move |(rank, slot)| (Place::key_of(*slot, &has), has, rank))
+            class.members().map(move |(rank, slot)| Indexed::new(*slot, &class.space, rank, pool))
         };
-        let mut offers: Vec<_> = classes.flat_map(of_class).collect();
-        offers.sort_unstable_by_key(|(key, _, _)| *key);
+        Self::of(classes.flat_map(of_class).collect(), pool)
+    }
+
+    /// Of these offers.
+    pub(super) fn of(mut offers: Vec<Indexed<'_>>, pool: Pool) -> Self {
+        offers.sort_unstable_by_key(|offer| offer.key);
         let amounts = |resource: ResourceKind| {
-            Amounts::of(offers.iter().map(|(_, has, _)| has[resource as usize]).collect())
+            Amounts::of(offers.iter().map(|offer| offer.has[resource as usize]).collect())
         };
+        let place = |offer: &Indexed<'_>| Place::at(offer.key, offer.has, offer.rank.clone());
         Self {
             pool,
             amounts: ResourceKind::ALL.map(amounts),
-            places: Tree::of(
-                offers.iter().map(|(key, has, rank)| Place::at(*key, *has, (*rank).clone())).collect(),
-            ),
+            places: Tree::of(offers.iter().map(place).collect()),
             agents: offers.len(),
             unused: 0,
         }
@@ -83,7 +85,12 @@ impl Index {
 
     /// Whether it costs more than it is worth.
     pub(super) fn is_unused(&self) -> bool {
-        self.unused > UNUSED_CHANGES * self.agents + UNUSED_CHANGES_MORE
+        Self::is_too_long(self.unused, self.agents)
+    }
+
+    /// Whether so many changes are too many for an index of so many offers that nobody asks.
+    pub(super) fn is_too_long(unused: usize, agents: usize) -> bool {
+        unused > UNUSED_CHANGES * agents + UNUSED_CHANGES_MORE
     }
 
     /// The offers that hold so much, in the order in which they are tried.
@@ -96,13 +103,43 @@ impl Index {
         self.amounts[resource as usize].below(need)
     }
 
+    /// The most of a resource that any offer has which has less than `need`.
+    pub(crate) fn most_below(&self, resource: ResourceKind, need: i64) -> Option<i64> {
+        self.amounts[resource as usize].most_below(need)
+    }
+
     /// The most of a resource that any offer has which has less than `need`, and how many have that.
     pub(crate) fn best_below(&self, resource: ResourceKind, need: i64) -> Option<(i64, usize)> {
         self.amounts[resource as usize].best_below(need)
     }
 
-    /// What the offer has that comes nearest to having enough, among those that count.
-    pub(crate) fn nearest(&self, need: &Bag, counts: &dyn Fn(SlotId) -> bool) -> Option<Bag> {
-        places::nearest(&self.places, need, counts)
+    /// What the offer has that comes nearest to having enough, among those that count, if it comes nearer than `best`.
+    pub(crate) fn nearest(
+        &self,
+        need: &Bag,
+        counts: &dyn Fn(SlotId) -> bool,
+        best: &mut Option<(Distance, Bag)>,
+    ) {
+        places::nearest(&self.places, need, counts, best);
+    }
+
+    /// No offer comes nearer to having enough than this; `None` if there is no offer.
+    pub(crate) fn least_distance(&self, need: &Bag) -> Option<Distance> {
+        places::least_distance(&self.places, need)
+    }
+}
+
+/// An offer for an index.
+#[derive(Debug)]
+pub(super) struct Indexed<'a> {
+    key: (u128, SlotId),
+    has: Bag,
+    rank: &'a Rank,
+}
+
+impl<'a> Indexed<'a> {
+    pub(super) fn new(slot: SlotId, space: &Space, rank: &'a Rank, pool: Pool) -> Self {
+        let has = ResourceKind::all_of(space.of(pool));
+        Self { key: Place::key_of(slot, &has), has, rank }
     }
 }

@@ -89,7 +89,7 @@ impl Kind {
     pub(super) fn prepare<'a>(&mut self, pool: Pool, class: impl Fn(ClassId) -> Option<&'a Class>) {
         let classes = self.classes.iter().filter_map(|id| class(*id));
         let place = &mut self.indexes[pool as usize];
-        place.get_or_insert_with(|| Box::new(Index::of(classes, pool))).use_again();
+        place.get_or_insert_with(|| Box::new(Index::of_classes(classes, pool))).use_again();
     }
 
     /// It has become small.

@@ -78,12 +78,20 @@ impl Values {
     }
 
     /// The agents with a value of an individual attribute, whether they offer anything or not.
-    pub(super) fn agents_with(&self, name: &str, value: &str) -> impl Iterator<Item = SlotId> {
+    pub(super) fn agents_with(&self, name: &str, value: &str) -> &[SlotId] {
         let slots = match self.0.get(name) {
             Some(Attribute::Individual(values)) => values.get(value),
             _ => None,
         };
-        slots.map_or(&[][..], Slots::as_slice).iter().copied()
+        slots.map_or(&[], Slots::as_slice)
+    }
+
+    /// How many values an individual attribute has.
+    pub(super) fn count(&self, name: &str) -> usize {
+        match self.0.get(name) {
+            Some(Attribute::Individual(values)) => values.len(),
+            _ => 0,
+        }
     }
 
     /// Makes an attribute individual, and knows these agents only.

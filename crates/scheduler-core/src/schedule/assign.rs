@@ -11,7 +11,7 @@ use aurora_api::ids::{AgentId, OfferId, TaskId};
 use super::StaticBans;
 use super::counts::AttributeCounts;
 use super::filter::{Member, Request, Space, Veto, vetoes};
-use super::search::Search;
+use super::search::{DomainSearch, Search, Walk};
 use crate::config::CoreConfig;
 use crate::explain::{Findings, KeptFor};
 use crate::offers::classes::{Class, SlotId};
@@ -102,51 +102,90 @@ pub(super) fn first_fit(
     tasks: &[TaskId],
     rng: &mut CoreRng,
 ) -> (Vec<Placement>, Findings) {
-    offers.prepare(attempt.request.pool());
-    let offers = &*offers;
+    let pool = attempt.request.pool();
+    offers.prepare(pool);
     let mut findings = Findings::default();
-    let mut placements = at_kept_places(offers, config, attempt, tasks, &mut findings, rng);
-    let mut waiting: VecDeque<&TaskId> =
-        tasks.iter().filter(|task| !attempt.places.contains_key(*task)).collect();
-    let mut search = Search::new(offers, attempt, &mut findings);
-    let mut placed = 0;
-    while let Some(mut task) = waiting.front() {
-        let Some(slot) = search.next(attempt, &mut findings, placed) else { break };
-        let Some((class, _, held)) = offers.member(slot) else { continue };
-        let Some(class) = offers.classes().get(class) else { continue };
-        if !class.space.is_worth_trying() || (attempt.kept_for)(&held.offer.agent).is_some() {
-            continue;
+    let placements = at_kept_places(offers, config, attempt, tasks, &mut findings, rng);
+    let waiting = tasks.iter().filter(|task| !attempt.places.contains_key(*task)).collect();
+    let mut run = Run { config, rng, waiting, placed: 0, placements, findings };
+    let mut search = Search::new(offers, attempt, &mut run.findings);
+    run.walk(offers, &mut search, attempt);
+    if run.waiting.is_empty() {
+        return (run.placements, run.findings);
+    }
+    if let Some(names) = search.worthwhile_split(attempt) {
+        let passed = search.end();
+        offers.split(&names, pool);
+        let mut search = DomainSearch::new(offers, &names, attempt, passed, run.placed);
+        run.walk(offers, &mut search, attempt);
+        if !run.waiting.is_empty() {
+            search.explain(attempt, &mut run.findings, run.placed);
         }
-        let mut filling = Filling::of(slot, held, class);
-        loop {
-            match filling.place(task, attempt, config, rng) {
-                Ok(()) => {
-                    placed += 1;
-                    waiting.pop_front();
-                    let Some(next) = waiting.front() else { break };
-                    task = next;
-                }
-                Err(found) => {
-                    if filling.placed.is_empty() {
-                        search.veto(slot, &found, &mut findings);
-                    } else {
-                        findings.add(&found);
-                    }
-                    break;
-                }
-            }
+    } else {
+        if search.is_hindered() {
+            search.persist();
+            run.walk(offers, &mut search, attempt);
         }
-        if !filling.placed.is_empty() {
-            search.use_up(slot);
-            placements.push(filling.placement());
+        if !run.waiting.is_empty() {
+            search.explain(attempt, &mut run.findings, run.placed);
         }
     }
-    if !waiting.is_empty() {
-        search.explain(attempt, &mut findings, placed);
+    if !run.waiting.is_empty() {
         // What is gone is gone for good.
         attempt.bans.retain(|class, _| offers.classes().get(*class).is_some());
     }
-    (placements, findings)
+    (run.placements, run.findings)
+}
+
+/// The tasks of an attempt, as far as they got.
+struct Run<'a> {
+    config: &'a CoreConfig,
+    rng: &'a mut CoreRng,
+    waiting: VecDeque<&'a TaskId>,
+    /// How many found a place in a walk.
+    placed: usize,
+    placements: Vec<Placement>,
+    findings: Findings,
+}
+
+impl Run<'_> {
+    /// Puts tasks where they suit until none is left, nothing suits, or there may be a shorter way.
+    fn walk(&mut self, offers: &Offers, search: &mut impl Walk, attempt: &mut Attempt<'_>) {
+        while let Some(mut task) = self.waiting.front() {
+            if search.is_hindered() {
+                return;
+            }
+            let Some(slot) = search.next(attempt, &mut self.findings, self.placed) else { return };
+            let Some((class, _, held)) = offers.member(slot) else { continue };
+            let Some(class) = offers.classes().get(class) else { continue };
+            if !class.space.is_worth_trying() || (attempt.kept_for)(&held.offer.agent).is_some() {
+                continue;
+            }
+            let mut filling = Filling::of(slot, held, class);
+            loop {
+                match filling.place(task, attempt, self.config, self.rng) {
+                    Ok(()) => {
+                        self.placed += 1;
+                        self.waiting.pop_front();
+                        let Some(next) = self.waiting.front() else { break };
+                        task = next;
+                    }
+                    Err(found) => {
+                        if filling.placed.is_empty() {
+                            search.veto(slot, &found, &mut self.findings);
+                        } else {
+                            self.findings.add(&found);
+                        }
+                        break;
+                    }
+                }
+            }
+            if !filling.placed.is_empty() {
+                search.use_up(slot, attempt);
+                self.placements.push(filling.placement());
+            }
+        }
+    }
 }
 
 /// Puts tasks that keep their agent there, or leaves them waiting (`spec/scheduler.md` §2.4, first bullet).

@@ -69,19 +69,39 @@ impl AttributeCounts {
             && self.before.values(name).next().is_none()
     }
 
+    /// How many values of an attribute had tasks before this attempt.
+    pub(super) fn value_count(&self, name: &str) -> usize {
+        self.before.value_count(name)
+    }
+
     /// The values of a limited attribute that have as many tasks as they may have.
-    pub(super) fn reached(&self, name: &str, limit: i32) -> Vec<Arc<str>> {
-        let is_reached = |value: &&Arc<str>| i64::from(self.get(name, value)) >= i64::from(limit);
+    pub(super) fn reached(&self, name: &str, limit: i32) -> Vec<&Arc<str>> {
+        let is_reached = |tasks: u32| i64::from(tasks) >= i64::from(limit);
+        let before = self.before.counts(name);
+        if self.latest.is_none() {
+            return before.filter(|(_, tasks)| is_reached(*tasks)).map(|(value, _)| value).collect();
+        }
+        let mut reached: Vec<&Arc<str>> = before
+            .filter(|(value, tasks)| is_reached(tasks + self.since(name, value)))
+            .map(|(value, _)| value)
+            .collect();
         let added = self.added.get(name).into_iter().flat_map(BTreeMap::keys);
-        let all: BTreeSet<&Arc<str>> =
-            self.before.values(name).chain(added).chain(self.latest(name)).collect();
-        all.into_iter().filter(is_reached).cloned().collect()
+        let new: BTreeSet<&Arc<str>> = added
+            .chain(self.latest(name))
+            .filter(|value| self.before.count(name, value) == 0 && is_reached(self.since(name, value)))
+            .collect();
+        reached.extend(new);
+        reached
     }
 
     /// Tasks of the job on agents with this value.
     pub(super) fn get(&self, name: &str, value: &str) -> u32 {
+        self.before.count(name, value) + self.since(name, value)
+    }
+
+    /// Those that were placed since.
+    fn since(&self, name: &str, value: &str) -> u32 {
         let added = self.added.get(name).and_then(|values| values.get(value)).copied().unwrap_or(0);
-        let latest = self.latest(name).any(|latest| **latest == *value);
-        self.before.count(name, value) + added + u32::from(latest)
+        added + u32::from(self.latest(name).any(|latest| **latest == *value))
     }
 }

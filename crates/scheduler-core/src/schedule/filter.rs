@@ -266,6 +266,9 @@ pub(super) enum Attribute<'a> {
     Values(&'a BTreeSet<Arc<str>>),
     /// It has some, but none that a rule names or that has reached a limit.
     Other,
+    /// It has some, none that a rule names, of which one has as many tasks as this limit allows, which is the highest that any
+    /// has reached.
+    AtLimit(i32),
 }
 
 impl Agent for HeldOffer {
@@ -297,6 +300,58 @@ impl Agent for Common {
             Some(values) => Attribute::Values(values),
             None if self.individual.contains(name) => Attribute::Other,
             None => Attribute::Missing,
+        }
+    }
+}
+
+/// Some of the limits of a request, by their numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Reached(u64);
+
+impl Reached {
+    /// Numbers are below this.
+    pub(super) const LIMITS_MAX: usize = u64::BITS as usize;
+
+    pub(super) fn add(&mut self, number: usize) {
+        self.0 |= 1 << number;
+    }
+
+    pub(super) fn is_any(self) -> bool {
+        self.0 != 0
+    }
+
+    fn contains(self, number: usize) -> bool {
+        self.0 & (1 << number) != 0
+    }
+}
+
+/// The members of a class that have reached these limits on individual attributes, and no others.
+pub(super) struct AtLimits<'a> {
+    pub(super) common: &'a Common,
+    pub(super) limits: &'a [(&'a Arc<str>, i32)],
+    pub(super) reached: Reached,
+}
+
+impl Agent for AtLimits<'_> {
+    fn mode(&self) -> MaintenanceMode {
+        self.common.mode
+    }
+
+    fn unavailable_from(&self) -> Option<Timestamp> {
+        self.common.unavailable_from
+    }
+
+    fn attribute(&self, name: &str) -> Attribute<'_> {
+        match self.common.attribute(name) {
+            Attribute::Other => {
+                let of_name = |number: &usize| {
+                    let (limited, _) = self.limits[*number];
+                    self.reached.contains(*number) && **limited == *name
+                };
+                let reached = (0..self.limits.len()).filter(of_name).map(|number| self.limits[number].1);
+                reached.max().map_or(Attribute::Other, Attribute::AtLimit)
+            }
+            known => known,
         }
     }
 }
@@ -393,6 +448,7 @@ fn broken(constraint: &Constraint, agent: &impl Agent, counts: &AttributeCounts)
                     of_agent.iter().any(|value| i64::from(*limit) <= i64::from(counts.get(name, value)))
                 }
                 Attribute::Other => *limit <= 0,
+                Attribute::AtLimit(highest) => *limit <= highest,
             };
             is_reached.then(|| Veto::Limit { name: Arc::clone(name), limit: *limit })
         }

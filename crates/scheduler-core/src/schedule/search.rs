@@ -2,10 +2,16 @@
 //!
 //! Classes of equal offers are judged in the order of their first members; the members of those that suit are merged by
 //! rank. A kind of many classes is judged as one, apart from resources; in its [index](crate::offers::index) the branches in
-//! which something may have enough are followed, in the order of their first members too. What an individual attribute decides (see [`crate::offers::classes`]) is decided for each member: if a rule asks for
-//! values, only the offers with one of these values come into question; if it forbids some, or limits them, the members it
-//! excludes are passed over. So what is found, and what is told of the rest, is what a look at each offer would find.
+//! which something may have enough are followed, in the order of their first members too.
+//!
+//! What an individual attribute decides (see [`crate::offers::classes`]) is decided for each member: if a rule asks for values,
+//! only the offers with one of these values come into question; if it forbids some, or limits them, the members it excludes are
+//! passed over, and if they are many, [another search](DomainSearch) goes on. So what is found, and what is told of the rest, is
+//! what a look at each offer would find.
 
+mod domains;
+mod limits;
+mod shortages;
 mod telling;
 mod waiting;
 
@@ -23,7 +29,41 @@ use crate::offers::classes::{Class, ClassId, Classes, SlotId};
 use crate::offers::index::{First, Fits, Index, Need};
 use crate::offers::kinds::{Kind, KindId};
 use crate::offers::{Offers, Rank};
+pub(super) use domains::DomainSearch;
+use domains::{patience, worthwhile_split};
 use waiting::{Waiting, What};
+
+/// A walk over the offers that may suit, in the order in which they are tried.
+pub(super) trait Walk {
+    /// The next offer that may suit. `placed` tasks have found their place in this attempt.
+    fn next(&mut self, attempt: &mut Attempt<'_>, findings: &mut Findings, placed: usize) -> Option<SlotId>;
+
+    /// An offer took tasks; findings know why it takes no more.
+    fn use_up(&mut self, slot: SlotId, attempt: &Attempt<'_>);
+
+    /// An offer does not suit, though its class does.
+    fn veto(&mut self, slot: SlotId, vetoes: &[Veto], findings: &mut Findings);
+
+    /// Whether there may be a shorter way.
+    fn is_hindered(&self) -> bool;
+}
+
+/// Offers that were handed out.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    /// Those that took tasks.
+    used: Vec<SlotId>,
+    /// Those that took none.
+    vetoed: Vec<SlotId>,
+    /// Whether nothing else suits.
+    are_all: bool,
+}
+
+impl Passed {
+    fn contains(&self, slot: SlotId) -> bool {
+        self.used.contains(&slot) || self.vetoed.contains(&slot)
+    }
+}
 
 /// A walk over the offers that may suit.
 pub(super) struct Search<'a> {
@@ -44,10 +84,9 @@ pub(super) struct Search<'a> {
     asked_for: Option<Vec<(&'a Rank, SlotId)>>,
     /// Classes that do not suit, or no longer.
     misfits: Vec<Misfit>,
-    /// Offers that were handed out and took tasks.
-    used: Vec<SlotId>,
-    /// Offers that were handed out and took none.
-    vetoed: Vec<SlotId>,
+    passed: Passed,
+    /// How many more offers may be vetoed because of limits before there may be a shorter way.
+    patience: usize,
     /// What was found last: many classes lack the same.
     latest: Option<Arc<[Veto]>>,
 }
@@ -110,11 +149,14 @@ impl<'a> Search<'a> {
             next: BinaryHeap::new(),
             asked_for,
             misfits: Vec::new(),
-            used: Vec::new(),
-            vetoed: Vec::new(),
+            passed: Passed::default(),
+            patience: usize::MAX,
             latest: None,
         };
         if search.asked_for.is_none() {
+            if search.has_limits {
+                search.patience = patience(offers, attempt);
+            }
             search.judge_kinds(attempt, findings, 0);
             for (index, large) in search.large.iter().flatten().enumerate() {
                 if large.refusal.is_none()
@@ -166,43 +208,6 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The next offer that may suit. `placed` tasks have found their place in this attempt.
-    pub(super) fn next(
-        &mut self,
-        attempt: &mut Attempt<'_>,
-        findings: &mut Findings,
-        placed: usize,
-    ) -> Option<SlotId> {
-        if let Some(asked_for) = &mut self.asked_for {
-            return asked_for.pop().map(|(_, slot)| slot);
-        }
-        loop {
-            let best = self.next.peek();
-            let head = self.heads.next_if(|(rank, _)| best.is_none_or(|best| best.is_behind(rank)));
-            if let Some((_, id)) = head {
-                self.judge(*id, attempt, findings, placed);
-                continue;
-            }
-            match self.next.pop()?.what {
-                What::Fits(fits, large) => {
-                    if self.suits(large, attempt, findings, placed)
-                        && let Some(slot) = self.take(fits, large)
-                    {
-                        return Some(slot);
-                    }
-                }
-                What::Member(_, slot, index) => {
-                    if self.still_suits(index, attempt, findings, placed) {
-                        if let Some((rank, slot)) = self.open[index].members.next() {
-                            self.next.push(Waiting::member(rank, *slot, index));
-                        }
-                        return Some(slot);
-                    }
-                }
-            }
-        }
-    }
-
     /// Whether an open class suits after so many tasks were placed.
     fn still_suits(
         &mut self,
@@ -250,16 +255,21 @@ impl<'a> Search<'a> {
         self.open.push(Open { id, class, members, judged_after: placed });
     }
 
-    /// An offer took tasks; findings know why it takes no more.
-    pub(super) fn use_up(&mut self, slot: SlotId) {
-        self.used.push(slot);
+    /// The limited attributes by which the offers should be split for the rest, if many of them have a value that has reached its
+    /// limit.
+    pub(super) fn worthwhile_split(&self, attempt: &Attempt<'_>) -> Option<Vec<Arc<str>>> {
+        if self.has_limits { worthwhile_split(self.offers, attempt) } else { None }
     }
 
-    /// An offer does not suit, though its class does.
-    pub(super) fn veto(&mut self, slot: SlotId, vetoes: &[Veto], findings: &mut Findings) {
-        findings.look();
-        findings.count_vetoes(vetoes);
-        self.vetoed.push(slot);
+    /// Goes on however many are at their limits.
+    pub(super) fn persist(&mut self) {
+        self.patience = usize::MAX;
+    }
+
+    /// Ends it for another that goes on, or if nothing else suits.
+    pub(super) fn end(self) -> Passed {
+        let are_all = !self.is_hindered();
+        Passed { are_all, ..self.passed }
     }
 
     /// Judges a class, and begins to walk its members if it suits.
@@ -291,6 +301,56 @@ impl<'a> Search<'a> {
             return;
         }
         self.open(id, placed);
+    }
+}
+
+impl Walk for Search<'_> {
+    fn next(&mut self, attempt: &mut Attempt<'_>, findings: &mut Findings, placed: usize) -> Option<SlotId> {
+        if let Some(asked_for) = &mut self.asked_for {
+            return asked_for.pop().map(|(_, slot)| slot);
+        }
+        loop {
+            let best = self.next.peek();
+            let head = self.heads.next_if(|(rank, _)| best.is_none_or(|best| best.is_behind(rank)));
+            if let Some((_, id)) = head {
+                self.judge(*id, attempt, findings, placed);
+                continue;
+            }
+            match self.next.pop()?.what {
+                What::Fits(fits, large) => {
+                    if self.suits(large, attempt, findings, placed)
+                        && let Some(slot) = self.take(fits, large)
+                    {
+                        return Some(slot);
+                    }
+                }
+                What::Member(_, slot, index) => {
+                    if self.still_suits(index, attempt, findings, placed) {
+                        if let Some((rank, slot)) = self.open[index].members.next() {
+                            self.next.push(Waiting::member(rank, *slot, index));
+                        }
+                        return Some(slot);
+                    }
+                }
+            }
+        }
+    }
+
+    fn use_up(&mut self, slot: SlotId, _: &Attempt<'_>) {
+        self.passed.used.push(slot);
+    }
+
+    fn veto(&mut self, slot: SlotId, vetoes: &[Veto], findings: &mut Findings) {
+        findings.look();
+        findings.count_vetoes(vetoes);
+        self.passed.vetoed.push(slot);
+        if vetoes.iter().any(|veto| matches!(veto, Veto::Limit { .. })) {
+            self.patience = self.patience.saturating_sub(1);
+        }
+    }
+
+    fn is_hindered(&self) -> bool {
+        self.patience == 0
     }
 }
 

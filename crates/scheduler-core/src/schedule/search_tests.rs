@@ -21,24 +21,34 @@ use crate::schedule::filter::Request;
 use crate::state::State;
 
 /// Most agents of a test: enough for a kind of many classes, and some of few.
-const MACHINES: usize = 24;
+const MACHINES: usize = 32;
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
-/// An agent: cores, memory, disk, revocable cores, rack, zone, whether it is dedicated, its mode, when it goes away, whether it is kept, whether it offers.
+/// An agent: what it has, where it is, whether it is dedicated, its mode, when it goes away, whether it is kept, how many siblings run there.
 #[derive(Clone, Debug)]
 struct Machine {
     cpus: i64,
     ram: i64,
     disk: i64,
     revocable_cpus: i64,
-    rack: Option<usize>,
+    racks: Vec<usize>,
+    rows: Vec<usize>,
     zones: Vec<usize>,
     is_dedicated: bool,
     mode: MaintenanceMode,
     leaves_in: Option<i64>,
     is_kept: bool,
     siblings: usize,
+}
+
+impl Machine {
+    /// As most are.
+    fn become_alike(&mut self) {
+        (self.cpus, self.ram, self.disk, self.revocable_cpus) = (self.cpus.min(1) * 5, 4096, 4096, 5);
+        (self.mode, self.leaves_in, self.is_dedicated) = (MaintenanceMode::None, None, false);
+        self.zones = vec![0];
+    }
 }
 
 fn machine() -> impl Strategy<Value = Machine> {
@@ -50,37 +60,48 @@ fn machine() -> impl Strategy<Value = Machine> {
     let leaves_in = prop_oneof![8 => Just(None), 1 => Just(Some(1000)), 1 => Just(Some(1_000_000))];
     let amounts =
         (0..6_i64, prop_oneof![Just(4096), 0..4096_i64], prop_oneof![Just(4096), 0..4096_i64], 0..6_i64);
+    let places = || {
+        prop_oneof![
+            8 => (0..6_usize).prop_map(|place| vec![place]),
+            1 => prop::collection::vec(0..6_usize, 0..4),
+        ]
+    };
     (
         amounts,
-        prop::option::weighted(0.9, 0..6_usize),
+        (places(), places()),
         prop_oneof![3 => Just(vec![0]), 1 => prop::collection::vec(0..3_usize, 0..3)],
         prop::bool::weighted(0.1),
         mode,
         leaves_in,
         prop::bool::weighted(0.1),
-        prop_oneof![8 => Just(0), 1 => 1..3_usize],
+        prop_oneof![4 => Just(0), 1 => 1..3_usize],
     )
-        .prop_map(|(amounts, rack, zones, is_dedicated, mode, leaves_in, is_kept, siblings)| Machine {
-            cpus: amounts.0,
-            ram: amounts.1,
-            disk: amounts.2,
-            revocable_cpus: amounts.3,
-            rack,
-            zones,
-            is_dedicated,
-            mode,
-            leaves_in,
-            is_kept,
-            siblings,
+        .prop_map(|(amounts, (racks, rows), zones, is_dedicated, mode, leaves_in, is_kept, siblings)| {
+            Machine {
+                cpus: amounts.0,
+                ram: amounts.1,
+                disk: amounts.2,
+                revocable_cpus: amounts.3,
+                racks,
+                rows,
+                zones,
+                is_dedicated,
+                mode,
+                leaves_in,
+                is_kept,
+                siblings,
+            }
         })
 }
 
 fn rule() -> impl Strategy<Value = Constraint> {
-    let names = ["host", "rack", "zone", "dedicated"];
+    let names = ["host", "rack", "row", "zone", "dedicated"];
     let values = prop::collection::vec(0..6_usize, 1..4);
     prop_oneof![
-        (0..3_usize, 0..7_i32).prop_map(move |(name, max)| limit(names[name], max)),
-        (0..4_usize, any::<bool>(), values).prop_map(move |(name, is_negated, values)| {
+        3 => (1..4_usize, 1..4_i32).prop_map(move |(name, max)| limit(names[name], max)),
+        1 => (4..16_i32).prop_map(|max| limit("zone", max)),
+        2 => (0..4_usize, 0..7_i32).prop_map(move |(name, max)| limit(names[name], max)),
+        2 => (0..5_usize, any::<bool>(), values).prop_map(move |(name, is_negated, values)| {
             let values: Vec<String> = values.iter().map(|value| format!("{}{value}", names[name])).collect();
             value(names[name], is_negated, &values.iter().map(String::as_str).collect::<Vec<_>>())
         }),
@@ -94,11 +115,10 @@ fn name(number: usize) -> String {
 fn offer_of(number: usize, machine: &Machine) -> Offer {
     let text = |name: &str, value: usize| format!("{name}{value}");
     let mut attributes = vec![("host", vec![name(number)])];
-    if let Some(rack) = machine.rack {
-        attributes.push(("rack", vec![text("rack", rack)]));
-    }
-    if !machine.zones.is_empty() {
-        attributes.push(("zone", machine.zones.iter().map(|zone| text("zone", *zone)).collect()));
+    for (name, values) in [("rack", &machine.racks), ("row", &machine.rows), ("zone", &machine.zones)] {
+        if !values.is_empty() {
+            attributes.push((name, values.iter().map(|value| text(name, *value)).collect()));
+        }
     }
     if machine.is_dedicated {
         attributes.push(("dedicated", vec![text("dedicated", number % 2)]));
@@ -230,11 +250,14 @@ proptest! {
         (cpus, ram, disk) in (0..7_i64, 0..5000_i64, 0..5000_i64),
         is_revocable in prop::bool::weighted(0.2),
         tasks in 1..9_usize,
-        is_random in any::<bool>(),
+        (is_random, are_alike) in any::<(bool, bool)>(),
         happenings in prop::collection::vec(happenings(), 0..3),
     ) {
         let order: &[OfferOrder] = if is_random { &[OfferOrder::Random] } else { &[OfferOrder::Cpu] };
         let mut machines = machines;
+        if are_alike {
+            machines.iter_mut().for_each(Machine::become_alike);
+        }
         let mut offers = Offers::default();
         for (number, machine) in machines.iter().enumerate() {
             hold(&mut offers, number, machine, order);
@@ -269,7 +292,12 @@ proptest! {
                         continue;
                     }
                     Happening::ComesAgain => {}
-                    Happening::Changes(other) => *machine = other,
+                    Happening::Changes(mut other) => {
+                        if are_alike {
+                            other.become_alike();
+                        }
+                        *machine = other;
+                    }
                 }
                 hold(&mut offers, number, machine, order);
             }

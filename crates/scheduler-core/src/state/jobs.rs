@@ -159,6 +159,16 @@ impl Places {
         self.counts.get(name).into_iter().flat_map(OrdMap::keys)
     }
 
+    /// The values of an attribute that have tasks, with how many.
+    pub(crate) fn counts(&self, name: &str) -> impl Iterator<Item = (&Arc<str>, u32)> {
+        self.counts.get(name).into_iter().flatten().map(|(value, tasks)| (value, *tasks))
+    }
+
+    /// How many values of an attribute have tasks.
+    pub(crate) fn value_count(&self, name: &str) -> usize {
+        self.counts.get(name).map_or(0, OrdMap::len)
+    }
+
     /// A host that has a task, but no attributes stored.
     pub(crate) fn unknown(&self) -> Option<&HostName> {
         self.unknown.get_min().map(|(host, _)| host)

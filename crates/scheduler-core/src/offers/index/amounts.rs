@@ -9,20 +9,30 @@ struct Step {
     agents: usize,
 }
 
+/// What a branch knows.
+#[derive(Debug)]
+struct Total {
+    agents: usize,
+    /// The most that any of them has.
+    most: i64,
+}
+
 impl Entry for Step {
     type Key = i64;
-    type Sum = usize;
+    type Sum = Total;
 
     fn key(&self) -> i64 {
         self.amount
     }
 
-    fn sum_of(entries: &[Self]) -> usize {
-        entries.iter().map(|step| step.agents).sum()
+    fn sum_of(entries: &[Self]) -> Total {
+        let agents = entries.iter().map(|step| step.agents).sum();
+        Total { agents, most: entries[entries.len() - 1].amount }
     }
 
-    fn sum_of_branches(branches: &[Branch<Self>]) -> usize {
-        branches.iter().map(Branch::sum).sum()
+    fn sum_of_branches(branches: &[Branch<Self>]) -> Total {
+        let agents = branches.iter().map(|branch| branch.sum().agents).sum();
+        Total { agents, most: branches[branches.len() - 1].sum().most }
     }
 }
 
@@ -68,6 +78,12 @@ impl Amounts {
         let mut agents = 0;
         let mut branch = self.0.root();
         while let Some(next) = branch.take() {
+            if next.sum().most < need {
+                return agents + next.sum().agents;
+            }
+            if next.first() >= need {
+                return agents;
+            }
             match next.below() {
                 Below::Entries(steps) => {
                     let below = steps.iter().take_while(|step| step.amount < need);
@@ -77,13 +93,22 @@ impl Amounts {
                     let reached = branches.partition_point(|branch| branch.first() < need);
                     // All but the last of them are below as a whole.
                     if let Some((last, whole)) = branches[..reached].split_last() {
-                        agents += whole.iter().map(Branch::sum).sum::<usize>();
+                        agents += whole.iter().map(|branch| branch.sum().agents).sum::<usize>();
                         branch = Some(last);
                     }
                 }
             }
         }
         agents
+    }
+
+    /// The most that is less than `need`.
+    pub(super) fn most_below(&self, need: i64) -> Option<i64> {
+        match self.0.root() {
+            Some(root) if root.sum().most < need => Some(root.sum().most),
+            Some(root) if root.first() >= need => None,
+            _ => self.best_below(need).map(|(amount, _)| amount),
+        }
     }
 
     /// The most that is less than `need`, and how many agents have that.
@@ -131,6 +156,7 @@ mod tests {
                     prop_assert_eq!(amounts.below(need), below().count());
                     let best = below().max().map(|best| (best, below().filter(|amount| *amount == best).count()));
                     prop_assert_eq!(amounts.best_below(need), best);
+                    prop_assert_eq!(amounts.most_below(need), best.map(|(amount, _)| amount));
                 }
             }
         }

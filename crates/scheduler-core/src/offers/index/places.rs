@@ -149,13 +149,8 @@ impl Branch<Place> {
     }
 
     /// The offer that comes nearest to having enough, if one comes nearer than `best`; `counts` says which offers count.
-    fn nearest<'a>(
-        &'a self,
-        need: &Bag,
-        counts: &dyn Fn(SlotId) -> bool,
-        best: &mut Option<(Distance, &'a Place)>,
-    ) {
-        let is_nearer = |distance: &Distance, best: &Option<(Distance, &Place)>| {
+    fn nearest(&self, need: &Bag, counts: &dyn Fn(SlotId) -> bool, best: &mut Option<(Distance, Bag)>) {
+        let is_nearer = |distance: &Distance, best: &Option<(Distance, Bag)>| {
             best.as_ref().is_none_or(|(best, _)| distance < best)
         };
         match self.below() {
@@ -163,7 +158,7 @@ impl Branch<Place> {
                 for place in places {
                     let distance = Distance::between(need, &place.has);
                     if is_nearer(&distance, best) && counts(place.slot) {
-                        *best = Some((distance, place));
+                        *best = Some((distance, place.has));
                     }
                 }
             }
@@ -185,11 +180,21 @@ impl Branch<Place> {
     }
 }
 
-/// What the offer that comes nearest to having enough has, among those that count.
-pub(super) fn nearest(places: &Tree<Place>, need: &Bag, counts: &dyn Fn(SlotId) -> bool) -> Option<Bag> {
-    let mut best = None;
-    places.root()?.nearest(need, counts, &mut best);
-    best.map(|(_, place)| place.has)
+/// What the offer has that comes nearest to having enough, among those that count, if it comes nearer than `best`.
+pub(super) fn nearest(
+    places: &Tree<Place>,
+    need: &Bag,
+    counts: &dyn Fn(SlotId) -> bool,
+    best: &mut Option<(Distance, Bag)>,
+) {
+    if let Some(root) = places.root() {
+        root.nearest(need, counts, best);
+    }
+}
+
+/// No offer comes nearer to having enough than this; `None` if there is no offer.
+pub(super) fn least_distance(places: &Tree<Place>, need: &Bag) -> Option<Distance> {
+    places.root().map(|root| Distance::between(need, &root.sum().most))
 }
 
 #[cfg(test)]

@@ -69,7 +69,13 @@ proptest! {
 
         let counts = |slot: SlotId| slot != left[0].slot;
         let distances = left.iter().skip(1).map(|place| Distance::between(&need, &place.has));
-        let nearest = nearest(&tree, &need, &counts).map(|has| Distance::between(&need, &has));
-        prop_assert_eq!(nearest, distances.min());
+        let expected = distances.min();
+        let mut best = None;
+        nearest(&tree, &need, &counts, &mut best);
+        prop_assert_eq!(best.map(|(distance, _)| distance), expected);
+        if let Some((distance, has)) = best {
+            prop_assert_eq!(distance, Distance::between(&need, &has));
+            prop_assert!(least_distance(&tree, &need).is_some_and(|least| least <= distance));
+        }
     }
 }

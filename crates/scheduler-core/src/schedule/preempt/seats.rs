@@ -85,7 +85,7 @@ impl Seats {
     fn classify(&mut self, id: SlotId) {
         let slot = &mut self.slots[id.0 as usize];
         let home = self.classes.class_of(&traits(&slot.host), None);
-        self.classes.enter(home.class, id, &slot.rank);
+        self.classes.enter(home.class, id, &slot.rank, &slot.host.attributes);
         slot.class = Some(home.class);
     }
 

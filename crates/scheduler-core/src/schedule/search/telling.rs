@@ -5,18 +5,18 @@ use std::slice;
 
 use aurora_api::task::{Constraint, ConstraintRule};
 
-use super::{LargeKind, Misfit, Search, judge};
+use super::limits::{Limits, limits_of};
+use super::shortages::Shortages;
+use super::{LargeKind, Misfit, Passed, Search, judge};
 use crate::explain::Findings;
 use crate::offers::Offers;
 use crate::offers::classes::{ClassId, Classes, SlotId};
-use crate::offers::index::Index;
 use crate::offers::kinds::KindId;
 use crate::schedule::assign::Attempt;
 use crate::schedule::bag::Bag;
-use crate::schedule::filter::{Request, ResourceKind, Veto, lacking, vetoes};
+use crate::schedule::filter::{Reached, Request, ResourceKind, vetoes};
 
-/// The offers that are told of one by one.
-#[derive(Default)]
+/// The offers that are told of one by one, and what they belong to.
 struct Told {
     slots: BTreeSet<SlotId>,
     /// How many of each class.
@@ -26,14 +26,15 @@ struct Told {
 }
 
 impl Told {
-    /// Finds out what they belong to.
-    fn sort(&mut self, offers: &Offers) {
-        for (id, _, _) in self.slots.iter().filter_map(|slot| offers.member(*slot)) {
-            *self.of_class.entry(id).or_default() += 1;
+    fn of(slots: BTreeSet<SlotId>, offers: &Offers) -> Self {
+        let mut told = Self { slots, of_class: BTreeMap::new(), of_kind: BTreeMap::new() };
+        for (id, _, _) in told.slots.iter().filter_map(|slot| offers.member(*slot)) {
+            *told.of_class.entry(id).or_default() += 1;
             if let Some(class) = offers.classes().get(id) {
-                self.of_kind.entry(class.kind).or_default().push(id);
+                told.of_kind.entry(class.kind).or_default().push(id);
             }
         }
+        told
     }
 
     fn of_class(&self, id: ClassId) -> usize {
@@ -57,7 +58,14 @@ impl Search<'_> {
         while let Some((_, id)) = self.heads.next() {
             self.judge(*id, attempt, findings, placed);
         }
-        let told = self.tell_one_by_one(attempt, findings);
+        let mut told = tell_one_by_one(self.offers, &self.passed, attempt, findings);
+        if self.has_limits {
+            let none = |_| Reached::default();
+            let mut limits = Limits::new(self.offers, attempt);
+            let at_limits = limits.count_each(|_| true, none, &mut told, attempt);
+            limits.tell(at_limits, attempt, findings, placed);
+        }
+        let told = Told::of(told, self.offers);
         for Misfit { id, found, judged_after } in self.misfits {
             let Some(class) = self.offers.classes().get(id) else { continue };
             // Tasks placed since may have brought a limit to its end.
@@ -74,28 +82,6 @@ impl Search<'_> {
             }
         }
     }
-
-    /// Tells of the offers that differ from the rest of their class for this request.
-    fn tell_one_by_one(&self, attempt: &Attempt<'_>, findings: &mut Findings) -> Told {
-        let mut told = Told { slots: self.used.iter().copied().collect(), ..Told::default() };
-        for agent in (attempt.kept_agents)() {
-            let slot = self.offers.usable_of_agent(&agent).filter(|slot| !told.slots.contains(slot));
-            if let Some((kept_for, slot)) = (attempt.kept_for)(&agent).zip(slot) {
-                told.slots.insert(slot);
-                findings.pass_over(kept_for);
-            }
-        }
-        for slot in self.vetoed.iter().copied().chain(excluded(self.offers, attempt)) {
-            let Some((_, _, held)) = self.offers.member(slot) else { continue };
-            if told.slots.insert(slot) {
-                let space = held.offer_space();
-                let found = vetoes(held, &space, attempt.request, &attempt.counts, attempt.now);
-                findings.remember(&found, 1);
-            }
-        }
-        told.sort(self.offers);
-        told
-    }
 }
 
 /// Tells what the other offers of a kind lack, of which nothing but resources keeps the task away.
@@ -107,58 +93,57 @@ fn tell_short(
     request: &Request<'_>,
     findings: &mut Findings,
 ) {
-    let need = ResourceKind::all_of(&request.footprint);
     let told_of = told.of_kind(large.id).iter().filter_map(|id| classes.get(*id));
     let told_of: Vec<Bag> =
         told_of.map(|class| ResourceKind::all_of(class.space.of(request.pool()))).collect();
-    let is_left = |slot: SlotId| !told.slots.contains(&slot);
-    let nearest = large.index.nearest(&need, &is_left).map_or_else(Vec::new, |has| lacking(&need, &has));
-    findings.count_vetoes(&nearest);
-    let lacking =
-        |resource: ResourceKind| lacking_of(resource, need[resource as usize], large.index, &told_of);
-    findings.remember_short(agents, ResourceKind::ALL.into_iter().filter_map(lacking), &nearest);
+    let mut shortages = Shortages::new(ResourceKind::all_of(&request.footprint));
+    shortages.add(large.index, &told_of);
+    let mut nearest = None;
+    large.index.nearest(shortages.need(), &|slot| !told.slots.contains(&slot), &mut nearest);
+    shortages.tell(agents, nearest.map(|(_, has)| has), findings);
 }
 
-/// The least that an offer lacks of a resource, and how many lack some, without those that are told of one by one.
-fn lacking_of(resource: ResourceKind, need: i64, index: &Index, told: &[Bag]) -> Option<(Veto, usize)> {
-    let mut told_below: BTreeMap<i64, usize> = BTreeMap::new();
-    for has in told.iter().map(|bag| bag[resource as usize]).filter(|has| *has < need) {
-        *told_below.entry(has).or_default() += 1;
-    }
-    let lacking = index.below(resource, need) - told_below.values().sum::<usize>();
-    if lacking == 0 {
-        return None;
-    }
-    let mut best = index.best_below(resource, need);
-    while let Some((available, agents)) = best {
-        if told_below.get(&available).is_none_or(|told| *told < agents) {
-            return Some((Veto::Insufficient { resource, need, available }, lacking));
+/// Tells of the offers that differ from the rest of their class for this request: those that were passed over, the kept ones,
+/// and those with values that rules name.
+pub(super) fn tell_one_by_one(
+    offers: &Offers,
+    passed: &Passed,
+    attempt: &Attempt<'_>,
+    findings: &mut Findings,
+) -> BTreeSet<SlotId> {
+    let mut told: BTreeSet<SlotId> = passed.used.iter().copied().collect();
+    for agent in (attempt.kept_agents)() {
+        let slot = offers.usable_of_agent(&agent).filter(|slot| !told.contains(slot));
+        if let Some((kept_for, slot)) = (attempt.kept_for)(&agent).zip(slot) {
+            told.insert(slot);
+            findings.pass_over(kept_for);
         }
-        best = index.best_below(resource, available);
     }
-    None
+    for slot in passed.vetoed.iter().copied().chain(named(offers, attempt)) {
+        let Some((_, _, held)) = offers.member(slot) else { continue };
+        if told.insert(slot) {
+            let space = held.offer_space();
+            let found = vetoes(held, &space, attempt.request, &attempt.counts, attempt.now);
+            findings.remember(&found, 1);
+        }
+    }
+    told
 }
 
-/// The offers that differ from the others of their class for this request: they have a value of an individual attribute that
-/// a rule names, or that has reached a limit.
-fn excluded(offers: &Offers, attempt: &Attempt<'_>) -> Vec<SlotId> {
+/// The offers with a value of an individual attribute that a rule names, and those that have reached a limit beyond the first few.
+fn named(offers: &Offers, attempt: &Attempt<'_>) -> Vec<SlotId> {
     let classes = offers.classes();
     let mut slots = Vec::new();
     for Constraint { name, rule } in &attempt.request.config.constraints {
-        if !classes.is_individual(name) {
-            continue;
+        if let ConstraintRule::Value { values, .. } = rule
+            && classes.is_individual(name)
+        {
+            slots.extend(values.iter().flat_map(|value| classes.with_value(name, value)));
         }
-        match rule {
-            ConstraintRule::Value { values, .. } => {
-                slots.extend(values.iter().flat_map(|value| classes.with_value(name, value)));
-            }
-            // No limit at all: the whole class is judged so.
-            ConstraintRule::Limit(limit) if *limit <= 0 => {}
-            ConstraintRule::Limit(limit) => {
-                let reached = attempt.counts.reached(name, *limit);
-                slots.extend(reached.iter().flat_map(|value| classes.with_value(name, value)));
-            }
-        }
+    }
+    for (name, limit) in limits_of(classes, attempt).skip(Reached::LIMITS_MAX) {
+        let reached = attempt.counts.reached(name, limit);
+        slots.extend(reached.into_iter().flat_map(|value| classes.with_value(name, value)));
     }
     slots
 }
