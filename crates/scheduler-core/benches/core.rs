@@ -19,6 +19,8 @@ mod different;
 mod memory;
 #[path = "core/preemption.rs"]
 mod preemption;
+#[path = "core/racks.rs"]
+mod racks;
 #[path = "core/report.rs"]
 mod report;
 #[path = "core/scaling.rs"]
@@ -55,6 +57,7 @@ const BENCHMARKS: &[(&str, Run)] = &[
     ("RestoreSnapshot", tasks::restore_snapshot),
     ("Scaling", scaling::run),
     ("ScalingDifferent", scaling::run_different),
+    ("ScalingRacks", scaling::run_racks),
     ("MillionTasks", memory::million_tasks),
 ];
 

@@ -2,7 +2,6 @@
 
 use aurora_api::amounts::{Megabytes, MilliCpus};
 use aurora_api::task::TaskConfig;
-use scheduler_core::Change;
 use scheduler_core::config::OfferOrder;
 use scheduler_core::input::Offer;
 
@@ -91,7 +90,7 @@ fn almost_equal(number: u64) -> Offer {
 }
 
 /// Something of everything is taken. The first agent has the most processors.
-fn filled(number: u64) -> Offer {
+pub fn filled(number: u64) -> Offer {
     let cpus = if number == 0 { 8000 } else { chance(number, 1, 7990) };
     let ram = if number == 0 { 16 * 1024 } else { chance(number, 2, 16 * 1024) };
     with_amounts(number, cpus, ram, 128 * 1024 + chance(number, 3, 128 * 1024))
@@ -128,41 +127,5 @@ pub fn first_attempt(report: &mut Report, sizes: [u64; 3]) {
         meter.time(1, || cluster.schedule(group));
         let ns = meter.ns_per_operation();
         tell(report, "the very first attempt", agents, ns, *first.get_or_insert(ns));
-    }
-}
-
-/// A job may have one task in each of 2,000 racks, and has one in half of them; no other agent has room for its next.
-pub fn half_of_racks_at_their_limit(report: &mut Report, sizes: [u64; 3]) {
-    const RACKS: u64 = 2000;
-    let mut first = None;
-    for agents in sizes {
-        let offers = (0..agents).map(|number| {
-            let mut offer = if number < RACKS / 2 { offer(number) } else { filled(number) };
-            offer.resources.cpus =
-                offer.resources.cpus.min(MilliCpus(if number < RACKS / 2 { 8000 } else { 6000 }));
-            offer.attributes.insert("rack".into(), [format!("rack-{}", number % RACKS).into()].into());
-            offer
-        });
-        let mut cluster = Cluster::with_offers(offers, &[OfferOrder::Random]);
-        let job = || "jmh/dev/t".parse().unwrap();
-        cluster.create(with([limit("rack", 1)]), RACKS / 2);
-        cluster.schedule_all();
-        let mut meter = Meter::default();
-        for _ in 0..20 {
-            cluster.request(Change::AddInstances { job: job(), instance: 0, count: 1 });
-            let (group, launched) = (cluster.group(), cluster.launched);
-            meter.time(1, || cluster.schedule(group));
-            assert_eq!(launched, cluster.launched);
-            let instances = Some([u32::try_from(RACKS / 2).unwrap()].into());
-            cluster.request(Change::KillTasks { job: job(), instances, message: None });
-        }
-        let ns = meter.ns_per_operation();
-        tell(
-            report,
-            "fits nowhere, half of 2,000 racks at their limit",
-            agents,
-            ns,
-            *first.get_or_insert(ns),
-        );
     }
 }

@@ -8,9 +8,9 @@ use scheduler_core::config::OfferOrder;
 use scheduler_core::input::{Input, MesosEvent, Offer};
 
 use crate::cluster::{Cluster, limit, offer, task, update, value};
-use crate::different;
 use crate::report::{Meter, Report};
 use crate::scheduling::huge;
+use crate::{different, racks};
 
 /// The job of the tasks that are tried.
 const JOB: &str = "jmh/dev/t";
@@ -82,7 +82,15 @@ pub fn run_different(report: &mut Report) {
         compare(report, workload);
     }
     different::first_attempt(report, AGENTS);
-    different::half_of_racks_at_their_limit(report, AGENTS);
+}
+
+/// Runs those in which a job has tasks in many racks.
+pub fn run_racks(report: &mut Report) {
+    if report.is_warm_up() {
+        return;
+    }
+    report.say("ScalingRacks: a task of a job that may have one in each rack, and has one in many");
+    racks::run(report, AGENTS);
 }
 
 fn compare(report: &mut Report, workload: &Workload) {
