@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 /// How many bits of its birth tell where a row is in a node. Tests want many nodes.
-const BITS: u32 = if cfg!(test) { 1 } else { 4 };
+const BITS: u32 = if cfg!(test) { 1 } else { 3 };
 
 /// Most that a node has below it.
 const WIDTH: usize = 1 << BITS;

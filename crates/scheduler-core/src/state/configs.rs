@@ -1,10 +1,11 @@
 //! Task configurations, each stored once.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use aurora_api::task::TaskConfig;
-use indexmap::IndexMap;
+use hashbrown::HashTable;
 
 use super::Inconsistent;
 use crate::operation::ConfigId;
@@ -13,8 +14,17 @@ use crate::operation::ConfigId;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Configs {
     by_id: BTreeMap<ConfigId, Entry>,
-    /// Never iterated: its order depends on removals.
-    ids: IndexMap<Arc<TaskConfig>, ConfigId>,
+    /// Never iterated: its order depends on chance.
+    ids: HashTable<Known>,
+    /// Strangers choose what configurations hold.
+    hasher: RandomState,
+}
+
+/// A configuration by its hash: whole ones, which are far away in memory, are compared only where that is equal.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    hash: u64,
+    id: ConfigId,
 }
 
 #[derive(Clone, Debug)]
@@ -29,7 +39,15 @@ impl Configs {
     }
 
     pub(crate) fn id_of(&self, config: &TaskConfig) -> Option<ConfigId> {
-        self.ids.get(config).copied()
+        self.id_at(self.hasher.hash_one(config), config)
+    }
+
+    /// The id of a configuration whose hash is known.
+    fn id_at(&self, hash: u64, config: &TaskConfig) -> Option<ConfigId> {
+        let is_equal = |known: &Known| {
+            known.hash == hash && self.by_id.get(&known.id).is_some_and(|entry| *entry.config == *config)
+        };
+        self.ids.find(hash, is_equal).map(|known| known.id)
     }
 
     /// How many tasks use it.
@@ -47,11 +65,12 @@ impl Configs {
     }
 
     pub(super) fn save(&mut self, id: ConfigId, config: &Arc<TaskConfig>) -> Result<(), Inconsistent> {
-        if self.by_id.contains_key(&id) || self.ids.contains_key(config) {
+        let hash = self.hasher.hash_one(&**config);
+        if self.by_id.contains_key(&id) || self.id_at(hash, config).is_some() {
             return Err(Inconsistent::ConfigTwice { id, job: config.job.clone() });
         }
         self.by_id.insert(id, Entry { config: Arc::clone(config), tasks: 0 });
-        self.ids.insert(Arc::clone(config), id);
+        self.ids.insert_unique(hash, Known { hash, id }, |known| known.hash);
         Ok(())
     }
 
@@ -59,7 +78,10 @@ impl Configs {
         match self.by_id.get(&id) {
             Some(entry) if entry.tasks > 0 => Err(Inconsistent::ConfigInUse { id, tasks: entry.tasks }),
             Some(entry) => {
-                self.ids.swap_remove(&entry.config);
+                let hash = self.hasher.hash_one(&*entry.config);
+                if let Ok(known) = self.ids.find_entry(hash, |known| known.id == id) {
+                    known.remove();
+                }
                 self.by_id.remove(&id);
                 Ok(())
             }

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Debug};
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 
@@ -30,7 +31,8 @@ pub(super) trait Keyed {
 /// The order of the rows is that of the numbers, and of the keys where these are equal: the same keys, the same order.
 pub(super) struct Numbered<R> {
     rows: ByAge<R>,
-    order: Layered<Place>,
+    /// One thing to share for the many readers' views in which it is the same.
+    order: Arc<Layered<Place>>,
     own: Own,
 }
 
@@ -64,20 +66,20 @@ const fn hash(number: u64) -> u64 {
 
 impl<R: Clone> Clone for Numbered<R> {
     fn clone(&self) -> Self {
-        Self { rows: self.rows.clone(), order: self.order.clone(), own: self.own.clone() }
+        Self { rows: self.rows.clone(), order: Arc::clone(&self.order), own: self.own.clone() }
     }
 }
 
 impl<R> Default for Numbered<R> {
     fn default() -> Self {
-        Self { rows: ByAge::default(), order: Layered::default(), own: Own::default() }
+        Self { rows: ByAge::default(), order: Arc::default(), own: Own::default() }
     }
 }
 
 impl<R: Keyed + Clone> Numbered<R> {
     /// From now on the lists of changes are as long as this.
     pub(super) fn set_sizes(&mut self, sizes: LayerSizes) {
-        self.order.set_sizes(sizes);
+        Arc::make_mut(&mut self.order).set_sizes(sizes);
     }
 
     pub(super) fn get(&self, key: &R::Key) -> Option<&R> {
@@ -143,7 +145,7 @@ impl<R: Keyed + Clone> Numbered<R> {
         });
         let place = Place { number, birth: self.rows.push(row) };
         own.insert_unique(place.hash(), place, Place::hash);
-        self.order.insert(place);
+        Arc::make_mut(&mut self.order).insert(place);
     }
 
     /// Stores a row; gives back the one that had its key.
@@ -166,7 +168,7 @@ impl<R: Keyed + Clone> Numbered<R> {
         {
             entry.remove();
         }
-        self.order.remove(place);
+        Arc::make_mut(&mut self.order).remove(place);
         self.rows.remove(place.birth)
     }
 
