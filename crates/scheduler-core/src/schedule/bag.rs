@@ -18,6 +18,7 @@ pub(crate) struct Distance {
 
 impl Distance {
     /// From what is there to what is needed, resources alone.
+    #[inline]
     pub(crate) fn between(need: &Bag, has: &Bag) -> Self {
         let mut distance = Self::default();
         for (index, resource) in ResourceKind::ALL.into_iter().enumerate() {

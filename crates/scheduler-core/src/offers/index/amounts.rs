@@ -74,6 +74,7 @@ impl Amounts {
     }
 
     /// How many agents have less than `need`.
+    #[inline]
     pub(super) fn below(&self, need: i64) -> usize {
         let mut agents = 0;
         let mut branch = self.0.root();
