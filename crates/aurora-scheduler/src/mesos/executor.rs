@@ -37,9 +37,9 @@ pub struct ExecutorFlags {
     /// Flags for the executor.
     #[arg(long = "thermos_executor_flags", allow_hyphen_values = true)]
     pub thermos_executor_flags: Option<String>,
-    /// Processors that each executor needs besides its task. Ours was measured to take at most 0.0003 of one while its task
-    /// runs, checks of health every 5 s included, and 0.03 s of one to start, which is 0.003 over its first 10 s. The double of
-    /// that is 0.0006 and 0.006, both below 0.01, the least that Mesos takes without a warning: so that is the default.
+    /// Processors that each executor needs besides its task. Ours was measured to take at most 0.0002 of one while its task
+    /// runs, checks of health every 10 s included, and 0.03 s of one to start, which is 0.003 over its first 10 s. The double of
+    /// that is 0.0004 and 0.006, both below 0.01, the least that Mesos takes without a warning: so that is the default.
     /// Upstream's, for an executor in Python, is 0.25.
     #[arg(long = "thermos_executor_cpu", default_value_t = 0.01)]
     pub thermos_executor_cpu: f64,
