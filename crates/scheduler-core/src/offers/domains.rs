@@ -167,16 +167,7 @@ impl Domains {
             return part;
         }
         let part = Part { domain, kind: offer.kind, agents: 0 };
-        let id = match self.free_parts.pop() {
-            Some(id) => {
-                self.parts[id.0 as usize] = part;
-                id
-            }
-            None => {
-                self.parts.push(part);
-                PartId(number(self.parts.len() - 1))
-            }
-        };
+        let id = PartId(put(&mut self.parts, self.free_parts.pop().map(|free| free.0), part));
         self.domains[domain.index()].parts.push(id);
         id
     }
@@ -209,16 +200,7 @@ impl Domains {
 
     fn add_domain(&mut self, values: Vec<BTreeSet<Arc<str>>>) -> DomainId {
         let domain = Domain { values: values.clone(), parts: Vec::new() };
-        let id = match self.free.pop() {
-            Some(id) => {
-                self.domains[id.index()] = domain;
-                id
-            }
-            None => {
-                self.domains.push(domain);
-                DomainId(number(self.domains.len() - 1))
-            }
-        };
+        let id = DomainId(put(&mut self.domains, self.free.pop().map(|free| free.0), domain));
         for (with_value, values) in self.with_value.iter_mut().zip(&values) {
             for value in values {
                 with_value.entry(Arc::clone(value)).or_default().push(id);
@@ -279,8 +261,14 @@ impl Domains {
     }
 }
 
-fn number(place: usize) -> u32 {
-    u32::try_from(place).expect("there are fewer agents than 2^32")
+/// Puts one more into a free place of a list, or at its end; says where.
+fn put<T>(list: &mut Vec<T>, free: Option<u32>, new: T) -> u32 {
+    if let Some(free) = free {
+        list[free as usize] = new;
+        return free;
+    }
+    list.push(new);
+    u32::try_from(list.len() - 1).expect("there are fewer agents than 2^32")
 }
 
 /// All splits, that which was asked last at the end.

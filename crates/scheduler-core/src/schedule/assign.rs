@@ -71,7 +71,7 @@ impl<'a> Filling<'a> {
         config: &CoreConfig,
         rng: &mut CoreRng,
     ) -> Result<(), Vec<Veto>> {
-        let member = Member { common: self.common, attributes: &self.held.offer.attributes };
+        let member = Member { common: self.common, individual: &self.held.offer.attributes };
         let found = vetoes(&member, &self.space, attempt.request, &attempt.counts, attempt.now);
         if !found.is_empty() {
             return Err(found);

@@ -66,7 +66,7 @@ impl AttributeCounts {
     pub(super) fn is_empty(&self, name: &str) -> bool {
         self.added.get(name).is_none_or(BTreeMap::is_empty)
             && self.latest(name).next().is_none()
-            && self.before.values(name).next().is_none()
+            && self.before.value_count(name) == 0
     }
 
     /// How many values of an attribute had tasks before this attempt.

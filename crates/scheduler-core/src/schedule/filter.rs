@@ -325,44 +325,42 @@ impl Reached {
     }
 }
 
-/// The members of a class that have reached these limits on individual attributes, and no others.
+/// Having reached these limits on individual attributes, and no others.
 pub(super) struct AtLimits<'a> {
-    pub(super) common: &'a Common,
     pub(super) limits: &'a [(&'a Arc<str>, i32)],
     pub(super) reached: Reached,
 }
 
-impl Agent for AtLimits<'_> {
-    fn mode(&self) -> MaintenanceMode {
-        self.common.mode
-    }
+/// What members of a class have that others of it have not.
+pub(super) trait Individual {
+    /// An individual attribute that all of the class have.
+    fn attribute(&self, name: &str) -> Attribute<'_>;
+}
 
-    fn unavailable_from(&self) -> Option<Timestamp> {
-        self.common.unavailable_from
-    }
-
+impl Individual for AtLimits<'_> {
     fn attribute(&self, name: &str) -> Attribute<'_> {
-        match self.common.attribute(name) {
-            Attribute::Other => {
-                let of_name = |number: &usize| {
-                    let (limited, _) = self.limits[*number];
-                    self.reached.contains(*number) && **limited == *name
-                };
-                let reached = (0..self.limits.len()).filter(of_name).map(|number| self.limits[number].1);
-                reached.max().map_or(Attribute::Other, Attribute::AtLimit)
-            }
-            known => known,
-        }
+        let of_name = |number: &usize| {
+            let (limited, _) = self.limits[*number];
+            self.reached.contains(*number) && **limited == *name
+        };
+        let reached = (0..self.limits.len()).filter(of_name).map(|number| self.limits[number].1);
+        reached.max().map_or(Attribute::Other, Attribute::AtLimit)
     }
 }
 
-/// An offer of a class. What all its members have in common is looked at there, as that is near in memory.
-pub(super) struct Member<'a> {
+impl Individual for &Attributes {
+    fn attribute(&self, name: &str) -> Attribute<'_> {
+        self.get(name).map_or(Attribute::Missing, Attribute::Values)
+    }
+}
+
+/// An offer of a class, or several. What all its members have in common is looked at there, as that is near in memory.
+pub(super) struct Member<'a, I> {
     pub(super) common: &'a Common,
-    pub(super) attributes: &'a Attributes,
+    pub(super) individual: I,
 }
 
-impl Agent for Member<'_> {
+impl<I: Individual> Agent for Member<'_, I> {
     fn mode(&self) -> MaintenanceMode {
         self.common.mode
     }
@@ -373,7 +371,7 @@ impl Agent for Member<'_> {
 
     fn attribute(&self, name: &str) -> Attribute<'_> {
         match self.common.attribute(name) {
-            Attribute::Other => self.attributes.get(name).map_or(Attribute::Missing, Attribute::Values),
+            Attribute::Other => self.individual.attribute(name),
             known => known,
         }
     }

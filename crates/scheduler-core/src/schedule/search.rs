@@ -26,7 +26,7 @@ use super::assign::Attempt;
 use super::filter::{ResourceKind, Veto, VetoGroup, refusal, vetoes};
 use crate::explain::Findings;
 use crate::offers::classes::{Class, ClassId, Classes, SlotId};
-use crate::offers::index::{First, Fits, Index, Need};
+use crate::offers::index::{Fits, Index, Need};
 use crate::offers::kinds::{Kind, KindId};
 use crate::offers::{Offers, Rank};
 pub(super) use domains::DomainSearch;
@@ -234,15 +234,7 @@ impl<'a> Search<'a> {
     /// Takes the first of some offers of a large kind, or looks closer.
     fn take(&mut self, fits: Fits<'a>, large: usize) -> Option<SlotId> {
         let common = &self.large.as_ref()?.get(large)?.kind.common;
-        let (first, left) = fits.take(&self.need);
-        let (slot, below) = match first {
-            First::Offer(place) => (Some(place.slot()), None),
-            First::Below(below) => (None, below),
-        };
-        for fits in [left, below].into_iter().flatten() {
-            self.next.push(Waiting::fits(fits, common, large));
-        }
-        slot
+        Waiting::take(&mut self.next, fits, &self.need, common, large)
     }
 
     /// Begins to walk the members of a class.

@@ -154,11 +154,6 @@ impl Places {
         self.counts.get(name).and_then(|values| values.get(value)).copied().unwrap_or(0)
     }
 
-    /// The values of an attribute that have tasks.
-    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = &Arc<str>> {
-        self.counts.get(name).into_iter().flat_map(OrdMap::keys)
-    }
-
     /// The values of an attribute that have tasks, with how many.
     pub(crate) fn counts(&self, name: &str) -> impl Iterator<Item = (&Arc<str>, u32)> {
         self.counts.get(name).into_iter().flatten().map(|(value, tasks)| (value, *tasks))

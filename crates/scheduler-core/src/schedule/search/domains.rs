@@ -17,7 +17,7 @@ use crate::explain::Findings;
 use crate::offers::Offers;
 use crate::offers::classes::SlotId;
 use crate::offers::domains::{DomainId, Domains, PartId};
-use crate::offers::index::{First, Index, Need};
+use crate::offers::index::{Index, Need};
 use crate::offers::kinds::{Common, Kind, KindId};
 use crate::schedule::assign::Attempt;
 use crate::schedule::bag::{Bag, Distance};
@@ -99,7 +99,7 @@ pub(in crate::schedule) struct DomainSearch<'a> {
     need: Need,
     next: BinaryHeap<Waiting<'a>>,
     /// Where they come from.
-    sources: Vec<(PartId, DomainId, KindId, &'a Common)>,
+    sources: Vec<(DomainId, KindId, &'a Common)>,
     passed: Passed,
 }
 
@@ -151,7 +151,7 @@ impl<'a> DomainSearch<'a> {
             let Some(kind) = self.kind(part.kind) else { continue };
             if let Some(fits) = domains.index(id).fits(&self.need) {
                 self.next.push(Waiting::fits(fits, &kind.common, self.sources.len()));
-                self.sources.push((id, part.domain, part.kind, &kind.common));
+                self.sources.push((part.domain, part.kind, &kind.common));
             }
         }
     }
@@ -190,21 +190,20 @@ impl<'a> DomainSearch<'a> {
         }
         let told_of = |part: PartId| told_of.get(&part).map_or(&[][..], Vec::as_slice);
 
-        let mut left: BTreeMap<KindId, Vec<PartId>> = BTreeMap::new();
-        let mut agents_left: BTreeMap<KindId, usize> = BTreeMap::new();
+        let mut left: BTreeMap<KindId, (usize, Vec<PartId>)> = BTreeMap::new();
         for (id, part) in domains.parts() {
             let reached = self.reached[part.domain.index()];
             let agents = part.agents.saturating_sub(told_of(id).len());
             if reached.is_any() {
                 *at_limits.entry((part.kind, reached)).or_default() += agents;
             } else {
-                left.entry(part.kind).or_default().push(id);
-                *agents_left.entry(part.kind).or_default() += agents;
+                let (agents_left, parts) = left.entry(part.kind).or_default();
+                *agents_left += agents;
+                parts.push(id);
             }
         }
         self.limits.tell(at_limits, attempt, findings, placed);
-        for (id, parts) in left {
-            let agents = agents_left.get(&id).copied().unwrap_or(0);
+        for (id, (agents, parts)) in left {
             if let Some(veto) = self.limits.refusal(id, Reached::default(), attempt, placed) {
                 findings.remember(slice::from_ref(veto), agents);
                 continue;
@@ -276,19 +275,12 @@ impl Walk for DomainSearch<'_> {
     fn next(&mut self, attempt: &mut Attempt<'_>, findings: &mut Findings, placed: usize) -> Option<SlotId> {
         loop {
             let What::Fits(fits, source) = self.next.pop()?.what else { continue };
-            let (_, domain, kind, common) = self.sources[source];
+            let (domain, kind, common) = self.sources[source];
             if self.reached[domain.index()].is_any() || self.refuses(kind, attempt, placed) {
                 findings.look();
                 continue;
             }
-            let (first, left) = fits.take(&self.need);
-            let (slot, below) = match first {
-                First::Offer(place) => (Some(place.slot()), None),
-                First::Below(below) => (None, below),
-            };
-            for fits in [left, below].into_iter().flatten() {
-                self.next.push(Waiting::fits(fits, common, source));
-            }
+            let slot = Waiting::take(&mut self.next, fits, &self.need, common, source);
             if let Some(slot) = slot.filter(|slot| !self.passed.contains(*slot)) {
                 return Some(slot);
             }

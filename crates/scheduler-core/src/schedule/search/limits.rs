@@ -12,7 +12,7 @@ use crate::offers::Offers;
 use crate::offers::classes::{Classes, SlotId};
 use crate::offers::kinds::KindId;
 use crate::schedule::assign::Attempt;
-use crate::schedule::filter::{AtLimits, Reached, Veto, refusal};
+use crate::schedule::filter::{AtLimits, Member, Reached, Veto, refusal};
 
 /// The limits of a request on individual attributes, the first few if there are very many, and what they refuse.
 pub(super) struct Limits<'a> {
@@ -64,7 +64,7 @@ impl<'a> Limits<'a> {
         let (classes, limits) = (self.offers.classes(), &self.limits);
         let judge = || {
             let common = &*classes.kind(kind)?.common;
-            let agent = AtLimits { common, limits, reached };
+            let agent = Member { common, individual: AtLimits { limits, reached } };
             refusal(&agent, attempt.request, &attempt.counts, attempt.now)
         };
         self.refusals.entry((kind, reached)).or_insert_with(judge).as_ref()

@@ -1,9 +1,10 @@
 //! What a search looks at next, in the order in which offers are tried.
 
 use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 
 use crate::offers::classes::SlotId;
-use crate::offers::index::Fits;
+use crate::offers::index::{First, Fits, Need};
 use crate::offers::kinds::Common;
 use crate::offers::{Lead, Rank};
 
@@ -15,7 +16,7 @@ pub(super) struct Waiting<'a> {
 
 /// What it is. Numbers are places in the lists of the search.
 pub(super) enum What<'a> {
-    /// Offers of a large kind.
+    /// Offers of a kind.
     Fits(Fits<'a>, usize),
     /// The next member of a class that suits.
     Member(&'a Rank, SlotId, usize),
@@ -29,6 +30,25 @@ impl<'a> Waiting<'a> {
     pub(super) fn fits(fits: Fits<'a>, common: &Common, kind: usize) -> Self {
         let lead = Lead::new(common.mode, common.unavailable_from, fits.key());
         Self { lead, what: What::Fits(fits, kind) }
+    }
+
+    /// Takes the first of some offers of a kind, or looks closer; what is left waits on.
+    pub(super) fn take(
+        waiting: &mut BinaryHeap<Self>,
+        fits: Fits<'a>,
+        need: &Need,
+        common: &Common,
+        kind: usize,
+    ) -> Option<SlotId> {
+        let (first, left) = fits.take(need);
+        let (slot, below) = match first {
+            First::Offer(place) => (Some(place.slot()), None),
+            First::Below(below) => (None, below),
+        };
+        for fits in [left, below].into_iter().flatten() {
+            waiting.push(Self::fits(fits, common, kind));
+        }
+        slot
     }
 
     fn rank(&self) -> &'a Rank {
