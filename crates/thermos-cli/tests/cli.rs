@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -417,19 +418,25 @@ fn a_task_in_the_background_outlives_its_starter() {
 #[test]
 fn tail_follows_a_log_until_its_process_ends() {
     let place = Place::new();
-    let command =
-        "for i in $(seq 20); do echo line $i; done; until test -e go; do sleep 0.05; done; echo last";
+    let command = "for i in $(seq 20); do echo line $i; done; touch written; \
+                   until test -e go; do sleep 0.05; done; echo last";
     let child = place.start("t1", command);
-    let tail = place.command(&["tail", "t1", "simple"]).stdout(Stdio::piped()).spawn().unwrap();
     let sandbox = stdout(&place.run(&["status", "--verbosity=2"]));
-    let sandbox = sandbox.lines().find_map(|line| line.trim().strip_prefix("sandbox: ")).unwrap().to_owned();
-    std::fs::write(Path::new(&sandbox).join("go"), "").unwrap();
-    let shown = stdout(&tail.wait_with_output().unwrap());
+    let sandbox = sandbox.lines().find_map(|line| line.trim().strip_prefix("sandbox: ")).unwrap();
+    let sandbox = Path::new(sandbox);
+    wait_for("the first twenty lines", || sandbox.join("written").exists().then_some(()));
+    let mut tail = place.command(&["tail", "t1", "simple"]).stdout(Stdio::piped()).spawn().unwrap();
+    // The process writes its last line only once what was there before has been shown.
+    let mut follow = std::io::BufReader::new(tail.stdout.take().unwrap());
+    let mut shown = String::new();
+    while !shown.ends_with("line 20\n") {
+        assert!(follow.read_line(&mut shown).unwrap() > 0, "{shown}");
+    }
+    std::fs::write(sandbox.join("go"), "").unwrap();
+    follow.read_to_string(&mut shown).unwrap();
+    assert!(tail.wait().unwrap().success());
     assert!(child.wait_with_output().unwrap().status.success());
-    assert!(
-        shown.starts_with("Tail of ") && shown.ends_with("last\n") && shown.contains("line 20\n"),
-        "{shown}"
-    );
+    assert!(shown.starts_with("Tail of ") && shown.ends_with("line 20\nlast\n"), "{shown}");
     assert!(!shown.contains("line 5\n"), "{shown}");
     assert!(stderr(&place.run(&["tail", "t1", "other"])).starts_with("ERROR: No processes found."));
     let unknown = place.run(&["tail", "nobody"]);
