@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod amounts;
+pub mod attribute;
 pub mod convert;
 pub mod ids;
 pub mod job;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use aurora_api::amounts::{Millis, Resources};
 
+use crate::offers::SearchSizes;
 use crate::state::LayerSizes;
 use crate::validate::JobPolicy;
 
@@ -62,6 +63,8 @@ pub struct CoreConfig {
     pub static_bans_max: usize,
     /// Of the indexes of tasks. No flag: the default is the quickest, and others change no decision.
     pub layers: LayerSizes,
+    /// Of searches for offers. No flag, for the same reason.
+    pub search: SearchSizes,
     /// `-offer_order`.
     pub offer_order: Vec<OfferOrder>,
     /// `-offer_reservation_duration`.
@@ -142,6 +145,7 @@ impl Default for CoreConfig {
             offer_filter: Millis::from_secs(5),
             static_bans_max: isize::MAX.unsigned_abs(),
             layers: LayerSizes::default(),
+            search: SearchSizes::default(),
             offer_order: vec![OfferOrder::Random],
             offer_reservation: Millis::from_secs(3 * MINUTE),
             unavailability_threshold: Millis::from_secs(6 * MINUTE),

@@ -94,14 +94,14 @@ impl Core {
         state.set_layers(config.layers);
         Self {
             limiter: RateLimiter::new(config.schedule_attempts_per_1000_s),
+            offers: Offers::new(config.search),
+            seats: Seats::new(config.search),
             config,
             identity,
             rng: CoreRng::new(seed),
             state,
-            offers: Offers::default(),
             groups: Groups::default(),
             preemption: Preemption::default(),
-            seats: Seats::default(),
             affinity: Affinity::default(),
             explanations: OrdMap::new(),
             session: Session::default(),
@@ -136,6 +136,7 @@ impl Core {
             away: self.away.clone(),
             sizes: Sizes {
                 offers: self.offers.len(),
+                offer_splits: self.offers.split_count(),
                 globally_banned_offers: self.offers.banned_len(),
                 statically_banned_offers: self.groups.ban_count(),
                 reservations: self.preemption.reservation_count(),

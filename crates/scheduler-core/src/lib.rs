@@ -48,6 +48,7 @@ pub use config::{CoreConfig, Identity};
 pub use effect::{Batch, Effect, Notice, Reply, TimerKey};
 pub use handle::Core;
 pub use input::{Change, Input, MaintenanceCall, MesosEvent, Request, RequestId};
+pub use offers::SearchSizes;
 pub use operation::Operation;
 pub use recover::RecoverError;
 pub use state::LayerSizes;

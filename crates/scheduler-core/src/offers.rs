@@ -10,6 +10,7 @@ pub(crate) mod index;
 pub(crate) mod kinds;
 mod rank;
 mod shown;
+mod sizes;
 pub(crate) mod values;
 
 use std::collections::BTreeSet;
@@ -26,6 +27,7 @@ use classes::SlotId;
 pub(crate) use held::{HeldOffer, Offers};
 pub(crate) use rank::{Lead, Rank};
 pub(crate) use shown::Shown;
+pub use sizes::SearchSizes;
 
 impl Core {
     pub(crate) fn on_offers(&mut self, offers: Vec<Offer>, step: &mut Step<'_>) {

@@ -31,6 +31,8 @@ pub struct View {
 pub struct Sizes {
     /// `outstanding_offers`: offers we hold, usable or not.
     pub offers: usize,
+    /// `offer_splits`: indexes of the offers by the values of attributes that waiting jobs limit. Not upstream's.
+    pub offer_splits: usize,
     /// `globally_banned_offers_size`: offers that were withdrawn before they came.
     pub globally_banned_offers: usize,
     /// `statically_banned_offers_size`: pairs of a class of equal offers and a group that it cannot suit.

@@ -17,10 +17,12 @@ mod mirror;
 mod plan;
 pub mod room;
 mod run;
+mod tally;
 mod timers;
 mod trace;
 pub mod what_if;
 mod world;
 
 pub use plan::{Faults, Plan};
-pub use run::{Failure, Report, Tally, run};
+pub use run::{Failure, Report, run};
+pub use tally::Tally;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aurora_api::amounts::{Megabytes, MilliCpus, Millis, Resources};
 use scheduler_core::config::OfferOrder;
-use scheduler_core::{CoreConfig, LayerSizes};
+use scheduler_core::{CoreConfig, LayerSizes, SearchSizes};
 
 use crate::chance::Chance;
 
@@ -165,9 +165,12 @@ fn config(chance: &mut Chance) -> CoreConfig {
         config.executor_overhead.insert(Arc::from("AuroraExecutor"), overhead);
     }
     config.policy.legacy_constraints = chance.one_in(3);
-    // The clusters are too small to fill lists of the usual length.
+    // The clusters are too small for the usual lengths and sizes to matter.
     if !chance.one_in(4) {
         config.layers = LayerSizes::SMALL;
+    }
+    if !chance.one_in(4) {
+        config.search = SearchSizes::SMALL;
     }
     config
 }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use aurora_api::ids::is_good_identifier;
 use clap::ArgAction;
 use regex::Regex;
-use scheduler_core::LayerSizes;
 use scheduler_core::config::{ConfigError, CoreConfig, OfferOrder, Tier, Tiers};
 use scheduler_core::validate::{EnvironmentRule, JobPolicy};
+use scheduler_core::{LayerSizes, SearchSizes};
 use serde::Deserialize;
 
 use super::amounts::TimeAmount;
@@ -443,6 +443,7 @@ impl CoreFlags {
             executor_overhead: executors.overheads(),
             collection_interval: collector.interval(),
             layers: LayerSizes::default(),
+            search: SearchSizes::default(),
             revocable_cpus: self.enable_revocable_cpus,
             revocable_ram: self.enable_revocable_ram,
             schedule_attempts_per_1000_s: per_1000_s(self.max_schedule_attempts_per_sec),

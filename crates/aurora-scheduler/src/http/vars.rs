@@ -120,6 +120,7 @@ fn all(app: &App) -> BTreeMap<String, StatValue> {
     let sizes = view.sizes();
     for (name, size) in [
         ("outstanding_offers", sizes.offers),
+        ("offer_splits", sizes.offer_splits),
         ("globally_banned_offers_size", sizes.globally_banned_offers),
         ("statically_banned_offers_size", sizes.statically_banned_offers),
         ("reservation_cache_size", sizes.reservations),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aurora_api::amounts::{Megabytes, MilliCpus, Resources, Timestamp};
+use aurora_api::attribute;
 use aurora_api::ids::{AgentId, HostName, OfferId};
 use mesos_v1::messages::value::Type as ValueType;
 use mesos_v1::messages::{self, Attribute, Resource};
@@ -124,7 +125,7 @@ fn attributes(attributes: &[Attribute]) -> BTreeMap<Arc<str>, BTreeSet<Arc<str>>
     for attribute in attributes {
         let value = match ValueType::try_from(attribute.r#type) {
             Ok(ValueType::Text) => attribute.text.as_ref().map(|text| text.value.clone()),
-            Ok(ValueType::Scalar) => attribute.scalar.as_ref().map(|scalar| java_double(scalar.value)),
+            Ok(ValueType::Scalar) => attribute.scalar.as_ref().map(|scalar| attribute::number(scalar.value)),
             Ok(ValueType::Ranges | ValueType::Set) | Err(_) => None,
         };
         if let Some(value) = value {
@@ -132,19 +133,6 @@ fn attributes(attributes: &[Attribute]) -> BTreeMap<Arc<str>, BTreeSet<Arc<str>>
         }
     }
     values
-}
-
-/// Compat: a number as Java prints a double, since users' constraints name it so (`spec/scheduler.md` §2.10).
-fn java_double(value: f64) -> String {
-    let size = value.abs();
-    if size == 0.0 || (1e-3..1e7).contains(&size) || !value.is_finite() {
-        return format!("{value:?}");
-    }
-    let scientific = format!("{value:E}");
-    match scientific.split_once('E') {
-        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0E{exponent}"),
-        _ => scientific,
-    }
 }
 
 #[cfg(test)]
@@ -253,12 +241,5 @@ mod tests {
         let texts: Vec<String> =
             core.attributes.iter().map(|(name, values)| format!("{name}={values:?}")).collect();
         assert_eq!(texts, [r#"rack={"a", "b"}"#, r#"size={"2.0"}"#]);
-    }
-
-    #[test]
-    fn numbers_are_printed_as_java_does() {
-        let texts: Vec<String> =
-            [2.0, 0.5, 1e7, 1.5e10, 1e-4, 0.0, -3.0].into_iter().map(java_double).collect();
-        assert_eq!(texts, ["2.0", "0.5", "1.0E7", "1.5E10", "1.0E-4", "0.0", "-3.0"]);
     }
 }

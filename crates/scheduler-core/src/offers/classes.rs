@@ -18,8 +18,9 @@ use aurora_api::amounts::Timestamp;
 use indexmap::IndexMap;
 
 use super::domains::{Domains, Placed, Splits};
-use super::kinds::{Common, Kind, KindId, SMALL_KIND_MAX};
+use super::kinds::{Common, Kind, KindId};
 use super::rank::Rank;
+use super::sizes::SearchSizes;
 use super::values::{Attributes, TooManyValues, Values};
 use crate::operation::MaintenanceMode;
 use crate::schedule::filter::{Pool, Space};
@@ -87,8 +88,9 @@ impl Class {
 }
 
 /// All classes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Classes {
+    sizes: SearchSizes,
     kind_ids: Lookup<Arc<Common>, KindId>,
     kinds: BTreeMap<KindId, Kind>,
     /// Those of many classes.
@@ -103,6 +105,26 @@ pub(crate) struct Classes {
 }
 
 impl Classes {
+    pub(crate) fn new(sizes: SearchSizes) -> Self {
+        Self {
+            sizes,
+            kind_ids: Lookup::default(),
+            kinds: BTreeMap::new(),
+            large: BTreeSet::new(),
+            ids: Lookup::default(),
+            by_id: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            splits: Splits::default(),
+            values: Values::new(sizes.shared_values_max),
+            last: 0,
+        }
+    }
+
+    /// From how many offers on they are put together.
+    pub(crate) fn sizes(&self) -> SearchSizes {
+        self.sizes
+    }
+
     pub(crate) fn get(&self, id: ClassId) -> Option<&Class> {
         self.by_id.get(&id)
     }
@@ -140,6 +162,11 @@ impl Classes {
     /// A kind that has offers.
     pub(crate) fn kind(&self, id: KindId) -> Option<&Kind> {
         self.kinds.get(&id)
+    }
+
+    /// How many splits are kept.
+    pub(super) fn split_count(&self) -> usize {
+        self.splits.len()
     }
 
     /// The offers split by these attributes, if [`super::Offers::split`] was told so.
@@ -247,7 +274,7 @@ impl Classes {
         class.members.insert(rank.clone(), slot);
         kind.enter(id, class, slot, rank);
         self.splits.enter(&Placed { slot, kind: class.kind, attributes, space: &class.space, rank });
-        if kind.classes.len() > SMALL_KIND_MAX && self.large.insert(class.kind) {
+        if kind.classes.len() > self.sizes.small_kind_max && self.large.insert(class.kind) {
             let heads = kind.classes.iter().filter_map(|id| self.by_id.get(id)?.head());
             heads.for_each(|head| {
                 self.heads.remove(head);
@@ -273,7 +300,7 @@ impl Classes {
         {
             self.ids.swap_remove(&(kind_id, class.space));
         }
-        if kind.classes.len() <= SMALL_KIND_MAX / 2 && self.large.remove(&kind_id) {
+        if kind.classes.len() <= self.sizes.small_kind_max / 2 && self.large.remove(&kind_id) {
             kind.drop_indexes();
             let heads = kind.classes.iter().filter_map(|id| Some((self.by_id.get(id)?.head()?.clone(), *id)));
             self.heads.extend(heads);
@@ -292,9 +319,10 @@ impl Classes {
         too_many: TooManyValues,
         known: impl Iterator<Item = (SlotId, &'a Attributes)> + Clone,
     ) {
-        let mut values = std::mem::take(&mut self.values);
-        values.make_individual(too_many, known);
-        *self = Self { values, last: self.last, ..Self::default() };
+        let mut anew = Self { last: self.last, ..Self::new(self.sizes) };
+        std::mem::swap(&mut anew.values, &mut self.values);
+        anew.values.make_individual(too_many, known);
+        *self = anew;
     }
 
     /// An agent has these attributes. After [`TooManyValues`], call [`Classes::make_individual`] with all agents, this one too.

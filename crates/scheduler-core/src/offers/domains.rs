@@ -276,6 +276,10 @@ fn put<T>(list: &mut Vec<T>, free: Option<u32>, new: T) -> u32 {
 pub(super) struct Splits(Vec<Domains>);
 
 impl Splits {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// A split by these attributes, if it was made.
     pub(super) fn get(&self, names: &[Arc<str>], pool: Pool) -> Option<&Domains> {
         self.0.iter().find(|split| split.is_by(names, pool))

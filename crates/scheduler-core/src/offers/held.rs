@@ -10,6 +10,7 @@ use hashbrown::HashTable;
 use super::classes::{ClassId, Classes, Home, Lookup, SlotId, Traits};
 use super::rank::Rank;
 use super::shown::Shown;
+use super::sizes::SearchSizes;
 use super::values::TooManyValues;
 use crate::config::OfferOrder;
 use crate::input::Offer;
@@ -69,7 +70,7 @@ struct Slot {
 ///
 /// Those that may be used are in a class each, and shown; those that are banned are in neither. An agent keeps its slot until
 /// it is lost, so an offer that is taken touches little memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Offers {
     slots: Vec<Option<Slot>>,
     free: Vec<SlotId>,
@@ -92,7 +93,30 @@ pub(crate) struct Offers {
     names: BTreeSet<Arc<str>>,
 }
 
+impl Default for Offers {
+    fn default() -> Self {
+        Self::new(SearchSizes::default())
+    }
+}
+
 impl Offers {
+    pub(crate) fn new(sizes: SearchSizes) -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_id: HashTable::new(),
+            len: 0,
+            by_agent: Lookup::default(),
+            classes: Classes::new(sizes),
+            banned: BTreeSet::new(),
+            banned_in_turn: VecDeque::new(),
+            gone: HashTable::new(),
+            gone_in_turn: VecDeque::new(),
+            shown: Shown::default(),
+            names: BTreeSet::new(),
+        }
+    }
+
     /// Adds an offer of an agent that has none.
     pub(super) fn add(&mut self, held: HeldOffer, order: &[OfferOrder]) {
         let offer = Arc::clone(&held.offer);
@@ -243,7 +267,7 @@ impl Offers {
     }
 
     pub(super) fn flush(&mut self) -> Vec<HeldOffer> {
-        let slots = std::mem::take(self).slots;
+        let slots = std::mem::replace(self, Self::new(self.classes.sizes())).slots;
         slots.into_iter().flatten().filter(|slot| slot.is_held).map(|slot| slot.held).collect()
     }
 
@@ -305,9 +329,19 @@ impl Offers {
         self.classes.split(names, pool, usable);
     }
 
+    /// How many splits are kept: `offer_splits`.
+    pub(crate) fn split_count(&self) -> usize {
+        self.classes.split_count()
+    }
+
     /// How many agents are known, whether they offer anything or not.
     pub(crate) fn known_agents(&self) -> usize {
         self.by_agent.len()
+    }
+
+    /// From how many offers on they are put together.
+    pub(crate) fn sizes(&self) -> SearchSizes {
+        self.classes.sizes()
     }
 
     /// The classes of the offers that may be used.

@@ -13,9 +13,6 @@ use super::values::Attributes;
 use crate::operation::MaintenanceMode;
 use crate::schedule::filter::Pool;
 
-/// Most classes of a kind that are looked at one by one. Tests have few agents and want both.
-pub(super) const SMALL_KIND_MAX: usize = if cfg!(test) { 3 } else { 8 };
-
 /// Names a kind; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct KindId(pub(super) u64);

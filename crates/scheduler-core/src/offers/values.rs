@@ -7,17 +7,13 @@
 //! the same when the agent offers again. So who reads a list looks whether the agent has a usable offer now.
 //!
 //! Invariants: an individual attribute knows every known agent with each of its values; an attribute that is shared has at most
-//! [`SHARED_VALUES_MAX`] values, and counts the agents of each.
+//! `shared_max` values, and counts the agents of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::slice;
 use std::sync::Arc;
 
 use super::classes::{Lookup, SlotId};
-
-/// Most values of an attribute that tell kinds apart. With one more, the attribute is individual for ever. Tests have few
-/// agents and want both kinds.
-const SHARED_VALUES_MAX: usize = if cfg!(test) { 3 } else { 32 };
 
 /// Name to values.
 pub(crate) type Attributes = BTreeMap<Arc<str>, BTreeSet<Arc<str>>>;
@@ -64,22 +60,30 @@ impl Slots {
 }
 
 /// All attributes by name.
-#[derive(Debug, Default)]
-pub(super) struct Values(BTreeMap<Arc<str>, Attribute>);
+#[derive(Debug)]
+pub(super) struct Values {
+    attributes: BTreeMap<Arc<str>, Attribute>,
+    /// Most values of an attribute that is shared.
+    shared_max: usize,
+}
 
 /// An agent has one value too many of this attribute: it must become individual.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TooManyValues(Arc<str>);
 
 impl Values {
+    pub(super) fn new(shared_max: usize) -> Self {
+        Self { attributes: BTreeMap::new(), shared_max }
+    }
+
     /// Whether an attribute is individual.
     pub(super) fn is_individual(&self, name: &str) -> bool {
-        matches!(self.0.get(name), Some(Attribute::Individual(_)))
+        matches!(self.attributes.get(name), Some(Attribute::Individual(_)))
     }
 
     /// The agents with a value of an individual attribute, whether they offer anything or not.
     pub(super) fn agents_with(&self, name: &str, value: &str) -> &[SlotId] {
-        let slots = match self.0.get(name) {
+        let slots = match self.attributes.get(name) {
             Some(Attribute::Individual(values)) => values.get(value),
             _ => None,
         };
@@ -88,7 +92,7 @@ impl Values {
 
     /// How many values an individual attribute has.
     pub(super) fn count(&self, name: &str) -> usize {
-        match self.0.get(name) {
+        match self.attributes.get(name) {
             Some(Attribute::Individual(values)) => values.len(),
             _ => 0,
         }
@@ -111,28 +115,31 @@ impl Values {
 
     fn forget_all_but(&mut self, TooManyValues(name): TooManyValues) {
         let mut individual: Vec<Arc<str>> = vec![name];
-        for (name, attribute) in &self.0 {
+        for (name, attribute) in &self.attributes {
             if matches!(attribute, Attribute::Individual(_)) {
                 individual.push(Arc::clone(name));
             }
         }
         let attributes = individual.into_iter().map(|name| (name, Attribute::Individual(Lookup::default())));
-        self.0 = attributes.collect();
+        self.attributes = attributes.collect();
     }
 
     /// An agent has these attributes. After [`TooManyValues`], call [`Values::make_individual`] with all agents, this one too.
     pub(super) fn know(&mut self, slot: SlotId, attributes: &Attributes) -> Result<(), TooManyValues> {
         for (name, values) in attributes {
-            let attribute = match self.0.get_mut(name) {
+            let attribute = match self.attributes.get_mut(name) {
                 Some(attribute) => attribute,
-                None => self.0.entry(Arc::clone(name)).or_insert_with(|| Attribute::Shared(BTreeMap::new())),
+                None => self
+                    .attributes
+                    .entry(Arc::clone(name))
+                    .or_insert_with(|| Attribute::Shared(BTreeMap::new())),
             };
             match attribute {
                 Attribute::Shared(counts) => {
                     for value in values {
                         *counts.entry(Arc::clone(value)).or_default() += 1;
                     }
-                    if counts.len() > SHARED_VALUES_MAX {
+                    if counts.len() > self.shared_max {
                         return Err(TooManyValues(Arc::clone(name)));
                     }
                 }
@@ -154,7 +161,7 @@ impl Values {
     /// An agent is gone, or has other attributes now.
     pub(super) fn forget(&mut self, slot: SlotId, attributes: &Attributes) {
         for (name, values) in attributes {
-            match self.0.get_mut(name) {
+            match self.attributes.get_mut(name) {
                 Some(Attribute::Shared(counts)) => {
                     for value in values {
                         if let Some(count) = counts.get_mut(value) {

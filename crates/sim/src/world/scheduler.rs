@@ -53,6 +53,8 @@ pub(super) struct Scheduler {
     prunable: BTreeSet<TaskId>,
     preemptions: preemption::Watch,
     affinity: affinity::Watch,
+    /// Splits of the offers that the core keeps.
+    splits: usize,
     /// Agents that are kept from an operation of the next batch on.
     keeping: Vec<(usize, Kept)>,
     pub(super) updates: Updates,
@@ -350,6 +352,9 @@ impl World {
         self.judge_preemption(None, false)?;
         if let Some(core) = &self.scheduler.core {
             let view = core.view();
+            let splits = view.sizes().offer_splits;
+            self.tally.splits += splits.saturating_sub(self.scheduler.splits) as u64;
+            self.scheduler.splits = splits;
             for id in &touched {
                 invariants::recovery::same_task(&view, &self.mirror, id)?;
                 invariants::acknowledged::stays_killed(&self.ledger, &self.mirror, id)?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aurora_api::amounts::{Megabytes, MilliCpus, Resources};
+use aurora_api::attribute;
 use aurora_api::ids::{AgentId, HostName};
 use serde::Deserialize;
 use serde_json::Value;
@@ -99,14 +100,16 @@ fn agent(slave: Slave) -> Result<Agent, String> {
     })
 }
 
-/// As the scheduler takes them: texts as they are, numbers as upstream prints them.
+/// As the scheduler takes them: texts as they are, numbers as upstream prints them, and nothing else.
 fn read_attributes(attributes: BTreeMap<String, Value>) -> Attributes {
     let mut read = Attributes::new();
     for (name, value) in attributes {
         let text = match value {
             Value::String(text) => text,
-            Value::Number(number) if number.is_f64() => number.to_string(),
-            Value::Number(number) => format!("{number}.0"),
+            Value::Number(number) => match number.as_f64() {
+                Some(number) => attribute::number(number),
+                None => continue,
+            },
             _ => continue,
         };
         read.entry(Arc::from(name)).or_default().insert(Arc::from(text));
@@ -143,7 +146,7 @@ mod tests {
     #[test]
     fn what_a_master_answers_is_read() {
         let text = r#"{"slaves": [
-            {"id": "S1", "hostname": "a", "active": true, "attributes": {"rack": "r1", "disks": 2, "load": 0.5},
+            {"id": "S1", "hostname": "a", "active": true, "attributes": {"rack": "r1", "disks": 2, "load": 0.5, "since": 20260101},
              "resources": {"cpus": 4.5, "mem": 1024.0, "disk": 9.9, "gpus": 1, "ports": "[31000-31009, 80-80]"}},
             {"hostname": "away", "active": false, "resources": {"cpus": 1, "mem": 1, "disk": 1}},
             {"hostname": "plain", "resources": {"cpus": 1, "mem": 1, "disk": 1}}
@@ -153,8 +156,9 @@ mod tests {
         let expected =
             Resources { cpus: MilliCpus(4500), ram: Megabytes(1024), disk: Megabytes(9), gpus: 1, ports: 11 };
         assert_eq!(agents[0].capacity.regular, expected);
-        assert_eq!(agents[0].attributes["disks"].first().map(|value| &**value), Some("2.0"));
-        assert_eq!(agents[0].attributes["load"].first().map(|value| &**value), Some("0.5"));
+        for (name, text) in [("rack", "r1"), ("disks", "2.0"), ("load", "0.5"), ("since", "2.0260101E7")] {
+            assert_eq!(agents[0].attributes[name].first().map(|value| &**value), Some(text), "{name}");
+        }
         assert_eq!(agents[1].id.as_str(), "agent of plain");
     }
 

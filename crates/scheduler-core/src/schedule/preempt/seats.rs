@@ -1,14 +1,17 @@
 //! The agents that we know, found by what a task asks of them apart from resources.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::sync::Arc;
 
 use aurora_api::amounts::{Resources, Timestamp};
 use aurora_api::ids::HostName;
 
 use super::Wish;
-use crate::offers::Rank;
-use crate::offers::classes::{ClassId, Classes, Lookup, SlotId, Traits};
+use crate::offers::classes::{Class, ClassId, Classes, Lookup, SlotId, Traits};
 use crate::offers::kinds::Common;
+use crate::offers::{Rank, SearchSizes};
 use crate::operation::HostAttributes;
 use crate::schedule::filter::{Space, vetoes};
 use crate::schedule::search::asked_for;
@@ -18,7 +21,7 @@ use super::victims::plenty;
 /// Every host whose attributes are stored, in classes of equal mode and attributes.
 ///
 /// Invariant: it holds exactly the hosts of the tables, as they are stored.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Seats {
     slots: Vec<Slot>,
     by_host: Lookup<HostName, SlotId>,
@@ -32,13 +35,14 @@ struct Slot {
     class: Option<ClassId>,
 }
 
-/// The hosts that may suit a group, as far as they were not looked at yet.
+/// The hosts that may suit a group, as far as they were not looked at yet: those that no maintenance is planned for first, then
+/// by name.
 #[derive(Debug)]
 pub(super) enum Candidates {
     /// Those a rule asks for, last first.
     Named(Vec<SlotId>),
-    /// Those of some classes, last class first, behind a member of that class.
-    Classes(Vec<ClassId>, Option<Rank>),
+    /// The next member of each class that suits.
+    Classes(BinaryHeap<Reverse<(Rank, SlotId, ClassId)>>),
 }
 
 fn traits(host: &HostAttributes) -> Traits<'_> {
@@ -51,6 +55,10 @@ fn traits(host: &HostAttributes) -> Traits<'_> {
 }
 
 impl Seats {
+    pub(crate) fn new(sizes: SearchSizes) -> Self {
+        Self { slots: Vec::new(), by_host: Lookup::default(), classes: Classes::new(sizes) }
+    }
+
     /// A host is stored, or stored anew.
     pub(crate) fn save(&mut self, host: &Arc<HostAttributes>) {
         let id = if let Some(id) = self.by_host.get(&host.host) {
@@ -97,29 +105,33 @@ impl Seats {
     pub(super) fn candidates(&self, (request, counts): &Wish<'_>, now: Timestamp) -> Candidates {
         let constraints = &request.config.constraints;
         if let Some(named) = constraints.iter().find_map(|constraint| asked_for(&self.classes, constraint)) {
-            return Candidates::Named(named.into_iter().rev().collect());
+            let mut named: Vec<SlotId> = named.into_iter().collect();
+            named.sort_by_key(|id| Reverse(&self.slots[id.0 as usize].rank));
+            return Candidates::Named(named);
         }
         let space = Space { regular: plenty(), revocable: plenty() };
         let suits = |class: &Arc<Common>| vetoes(&**class, &space, request, counts, now).is_empty();
-        let classes = self.classes.iter().filter(|(_, class)| suits(&class.common)).map(|(id, _)| id);
-        let mut classes: Vec<ClassId> = classes.collect();
-        classes.reverse();
-        Candidates::Classes(classes, None)
+        let first_of = |(id, class): (ClassId, &Class)| {
+            let (rank, slot) = class.member_after(None).filter(|_| suits(&class.common))?;
+            Some(Reverse((rank.clone(), slot, id)))
+        };
+        Candidates::Classes(self.classes.iter().filter_map(first_of).collect())
     }
 
     /// Takes the next candidate.
     pub(super) fn next(&self, candidates: &mut Candidates) -> Option<SlotId> {
         match candidates {
             Candidates::Named(named) => named.pop(),
-            Candidates::Classes(classes, last) => loop {
-                let class = self.classes.get(*classes.last()?);
-                if let Some((rank, slot)) = class.and_then(|class| class.member_after(last.as_ref())) {
-                    *last = Some(rank.clone());
-                    return Some(slot);
+            Candidates::Classes(next) => {
+                let mut first = next.peek_mut()?;
+                let Reverse((rank, slot, class)) = &mut *first;
+                let found = *slot;
+                match self.classes.get(*class).and_then(|class| class.member_after(Some(rank))) {
+                    Some((behind, slot_behind)) => (*rank, *slot) = (behind.clone(), slot_behind),
+                    None => drop(PeekMut::pop(first)),
                 }
-                classes.pop();
-                *last = None;
-            },
+                Some(found)
+            }
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::schedule::filter::Request;
 use crate::schedule::preempt::victims::{Applicant, Seat};
 
 fn host() -> impl Strategy<Value = Arc<HostAttributes>> {
-    (0..12_usize, prop::option::of(0..6_usize), 0..3_usize, prop::bool::weighted(0.2)).prop_map(
-        |(number, rack, zone, is_drained)| {
+    (0..12_usize, prop::option::of(0..6_usize), 0..3_usize, 0..5_usize).prop_map(
+        |(number, rack, zone, mode)| {
             let attribute = |name: &str, value: String| {
                 (Arc::<str>::from(name), BTreeSet::from([Arc::<str>::from(value.as_str())]))
             };
@@ -25,7 +25,10 @@ fn host() -> impl Strategy<Value = Arc<HostAttributes>> {
                     .into_iter()
                     .chain(rack.map(|rack| attribute("rack", format!("rack{rack}"))))
                     .collect(),
-                mode: if is_drained { MaintenanceMode::Drained } else { MaintenanceMode::None },
+                mode: [MaintenanceMode::Scheduled, MaintenanceMode::Drained]
+                    .get(mode)
+                    .copied()
+                    .unwrap_or_default(),
                 capacity: None,
                 gone: None,
             })
@@ -48,13 +51,13 @@ fn rule() -> impl Strategy<Value = Constraint> {
 }
 
 proptest! {
-    /// Every host that a look at all would find is a candidate, once.
+    /// Every host that a look at all would find is a candidate, once, those without maintenance first.
     #[test]
     fn no_host_that_suits_is_missed(
         saved in prop::collection::vec(host(), 0..30),
         rules in prop::collection::btree_set(rule(), 0..3),
     ) {
-        let mut seats = Seats::default();
+        let mut seats = Seats::new(SearchSizes::default());
         let mut stored = BTreeMap::new();
         for host in &saved {
             seats.save(host);
@@ -76,6 +79,8 @@ proptest! {
             prop_assert_eq!(Some(host), stored.get(&host.host), "as it was stored last");
             found.push(host.host.clone());
         }
+        let in_order = found.iter().map(|name| (stored[name].mode, name.as_str()));
+        prop_assert!(in_order.is_sorted(), "{found:?}");
         let once: BTreeSet<HostName> = found.iter().cloned().collect();
         prop_assert_eq!(found.len(), once.len());
         let applicant = Applicant { config: &settings, request: &wish.0, counts: &wish.1 };

@@ -26,28 +26,18 @@ use crate::schedule::filter::{Reached, ResourceKind, Veto};
 /// Domains cost about as much each as so many offers that are told of one by one.
 const DOMAINS_PER_OFFER: usize = 8;
 
-/// With fewer offers than this, and a share of the domains, at their limits they are looked at one by one. Tests have few agents.
-const AT_LIMITS_MAX: usize = if cfg!(test) { 2 } else { 64 };
-
-/// Most offers at their limits that are looked at before one asks how many there are; and for how many values one more.
-const PATIENCE_MIN: usize = if cfg!(test) { 2 } else { 16 };
+/// For so many values one more offer at its limit is looked at before one asks how many there are.
 const VALUES_PER_OFFER: usize = 16;
 
 /// Of this many values fewer than one without a task are few.
 const FREE_VALUES_MAX: usize = 64;
-
-/// Agents with a value, on average, from which on it is worth while to put them together.
-const AGENTS_PER_VALUE: usize = if cfg!(test) { 2 } else { 4 };
-
-/// Most offers at their limits that a search for the nearest fit passes over before it goes from domain to domain.
-const PASSED_OVER_MAX: usize = if cfg!(test) { 2 } else { 256 };
 
 /// The limited attributes by which offers may be split, with the numbers of their values: many agents share a value.
 pub(super) fn shared_attributes<'a>(offers: &Offers, attempt: &Attempt<'a>) -> Vec<(&'a Arc<str>, usize)> {
     let mut shared: Vec<(&Arc<str>, usize)> = Vec::new();
     for (name, _) in limits_of(offers.classes(), attempt) {
         let values = offers.classes().values_of(name);
-        let is_shared = offers.known_agents() >= values * AGENTS_PER_VALUE;
+        let is_shared = offers.known_agents() >= values * offers.sizes().agents_per_value;
         if is_shared && shared.last().is_none_or(|(last, _)| *last != name) {
             shared.push((name, values));
         }
@@ -65,7 +55,7 @@ pub(super) fn patience(offers: &Offers, attempt: &Attempt<'_>) -> usize {
     if shared.iter().any(is_nearly_full) {
         return 0;
     }
-    PATIENCE_MIN + shared.iter().map(|(_, values)| values).sum::<usize>() / VALUES_PER_OFFER
+    offers.sizes().patience_min + shared.iter().map(|(_, values)| values).sum::<usize>() / VALUES_PER_OFFER
 }
 
 /// The limited attributes by which the offers should be split, if many of them have a value that has reached its limit.
@@ -75,7 +65,7 @@ pub(super) fn worthwhile_split(offers: &Offers, attempt: &Attempt<'_>) -> Option
     }
     let shared = shared_attributes(offers, attempt);
     let values: usize = shared.iter().map(|(_, values)| values).sum();
-    let mut left = AT_LIMITS_MAX + values / DOMAINS_PER_OFFER;
+    let mut left = offers.sizes().at_limits_max + values / DOMAINS_PER_OFFER;
     for (name, limit) in limits_of(offers.classes(), attempt) {
         if shared.iter().any(|(shared, _)| *shared == name) {
             for value in attempt.counts.reached(name, limit) {
@@ -255,16 +245,17 @@ impl<'a> DomainSearch<'a> {
         is_told: &dyn Fn(SlotId) -> bool,
     ) -> Result<Option<Bag>, TooMany> {
         let passed_over = Cell::new(0);
+        let passed_over_max = self.offers.sizes().passed_over_max;
         let counts = |slot: SlotId| {
             let is_at_limit =
                 self.domains.domain_of(slot).is_some_and(|domain| self.reached[domain.index()].is_any());
             passed_over.set(passed_over.get() + usize::from(is_at_limit));
             // With too many, whatever is found ends the search; it does not count then.
-            passed_over.get() > PASSED_OVER_MAX || !(is_at_limit || is_told(slot))
+            passed_over.get() > passed_over_max || !(is_at_limit || is_told(slot))
         };
         let mut best = None;
         index.nearest(need, &counts, &mut best);
-        if passed_over.get() > PASSED_OVER_MAX { Err(TooMany) } else { Ok(best.map(|(_, has)| has)) }
+        if passed_over.get() > passed_over_max { Err(TooMany) } else { Ok(best.map(|(_, has)| has)) }
     }
 }
 
