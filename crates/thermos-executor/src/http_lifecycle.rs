@@ -32,6 +32,8 @@ pub struct LifecycleConfig {
     pub port: u16,
     /// Graceful first.
     pub appeals: [Appeal; 2],
+    /// How long each request may take.
+    pub request_timeout: Duration,
 }
 
 impl LifecycleConfig {
@@ -57,16 +59,16 @@ impl LifecycleConfig {
             appeal("graceful_shutdown_endpoint", "/quitquitquit", "graceful_shutdown_wait_secs"),
             appeal("shutdown_endpoint", "/abortabortabort", "shutdown_wait_secs"),
         ];
-        (Some(Self { port, appeals }), None)
+        let request_timeout = std::env::var(TIMEOUT_VARIABLE)
+            .ok()
+            .and_then(|text| Duration::try_from_secs_f64(text.parse().ok()?).ok())
+            .unwrap_or(REQUEST_TIMEOUT);
+        (Some(Self { port, appeals, request_timeout }), None)
     }
 
     /// Sends one request. Whether anybody answered, whatever they said (D28).
     pub async fn appeal(&self, appeal: &Appeal) -> bool {
-        let timeout = std::env::var(TIMEOUT_VARIABLE)
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .map_or(REQUEST_TIMEOUT, Duration::from_secs_f64);
-        let answer = match LocalHttp::new(timeout) {
+        let answer = match LocalHttp::new(self.request_timeout) {
             Ok(http) => http.post(self.port, &appeal.endpoint).await,
             Err(error) => Err(error),
         };
@@ -114,7 +116,9 @@ mod tests {
         let port = server.local_addr().unwrap().port();
         let (config, _) = LifecycleConfig::read(&job, &BTreeMap::from([("http".into(), port)]));
         let config = config.unwrap();
-        assert_eq!(config.port, port);
+        assert_eq!((config.port, config.request_timeout), (port, REQUEST_TIMEOUT));
+        // The answer may take longer on a busy machine.
+        let config = LifecycleConfig { request_timeout: Duration::from_secs(90), ..config };
         assert_eq!(
             config.appeals[0],
             Appeal { endpoint: "/frankfrankfrank".into(), wait: Duration::from_secs(123) }

@@ -207,12 +207,19 @@ impl Supervisor {
     ) -> Turn {
         let handle = self.handle.clone();
         let task_id = self.assigned.task_id.clone();
-        let health = watch_health(check, assignment, &self.environment.directory, move |state, message| {
+        let tell = move |state, message: String| {
             if state == TaskState::TaskRunning {
                 running_words.send_replace(Some(message.clone()));
             }
             report_to(&handle, StatusUpdate::new(task_id.as_str(), state).with_message(message));
-        });
+        };
+        if check.is_none() {
+            // Before anything else is looked at: a task that is over already has run all the same.
+            tracing::info!("No health-checks defined, will use a no-op health-checker.");
+            let text = with_warnings(assignment, "No health-check defined, task is assumed healthy.");
+            tell(TaskState::TaskRunning, text);
+        }
+        let health = watch_health(check, assignment, &self.environment.directory, tell);
         let limit = assignment.task.as_ref().and_then(|task| u64::try_from(task.disk_bytes?).ok());
         let disk = disk::watch(self.environment.directory.join("sandbox"), limit);
         let news = tell_news(presence.as_ref().map(|presence| presence.news()), |text| {
@@ -419,14 +426,18 @@ async fn grace_end(stop: &mut watch::Receiver<Option<Stop>>) {
     loop {
         let current = *stop.borrow_and_update();
         if let Some(Stop::Shutdown { deadline }) = current {
-            let left = deadline.saturating_duration_since(Instant::now());
-            sleep(left.saturating_sub(GRACE_RESERVE.min(left / 2))).await;
+            sleep(before_force(deadline.saturating_duration_since(Instant::now()))).await;
             return;
         }
         if stop.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// How long the task may end by itself when so much is left of the agent's grace period.
+fn before_force(left: Duration) -> Duration {
+    left.saturating_sub(GRACE_RESERVE.min(left / 2))
 }
 
 /// Whether the runner ended.
@@ -469,24 +480,23 @@ async fn tell_news(news: Option<watch::Receiver<News>>, tell: impl Fn(Option<Str
     }
 }
 
-/// Checks the task's health for ever, and ends with the reason when it is bad. Tells once that the task runs, and until then
-/// what it waits for.
+/// What is told when the task runs.
+fn with_warnings(assignment: &Assignment, text: &str) -> String {
+    match assignment.warnings.as_slice() {
+        [] => text.to_owned(),
+        warnings => with_detail(text, &format!("warning: {}", warnings.join("; warning: "))),
+    }
+}
+
+/// Checks the task's health for ever, and ends with the reason when it is bad; never, without a check. Tells once that the task
+/// runs, and until then what it waits for.
 async fn watch_health(
     check: Option<HealthCheck>,
     assignment: &Assignment,
     directory: &Path,
     tell: impl Fn(TaskState, String),
 ) -> String {
-    let with_warnings = |text: &str| match assignment.warnings.as_slice() {
-        [] => text.to_owned(),
-        warnings => with_detail(text, &format!("warning: {}", warnings.join("; warning: "))),
-    };
-    let Some(check) = check else {
-        tracing::info!("No health-checks defined, will use a no-op health-checker.");
-        let text = with_warnings("No health-check defined, task is assumed healthy.");
-        tell(TaskState::TaskRunning, text);
-        return std::future::pending().await;
-    };
+    let Some(check) = check else { return std::future::pending().await };
     let mut counter = Counter::new(&assignment.health);
     let mut gauges = Gauges::new(directory);
     let mut is_announced = false;
@@ -515,7 +525,7 @@ async fn watch_health(
             Health::Unhealthy(reason) => return reason.clone(),
             Health::Running if !is_announced => {
                 is_announced = true;
-                tell(TaskState::TaskRunning, with_warnings("Task is healthy."));
+                tell(TaskState::TaskRunning, with_warnings(assignment, "Task is healthy."));
             }
             Health::Running | Health::Starting => {}
         }
@@ -526,6 +536,13 @@ async fn watch_health(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn force_comes_before_the_grace_is_over() {
+        for (left_ms, before_ms) in [(5000, 3000), (60_000, 58_000), (4000, 2000), (1000, 500), (0, 0)] {
+            assert_eq!(before_force(Duration::from_millis(left_ms)), Duration::from_millis(before_ms));
+        }
+    }
 
     #[tokio::test]
     async fn th_102_a_runner_that_cannot_be_started_says_so_in_upstreams_words() {

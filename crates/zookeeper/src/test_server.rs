@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const JAR: &str = "/usr/share/java/zookeeper.jar";
 
 /// How long a Java machine may take to start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Ports below those that outgoing connections take, so that none of these is gone before the server has started, or
 /// while it is away.
@@ -45,6 +45,14 @@ impl TestServer {
     /// # Panics
     /// If there is no ZooKeeper here, or it does not start.
     pub fn start() -> TestServer {
+        TestServer::start_with("")
+    }
+
+    /// The same, with lines of settings that go before ours.
+    ///
+    /// # Panics
+    /// If there is no ZooKeeper here, or it does not start.
+    pub fn start_with(settings: &str) -> TestServer {
         assert!(
             fs::exists(JAR).unwrap(),
             "there is no {JAR}: install libzookeeper-java and default-jre-headless (or run `cargo xtask setup`)"
@@ -55,7 +63,7 @@ impl TestServer {
         // A short tick, so that sessions may be short too.
         let settings = format!(
             "tickTime=100\nminSessionTimeout=200\nmaxSessionTimeout=60000\ndataDir={}\nclientPortAddress=127.0.0.1\n\
-             clientPort={port}\nadmin.enableServer=false\n",
+             clientPort={port}\nadmin.enableServer=false\n{settings}\n",
             data.display()
         );
         fs::write(directory.path().join("zoo.cfg"), settings).unwrap();
@@ -79,18 +87,45 @@ impl TestServer {
         process.wait().unwrap();
     }
 
+    /// Loses all that was written, sessions too.
+    ///
+    /// # Panics
+    /// If it runs, or the disk refuses.
+    pub fn forget(&self) {
+        assert!(self.process.is_none(), "the server runs");
+        fs::remove_dir_all(self.directory.path().join("data")).unwrap();
+    }
+
     /// Starts it again and waits until it takes connections.
     ///
     /// # Panics
     /// If it runs, or does not start.
     pub fn start_again(&mut self) {
         assert!(self.process.is_none(), "the server runs already");
+        let start = Instant::now();
+        self.process = Some(self.spawn());
+        while !serves(self.port) {
+            let ended = self.process.as_mut().unwrap().try_wait().unwrap();
+            assert!(
+                start.elapsed() < PATIENCE,
+                "ZooKeeper does not start ({ended:?}): {}",
+                fs::read_to_string(self.directory.path().join("server.log")).unwrap_or_default()
+            );
+            // A process that was just being started when this one held the port may hold it for a moment longer.
+            if ended.is_some() {
+                self.process = Some(self.spawn());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn spawn(&self) -> Child {
         let log = fs::File::options()
             .create(true)
             .append(true)
             .open(self.directory.path().join("server.log"))
             .unwrap();
-        let process = Command::new("java")
+        Command::new("java")
             .args(["-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", JAR])
             .arg("org.apache.zookeeper.server.ZooKeeperServerMain")
             .arg(self.directory.path().join("zoo.cfg"))
@@ -99,18 +134,7 @@ impl TestServer {
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
-            .unwrap();
-        let process = self.process.insert(process);
-        let start = Instant::now();
-        while !serves(self.port) {
-            let ended = process.try_wait().unwrap();
-            assert!(
-                ended.is_none() && start.elapsed() < PATIENCE,
-                "ZooKeeper does not start ({ended:?}): {}",
-                fs::read_to_string(self.directory.path().join("server.log")).unwrap_or_default()
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
+            .expect("java starts: install default-jre-headless (or run `cargo xtask setup`)")
     }
 }
 

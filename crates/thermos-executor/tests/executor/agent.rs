@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -24,6 +24,33 @@ use tempfile::TempDir;
 const DEADLINE: Duration = Duration::from_secs(90);
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_thermos_executor");
+
+/// Writes a program, by another process: while this one writes, others that it starts may have the file open for a moment as
+/// well, and as long as anybody writes to a program it cannot be executed (ETXTBSY).
+pub fn write_program(path: &Path, text: &str) {
+    let write = r#"printf %s "$1" > "$0" && chmod 755 "$0""#;
+    assert!(Command::new("/bin/sh").args(["-c", write]).arg(path).arg(text).status().unwrap().success());
+}
+
+/// Copies a program, by another process for the same reason.
+pub fn copy_program(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
+}
+
+/// An address at which nobody listens, and nobody else can as long as it is held.
+pub struct Refusing {
+    _socket: tokio::net::TcpSocket,
+    pub address: std::net::SocketAddr,
+}
+
+impl Refusing {
+    pub fn new() -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
+        Self { _socket: socket, address }
+    }
+}
 
 pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
@@ -96,7 +123,11 @@ impl Rig {
     }
 
     pub fn start_with(flags: &[&str], environment: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), flags, environment)
+    }
+
+    /// In a folder that holds something already. An executor gives up after 10 s without a task: what takes its time is done before.
+    pub fn start_in(folder: TempDir, flags: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(PROGRAM);
         command.args(flags).envs(environment.iter().copied()).current_dir(folder.path());
         let run_directory = folder.path().to_owned();
@@ -144,6 +175,8 @@ impl Rig {
             .env("MESOS_SUBSCRIPTION_BACKOFF_MAX", "100ms")
             .env("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs")
             .env("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", "secret")
+            // A task that is asked over HTTP to end may take long to answer on a busy machine.
+            .env("AURORA_HTTP_SIGNALER_TIMEOUT_SECS", "90")
             .envs(own)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())

@@ -2,14 +2,14 @@
 //! `/etc` (`spec/thermos.md` §7.3).
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mesos_v1::messages::TaskState::{TaskFailed, TaskFinished, TaskRunning, TaskStarting};
 use serde_json::json;
 
-use crate::agent::{PROGRAM, Rig, assigned_text, healthy_server, job_of};
+use crate::agent::{PROGRAM, Rig, assigned_text, copy_program, healthy_server, job_of, write_program};
 
 /// Where the executor in the root finds its run directory.
 const RUN_DIRECTORY: &str = "/mnt/mesos/sandbox";
@@ -35,13 +35,12 @@ fn start_in_bare_root(has_bash: bool) -> Rig {
     {
         fs::create_dir_all(path).unwrap();
     }
-    fs::copy(PROGRAM, root.join("thermos_executor")).unwrap();
-    fs::copy(busybox(), root.join("bin/busybox")).unwrap();
+    copy_program(Path::new(PROGRAM), &root.join("thermos_executor"));
+    copy_program(&busybox(), &root.join("bin/busybox"));
     symlink("busybox", root.join("bin/sh")).unwrap();
     if has_bash {
         // Busybox has no applet of that name.
-        fs::write(root.join("bin/bash"), "#!/bin/sh\nexec /bin/sh \"$@\"\n").unwrap();
-        fs::set_permissions(root.join("bin/bash"), fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&root.join("bin/bash"), "#!/bin/sh\nexec /bin/sh \"$@\"\n");
     }
     let mut command = Command::new("unshare");
     if !nix::unistd::geteuid().is_root() {
@@ -87,7 +86,8 @@ fn the_executor_is_one_static_file() {
 fn a_task_runs_in_a_root_with_nothing_but_a_shell() {
     let mut rig = start_in_bare_root(true);
     let command = "echo ran in $HOME; until busybox test -e go; do busybox sleep 0.05; done";
-    let job = job_of(&[json!({"name": "p", "cmdline": command})]);
+    let mut job = job_of(&[json!({"name": "p", "cmdline": command})]);
+    job["health_check_config"] = json!({"timeout_secs": 90.0});
     rig.launch(assigned_text(&job.to_string(), "nobody", &[("health", healthy_server())]));
     assert_eq!(rig.wait_state(TaskRunning), "Task is healthy.");
     fs::write(rig.sandbox().join("go"), "").unwrap();

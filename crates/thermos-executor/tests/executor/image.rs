@@ -8,7 +8,7 @@ use std::process::Command;
 use mesos_v1::messages::TaskState::{TaskFailed, TaskKilled, TaskRunning};
 use serde_json::json;
 
-use crate::agent::{PROGRAM, Rig, job_of, with_image};
+use crate::agent::{PROGRAM, Rig, copy_program, job_of, with_image};
 
 /// What Mesos does before it starts the executor: the image is a mount of its own. It is seen by nobody else.
 const ENTER: &str = "mount --bind taskfs taskfs && exec \"$0\" --nosetuid --nosetuid-health-checks \"$@\"";
@@ -29,7 +29,7 @@ fn copy(program: &str, to: &Path) {
         .map(|folder| folder.join(program))
         .find(|path| path.is_file())
         .unwrap_or_else(|| panic!("{program} is in PATH: run `cargo xtask setup`"));
-    fs::copy(from, to).unwrap();
+    copy_program(&from, to);
 }
 
 /// Starts an executor with an image of busybox, and of bash if wanted.

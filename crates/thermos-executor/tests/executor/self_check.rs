@@ -30,38 +30,53 @@ fn start(mut command: Command) -> Rig {
     Rig::start_command(folder, path.clone(), path, command)
 }
 
-/// Waits for the end of a task that could not run, which says why, and soon.
-fn ends_soon(rig: &mut Rig, state: TaskState, part: &str) {
-    let message = rig.wait_state(state);
-    assert!(message.contains(part), "{message}");
-    assert_eq!(rig.end(), Some(0));
-    assert!(!rig.is_inhabited(), "something was left behind");
-    let took = rig.told_at(state) - rig.told_at(TaskStarting);
-    assert!(took <= LIMIT.as_secs_f64(), "it took {took} s");
+/// How often it is tried: on a busy machine somebody may be kept waiting for so long, but not each time.
+const TRIES: usize = 10;
+
+/// Waits for the end of a task that could not run, which says why each time, and soon at least once. Answers with what is said.
+fn ends_soon(state: TaskState, part: &str, launched: impl Fn() -> Rig) -> String {
+    let mut took = Vec::new();
+    for _ in 0..TRIES {
+        let mut rig = launched();
+        let message = rig.wait_state(state);
+        assert!(message.contains(part), "{message}");
+        assert_eq!(rig.end(), Some(0));
+        assert!(!rig.is_inhabited(), "something was left behind");
+        took.push(rig.told_at(state) - rig.told_at(TaskStarting));
+        if took.last().is_some_and(|took| *took <= LIMIT.as_secs_f64()) {
+            return message;
+        }
+    }
+    panic!("each time it took too long, in seconds: {took:?}");
 }
 
 #[test]
 fn a_checkpoint_root_that_is_a_file_is_told_soon() {
-    let mut rig = Rig::start(OWN_USER);
-    fs::write(rig.folder.path().join("checkpoints"), "").unwrap();
-    rig.launch(task_of(FOREVER));
-    ends_soon(&mut rig, TaskLost, "the checkpoint root ");
+    ends_soon(TaskLost, "the checkpoint root ", || {
+        let rig = Rig::start(OWN_USER);
+        fs::write(rig.folder.path().join("checkpoints"), "").unwrap();
+        rig.launch(task_of(FOREVER));
+        rig
+    });
 }
 
 #[test]
 fn an_unknown_role_is_told_soon() {
-    let mut rig = Rig::start(&[]);
-    let job = job_of(&[json!({"name": "p", "cmdline": "true"})]);
-    rig.launch(assigned_text(&job.to_string(), "nosuch-role", &[]));
-    ends_soon(&mut rig, TaskFailed, "user does not exist");
+    ends_soon(TaskFailed, "user does not exist", || {
+        let rig = Rig::start(&[]);
+        let job = job_of(&[json!({"name": "p", "cmdline": "true"})]);
+        rig.launch(assigned_text(&job.to_string(), "nosuch-role", &[]));
+        rig
+    });
 }
 
 #[test]
 fn a_disk_that_does_not_sync_is_told_soon() {
-    let mut rig = start_without(["fsync", "-", "5"]);
-    rig.launch(task_of(FOREVER));
-    ends_soon(&mut rig, TaskLost, "fsync does not work below the checkpoint root ");
-    let (_, message) = rig.updates().pop().unwrap();
+    let message = ends_soon(TaskLost, "fsync does not work below the checkpoint root ", || {
+        let rig = start_without(["fsync", "-", "5"]);
+        rig.launch(task_of(FOREVER));
+        rig
+    });
     assert!(message.contains("Input/output error") && message.contains("(on "), "{message}");
 }
 

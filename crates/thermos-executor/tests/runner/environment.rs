@@ -157,7 +157,9 @@ fn th_63_only_root_runs_processes_as_others() {
             fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
         }
         let program = rig.folder.path().join("program");
-        fs::copy(crate::rig::PROGRAM, &program).unwrap();
+        // By another process: see `write_program`.
+        let copied = std::process::Command::new("cp").arg(crate::rig::PROGRAM).arg(&program).status();
+        assert!(copied.unwrap().success());
         let template = rig.command();
         let mut command = std::process::Command::new(&program);
         command.args(template.get_args()).current_dir("/");

@@ -6,6 +6,7 @@ use std::process::{Child, Command};
 
 use thermos::checkpoint::encode_record;
 use thermos::os::identity::{Abandoned, Look, identify};
+use thermos::os::kernel::{Kernel, Linux};
 use thermos::plan::record::{ProcessState, ProcessStatus, Record, RunnerHeader, TaskState, TaskStatus};
 use thermos::plan::{Birth, BootId, Place, ProcessId};
 use thermos::run::{Killed, kill_task};
@@ -45,23 +46,20 @@ impl Drop for Stranger {
     }
 }
 
-fn now_secs() -> f64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64()
-}
-
-/// A task whose last runner recorded this process as itself, as the coordinator and as the shell of `p`.
+/// A task whose last runner recorded this process, which began then, as itself, as the coordinator and as the shell of `p`.
 fn task_of(recorded: ProcessId) -> Rig {
+    let began = Linux.processes()[&recorded.pid].start_secs;
     let rig = Rig::new(&[process("p", "true")]);
     let paths = rig.paths();
     fs::create_dir_all(paths.checkpoints()).unwrap();
     let mut forked = ProcessStatus {
-        fork_time: Some(now_secs()),
+        fork_time: Some(began),
         coordinator_pid: Some(recorded.pid),
         ..ProcessStatus::new("p", 1, Forked)
     };
     forked.set_birth(recorded.birth);
     let mut running = ProcessStatus {
-        start_time: Some(now_secs()),
+        start_time: Some(began),
         pid: Some(recorded.pid),
         ..ProcessStatus::new("p", 2, Running)
     };

@@ -1,12 +1,12 @@
 //! Processes in a file system image, with a stand-in for Mesos's containerizer (`spec/thermos.md` §1.8).
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 
 use serde_json::json;
 use thermos::plan::record::ProcessState::{Failed, Success};
 
-use crate::rig::{Rig, process};
+use crate::rig::{Rig, process, write_program};
 
 /// Notes what it was asked for, and does it without any image.
 const CONTAINERIZER: &str = "#!/usr/bin/env python3
@@ -24,8 +24,7 @@ fn rig(command: &str) -> Rig {
     let rig = Rig::new(&[process("p", command)]);
     let run_directory = rig.folder.path().to_owned();
     let containerizer = run_directory.join("containerizer");
-    fs::write(&containerizer, CONTAINERIZER).unwrap();
-    fs::set_permissions(&containerizer, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&containerizer, CONTAINERIZER);
     fs::create_dir_all(run_directory.join("taskfs/bin")).unwrap();
     rig.argument(&format!("--mesos_containerizer_path={}", containerizer.display()))
         .argument("--container_sandbox=/mnt/box")

@@ -3,13 +3,16 @@
 use serde_json::json;
 use thermos::plan::record::{ProcessState, TaskState};
 
-use crate::rig::{Rig, is_alive, is_inhabited, process, process_with, signal_process, wait_for};
+use crate::rig::{self, Rig, is_alive, is_inhabited, process, process_with, signal_process, wait_for};
 
 use ProcessState::{Failed, Killed, Lost, Running, Success};
 
 fn outcome(rig: &Rig) -> TaskState {
-    let done = rig.run();
-    done.fine();
+    outcome_of(rig, rig.start())
+}
+
+fn outcome_of(rig: &Rig, running: rig::Running<'_>) -> TaskState {
+    running.end().fine();
     assert!(rig.paths().finished().exists() && !rig.paths().active().exists());
     assert!(!is_inhabited(rig.folder.path()), "something was left behind");
     let terminal = rig.state().statuses.iter().map(|step| step.state).find(|state| state.is_terminal());
@@ -143,10 +146,13 @@ fn th_25_an_ephemeral_ends_with_the_rest() {
 
 #[test]
 fn th_26_a_failing_ephemeral_fails_nothing() {
-    let main = process("main", "until test -e failed; do sleep 0.05; done; sleep 0.3");
-    let failing = process_with("e", "touch failed; exit 1", json!({"ephemeral": true}));
+    let main = process("main", "until test -e go; do sleep 0.05; done");
+    let failing = process_with("e", "exit 1", json!({"ephemeral": true}));
     let rig = Rig::new(&[failing, main]);
-    assert_eq!(outcome(&rig), TaskState::Success);
+    let running = rig.start();
+    rig.wait_run("e", Failed);
+    std::fs::write(rig.sandbox().join("go"), "").unwrap();
+    assert_eq!(outcome_of(&rig, running), TaskState::Success);
     assert_eq!((rig.runs("e"), rig.runs("main")), (vec![Failed], vec![Success]));
 }
 
@@ -249,16 +255,26 @@ fn th_35_finalizers_do_not_save_a_task() {
 
 const TRAPS_TERM: &str = "trap 'exit 0' TERM; touch ready; while true; do sleep 0.1; done";
 const IGNORES_TERM: &str = "trap '' TERM; touch ready; while true; do sleep 0.1; done";
-const FAILS_WHEN_READY: &str = "until test -e ready; do sleep 0.05; done; exit 1";
+const FAILS_WHEN_TOLD: &str = "until test -e go; do sleep 0.05; done; exit 1";
+
+/// The outcome of a task of which `bad` fails once its sibling is set on what it does when it is asked to end.
+fn outcome_with_sibling(rig: &Rig) -> TaskState {
+    let running = rig.start();
+    wait_for("the sibling to be ready", || rig.sandbox().join("ready").exists().then_some(()));
+    rig.wait_run("sibling", Running);
+    rig.wait_run("bad", Running);
+    std::fs::write(rig.sandbox().join("go"), "").unwrap();
+    outcome_of(rig, running)
+}
 
 #[test]
 fn th_36_siblings_are_asked_to_end() {
     let rig = Rig::new(&[
-        process("bad", FAILS_WHEN_READY),
+        process("bad", FAILS_WHEN_TOLD),
         process("sibling", TRAPS_TERM),
         process_with("end", "true", json!({"final": true})),
     ]);
-    assert_eq!(outcome(&rig), TaskState::Failed);
+    assert_eq!(outcome_with_sibling(&rig), TaskState::Failed);
     let stream = rig.stream();
     let from = stream.iter().position(|line| line == "task CLEANING").unwrap();
     let expected = [
@@ -285,12 +301,12 @@ fn cleaned_for(rig: &Rig) -> i64 {
 #[test]
 fn th_37_siblings_that_do_not_listen_are_killed() {
     let rig = Rig::new(&[
-        process("bad", FAILS_WHEN_READY),
+        process("bad", FAILS_WHEN_TOLD),
         process("sibling", IGNORES_TERM),
         process_with("end", "true", json!({"final": true})),
     ])
     .with("finalization_wait", json!(2));
-    assert_eq!(outcome(&rig), TaskState::Failed);
+    assert_eq!(outcome_with_sibling(&rig), TaskState::Failed);
     let stream = rig.stream();
     assert_eq!(stream[stream.len() - 2..], ["task FAILED", "sibling KILLED/3 rc -1"]);
     assert!(cleaned_for(&rig) >= 2000);
@@ -299,12 +315,18 @@ fn th_37_siblings_that_do_not_listen_are_killed() {
 
 #[test]
 fn th_38_finalizers_have_limited_time() {
-    let rig = Rig::new(&[process("main", "true"), process_with("end", "sleep 100", json!({"final": true}))])
-        .with("finalization_wait", json!(2));
-    assert_eq!(outcome(&rig), TaskState::Success);
-    let stream = rig.stream();
-    assert_eq!(stream[stream.len() - 2..], ["task SUCCESS", "end KILLED/3 rc -1"]);
-    assert!(cleaned_for(&rig) >= 2000);
+    // A machine may be so busy that the time is over before the finalizer has begun. Then it gets more.
+    for seconds in [2, 8, 32] {
+        let processes = [process("main", "true"), process_with("end", "sleep 1000", json!({"final": true}))];
+        let rig = Rig::new(&processes).with("finalization_wait", json!(seconds));
+        assert_eq!(outcome(&rig), TaskState::Success);
+        assert!(cleaned_for(&rig) >= 1000 * seconds);
+        let stream = rig.stream();
+        if stream.iter().any(|line| line == "end RUNNING/2") {
+            return assert_eq!(stream[stream.len() - 2..], ["task SUCCESS", "end KILLED/3 rc -1"]);
+        }
+    }
+    panic!("the finalizer never began");
 }
 
 #[test]
@@ -359,15 +381,11 @@ fn killed_in_order(signal: &str) {
 
 #[test]
 fn th_41_a_lost_task_ends_at_once() {
-    let rig = Rig::new(&[
-        process("s", "touch ready; exec sleep 100"),
-        process_with("end", "true", json!({"final": true})),
-    ]);
+    // It does not heed the SIGTERM that comes just before.
+    let rig = Rig::new(&[process("s", IGNORES_TERM), process_with("end", "true", json!({"final": true}))]);
     signalled(&rig, "USR2");
     let stream = rig.stream();
-    assert_eq!(stream[stream.len() - 3..stream.len() - 1], ["task CLEANING", "task LOST"]);
-    // By SIGKILL, unless the SIGTERM just before was faster (-15).
-    assert!(stream[stream.len() - 1].starts_with("s KILLED/3 rc -1"), "{stream:?}");
+    assert_eq!(stream[stream.len() - 3..], ["task CLEANING", "task LOST", "s KILLED/3 rc -1"]);
     assert!(rig.runs("end").is_empty());
 }
 
@@ -393,10 +411,10 @@ fn th_43_a_kill_waits_no_longer_than_finalization_may() {
 fn th_44_a_kill_lets_a_finalizer_go_on() {
     let end = "touch finalizing; until test -e go; do sleep 0.05; done";
     let rig = Rig::new(&[process("main", "true"), process_with("end", end, json!({"final": true}))]);
-    let running = rig.start();
+    let mut running = rig.start();
     rig.wait_run("end", Running);
     wait_for("the finalizer", || rig.sandbox().join("finalizing").exists().then_some(()));
-    running.signal("USR1");
+    running.order("USR1", "asked to kill the task");
     std::fs::write(rig.sandbox().join("go"), "").unwrap();
     running.end().fine();
     assert_eq!(rig.runs("end"), [Success]);

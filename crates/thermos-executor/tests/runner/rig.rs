@@ -1,8 +1,9 @@
 //! Runs the runner of the built program on a task in a folder of its own.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -61,7 +62,10 @@ impl Rig {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("sandbox")).unwrap();
         let resources = json!({"cpu": 1.0, "ram": 1, "disk": 1});
-        let task = json!({"name": "task", "processes": processes, "resources": resources});
+        // Longer than the end of any task here takes on a busy machine, unless a test is about just this time.
+        let task = json!({
+            "name": "task", "processes": processes, "resources": resources, "finalization_wait": 300,
+        });
         Self { folder, task, arguments: Vec::new(), environment: Vec::new() }
     }
 
@@ -117,7 +121,9 @@ impl Rig {
 
     /// Starts the runner.
     pub fn start(&self) -> Running<'_> {
-        Running { rig: self, child: Some(self.command().spawn().unwrap()) }
+        let mut child = self.command().spawn().unwrap();
+        let said = BufReader::new(child.stderr.take().unwrap());
+        Running { rig: self, child: Some(child), said, heard: String::new() }
     }
 
     /// Runs the runner to its end.
@@ -191,6 +197,9 @@ impl Rig {
 pub struct Running<'a> {
     rig: &'a Rig,
     child: Option<Child>,
+    /// What it says on stderr, and how much of that was read.
+    said: BufReader<ChildStderr>,
+    heard: String,
 }
 
 impl Running<'_> {
@@ -202,11 +211,23 @@ impl Running<'_> {
         signal_process(self.pid(), signal);
     }
 
+    /// Signals it, and waits until it says that it has taken this up: from then on nothing that happens comes before.
+    pub fn order(&mut self, signal: &str, answer: &str) {
+        self.signal(signal);
+        while !self.heard.contains(answer) {
+            assert!(self.said.read_line(&mut self.heard).unwrap() > 0, "no {answer:?} in {}", self.heard);
+        }
+    }
+
     /// Waits for its end.
     pub fn end(mut self) -> Done {
-        wait_for("the end of the runner", || self.child.as_mut().unwrap().try_wait().unwrap());
-        let output = self.child.take().unwrap().wait_with_output().unwrap();
-        Done { output }
+        let mut stdout = self.child.as_mut().unwrap().stdout.take().unwrap();
+        let status = wait_for("the end of the runner", || self.child.as_mut().unwrap().try_wait().unwrap());
+        self.child = None;
+        let mut done = Done { status, stdout: String::new(), stderr: std::mem::take(&mut self.heard) };
+        stdout.read_to_string(&mut done.stdout).unwrap();
+        self.said.read_to_string(&mut done.stderr).unwrap();
+        done
     }
 
     /// SIGKILL to the runner alone.
@@ -235,20 +256,22 @@ pub fn signal_process(pid: i32, signal: &str) {
 
 /// How a runner ended.
 pub struct Done {
-    output: Output,
+    status: ExitStatus,
+    stdout: String,
+    stderr: String,
 }
 
 impl Done {
     pub fn code(&self) -> Option<i32> {
-        self.output.status.code()
+        self.status.code()
     }
 
-    pub fn stderr(&self) -> String {
-        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    pub fn stderr(&self) -> &str {
+        &self.stderr
     }
 
-    pub fn stdout(&self) -> String {
-        String::from_utf8_lossy(&self.output.stdout).into_owned()
+    pub fn stdout(&self) -> &str {
+        &self.stdout
     }
 
     /// Expects exit status 0.
@@ -256,6 +279,13 @@ impl Done {
     pub fn fine(&self) {
         assert_eq!(self.code(), Some(0), "{}", self.stderr());
     }
+}
+
+/// Writes a program, by another process: while this one writes, others that it starts may have the file open for a moment as
+/// well, and as long as anybody writes to a program it cannot be executed (ETXTBSY).
+pub fn write_program(path: &Path, text: &str) {
+    let write = r#"printf %s "$1" > "$0" && chmod 755 "$0""#;
+    assert!(Command::new("/bin/sh").args(["-c", write]).arg(path).arg(text).status().unwrap().success());
 }
 
 /// Whether anything below `folder` is still the working directory of a process.

@@ -1,6 +1,6 @@
 //! What a process leaves behind: everything that it started is below its coordinator, wherever it moved itself.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -10,11 +10,11 @@ use nix::unistd::Pid;
 use crate::os::kernel::{Kernel, Linux};
 use crate::run::reap;
 
-/// How long the end of a process waits for what it left in its session to be gone.
-const CLEAR_LIMIT: Duration = Duration::from_secs(5);
-
 /// Between two looks at what was killed.
 const CLEAR_POLL: Duration = Duration::from_millis(2);
+
+/// How often the end of a process looks whether what it left in its session is gone: for five seconds, in which this process runs.
+const CLEAR_LOOKS: usize = 2500;
 
 /// Collects children that have ended. Whether there are others.
 pub fn is_left() -> bool {
@@ -29,7 +29,7 @@ pub fn is_left() -> bool {
 /// With everything below this process (`is_subreaper`), having no child proves that nobody is left.
 pub fn clear_session(is_subreaper: bool) -> bool {
     let own_pid = nix::unistd::getpid().as_raw();
-    let begin = Instant::now();
+    let mut looks = 0;
     loop {
         if !is_left() && is_subreaper {
             return false;
@@ -41,7 +41,8 @@ pub fn clear_session(is_subreaper: bool) -> bool {
         // All of them, and not up to the first.
         let killed =
             in_session.filter(|process| kill(Pid::from_raw(process.pid), Signal::SIGKILL).is_ok()).count();
-        if killed == 0 || begin.elapsed() > CLEAR_LIMIT {
+        looks += 1;
+        if killed == 0 || looks > CLEAR_LOOKS {
             return is_left();
         }
         std::thread::sleep(CLEAR_POLL);

@@ -67,15 +67,16 @@ fn command(cmdline: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn launch(folder: &std::path::Path, help: &str) -> ImageLaunch {
         let containerizer = folder.join("mesos-containerizer");
-        fs::write(&containerizer, format!("#!/bin/sh\necho 'Usage: {help}' >&2\nexit 1\n")).unwrap();
-        fs::set_permissions(&containerizer, fs::Permissions::from_mode(0o755)).unwrap();
+        // By another process: while this one writes, others that it starts may have the file open for a moment as well, and as
+        // long as anybody writes to a program it cannot be executed (ETXTBSY).
+        let text = format!("#!/bin/sh\necho 'Usage: {help}' >&2\nexit 1\n");
+        let write = r#"printf %s "$1" > "$0" && chmod 755 "$0""#;
+        let written = Command::new("/bin/sh").args(["-c", write]).arg(&containerizer).arg(text).status();
+        assert!(written.unwrap().success());
         ImageLaunch {
             containerizer,
             rootfs: "/run/taskfs".into(),

@@ -273,7 +273,7 @@ impl Runner {
 }
 
 /// How long the lock of a coordinator may take to be free whose runner died before it had a record.
-const LOCK_WAIT: Duration = Duration::from_secs(2);
+const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// Opens and locks the stream of a process. A coordinator that died while writing left part of a record: it is cut off.
 fn open_stream(path: &Path) -> Result<Appender, LaunchError> {

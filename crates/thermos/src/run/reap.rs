@@ -1,6 +1,6 @@
 //! Children of the runner: coordinators, and daemons that were re-parented to it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
@@ -12,11 +12,12 @@ use crate::os::signals::{Sender, carry_out};
 use crate::plan::birth::ProcessId;
 use crate::plan::escalation;
 
-/// How long the end of a task waits for what it killed to be gone.
-const REAP_LIMIT: Duration = Duration::from_secs(5);
-
 /// Between two looks at children that were killed.
 const REAP_POLL: Duration = Duration::from_millis(10);
+
+/// How often the end of a task looks whether what it killed is gone: for five seconds. Looks are counted, and not time, which goes
+/// on while a busy machine lets nobody do anything.
+const REAP_LOOKS: usize = 500;
 
 /// Whether this child has ended. It stays a zombie, so that its number, which names a session, is not given to another.
 pub fn is_over(pid: i32) -> bool {
@@ -57,12 +58,13 @@ pub fn strangers(coordinators: &[i32]) -> Vec<i32> {
 
 /// Repeats `kill` until this process has no child left, or gives up on those in uninterruptible sleep.
 pub fn until_childless(mut kill: impl FnMut()) {
-    let begin = Instant::now();
-    while begin.elapsed() < REAP_LIMIT {
+    let mut looks = 0;
+    while looks < REAP_LOOKS {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Err(Errno::ECHILD) => return,
             Ok(WaitStatus::StillAlive) => {
                 kill();
+                looks += 1;
                 std::thread::sleep(REAP_POLL);
             }
             Ok(_) | Err(_) => {}
@@ -72,8 +74,10 @@ pub fn until_childless(mut kill: impl FnMut()) {
 
 /// Repeats `kill` until these processes are gone, which are nobody's children here, or gives up.
 pub fn until_gone(processes: &[ProcessId], mut kill: impl FnMut()) {
-    let begin = Instant::now();
-    while processes.iter().any(|id| identity::lives(*id)) && begin.elapsed() < REAP_LIMIT {
+    for _ in 0..REAP_LOOKS {
+        if !processes.iter().any(|id| identity::lives(*id)) {
+            return;
+        }
         kill();
         std::thread::sleep(REAP_POLL);
     }

@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::own_pid;
 use crate::os::identity::here;
@@ -14,8 +14,8 @@ use crate::os::kernel::{Kernel, Linux};
 use crate::plan::escalation::Strength;
 use crate::plan::replay::RunnerState;
 
-/// How long strays that were killed may take to be gone.
-const LIMIT: Duration = Duration::from_secs(5);
+/// How often strays that were killed are looked for: for five seconds, in which this process runs.
+const LOOKS: usize = 500;
 const POLL: Duration = Duration::from_millis(10);
 
 /// Kills the strays of a task that ran in the run directory of an executor. How many were found at first.
@@ -24,19 +24,19 @@ pub fn kill(state: &RunnerState) -> usize {
     let births = state.processes.values().flatten().filter_map(|run| run.coordinator_birth);
     let first = births.filter(|birth| here() == Some(birth.place)).map(|birth| birth.start_ticks).min();
     let (Some(sandbox), Some(first)) = (sandbox.filter(|path| is_of_executor(path)), first) else { return 0 };
-    let begin = Instant::now();
-    let mut count = None;
-    loop {
-        let strays = find(sandbox, first);
-        let found = *count.get_or_insert(strays.len());
-        if strays.is_empty() || begin.elapsed() > LIMIT {
-            return found;
+    let mut strays = find(sandbox, first);
+    let found = strays.len();
+    for _ in 0..LOOKS {
+        if strays.is_empty() {
+            break;
         }
         for pid in strays {
             Linux.signal(pid, Strength::Kill);
         }
         std::thread::sleep(POLL);
+        strays = find(sandbox, first);
     }
+    found
 }
 
 /// Whether a path is `…/executors/ID/runs/ID/sandbox`. Other sandboxes may be a person's home as well.
