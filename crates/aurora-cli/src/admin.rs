@@ -1,41 +1,103 @@
 //! `aurora_admin`, for those who run a cluster (`spec/cli.md` §10). One command is one file.
 
+mod command_line;
+mod host_activate;
+mod host_deactivate;
+mod host_drain;
+mod host_status;
+mod host_wait;
+mod hosts;
 mod increase_quota;
+mod maintenance;
+mod safety;
 mod scheduler_backup_now;
 mod scheduler_list_backups;
 mod set_quota;
 mod simulate;
+mod sla_probe_hosts;
+
+use std::path::PathBuf;
 
 use aurora_api::thrift::{Response, ResponseCode};
-use clap::error::{ContextKind, ErrorKind};
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing::info;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::arguments::{cores, megabytes};
-use crate::cli::{interruptible, run_to_end};
-use crate::context::Context;
+use crate::cli::{interruptible, run_to_end, with_double_dashes};
+use crate::context::{Administrator, Context};
 use crate::exit_code::ExitCode;
 use crate::failure::{Failure, messages};
 use crate::output;
 use crate::quota::Amounts;
 
-/// Sets what the roles of a cluster may use, makes backups of its scheduler, and simulates what would happen.
+/// Takes hosts out of service and back, sets what the roles of a cluster may use, makes backups of its scheduler, and
+/// simulates what would happen.
 ///
-/// Clusters are those of `aurora`. RAM and DISK are sizes such as 512mb, 8g or 1t.
+/// Clusters are those of `aurora`. RAM and DISK are sizes such as 512mb, 8g or 1t; time spans are written 30m or 1h30m.
+/// Options that are always wanted for a command may be kept in ~/.aurora-adminrc: `[COMMAND]`, and below it `options = …`.
 #[derive(Debug, Parser)]
-#[command(name = "aurora_admin", version, max_term_width = 120)]
+#[command(
+    name = "aurora_admin",
+    version,
+    max_term_width = 120,
+    infer_long_args = true,
+    args_override_self = true
+)]
 struct Cli {
     /// Log more.
     #[arg(short = 'v', long, global = true)]
     verbose: bool,
 
+    /// Log nothing.
+    #[arg(short = 'q', long, global = true)]
+    quiet: bool,
+
+    /// Log from this level on: NONE, DEBUG, INFO, WARN, ERROR or FATAL.
+    #[arg(long = "log_to_stderr", value_name = "[SCHEME:]LEVEL", value_parser = command_line::log_level, global = true)]
+    log_to_stderr: Option<LevelFilter>,
+
+    /// Ask the scheduler that is named, even if another one leads.
+    #[arg(long, global = true)]
+    bypass_leader_redirect: bool,
+
+    /// Leave ~/.aurora-adminrc out.
+    #[arg(long = "app_ignore_rc_file", global = true)]
+    _ignore_options_file: bool,
+
+    /// Print help.
+    #[arg(long = "long-help", action = ArgAction::HelpLong, global = true, hide = true)]
+    _long_help: Option<bool>,
+
     #[command(subcommand)]
     command: Command,
+}
+
+impl Cli {
+    fn log_level(&self) -> LevelFilter {
+        match self.log_to_stderr {
+            _ if self.quiet => LevelFilter::OFF,
+            _ if self.verbose => LevelFilter::DEBUG,
+            level => level.unwrap_or(LevelFilter::INFO),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
 #[command(rename_all = "snake_case")]
 enum Command {
+    /// Say in which state of maintenance hosts are.
+    HostStatus(host_status::HostStatus),
+    /// Give hosts new tasks only where nothing else fits.
+    HostDeactivate(host_deactivate::HostDeactivate),
+    /// Move all tasks off hosts, as far as the jobs on them can bear it.
+    HostDrain(host_drain::HostDrain),
+    /// Wait until hosts are in a state of maintenance.
+    HostWait(host_wait::HostWait),
+    /// Put hosts back into service.
+    HostActivate(host_activate::HostActivate),
+    /// Say what would become of jobs if hosts went down.
+    SlaProbeHosts(sla_probe_hosts::SlaProbeHosts),
     /// Set the quota of a role.
     SetQuota(set_quota::SetQuota),
     /// Add to the quota of a role.
@@ -49,8 +111,19 @@ enum Command {
 }
 
 impl Command {
+    /// Whether the command deals with Ctrl-C by itself.
+    fn handles_interrupts(&self) -> bool {
+        matches!(self, Self::HostDrain(_))
+    }
+
     async fn run(self, context: Context) -> Result<(), Failure> {
         match self {
+            Self::HostStatus(command) => command.run(context).await,
+            Self::HostDeactivate(command) => command.run(context).await,
+            Self::HostDrain(command) => command.run(context).await,
+            Self::HostWait(command) => command.run(context).await,
+            Self::HostActivate(command) => command.run(context).await,
+            Self::SlaProbeHosts(command) => command.run(context).await,
             Self::SetQuota(command) => command.run(context).await,
             Self::IncreaseQuota(command) => command.run(context).await,
             Self::SchedulerBackupNow(command) => command.run(context).await,
@@ -90,54 +163,40 @@ impl RoleAmounts {
     }
 }
 
-/// Runs the program with its arguments, the first of which is its own name; the exit code is 0, 1, 2 or 130.
+/// Runs the program with its arguments, the first of which is its own name; the exit code is 0, 1, 2 or 130, or 4 where that
+/// was asked for.
 #[must_use]
 pub fn run(arguments: &[String]) -> u8 {
+    let mut command = Cli::command();
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let is_command = |name: &str| command.find_subcommand(name).is_some_and(|found| found.get_name() == name);
+    let arguments = match command_line::with_options_of_file(arguments, is_command, home.as_deref()) {
+        Ok(arguments) => with_double_dashes(&command, &arguments),
+        Err(failure) => {
+            output::print_error(&failure.text);
+            return 1;
+        }
+    };
     let parsed =
-        Cli::command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+        command.try_get_matches_from_mut(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return explain(arguments, &error),
+        Err(error) => return command_line::explain(&arguments, &error),
     };
-    output::start_log(cli.verbose);
-    match run_to_end(interruptible(cli.command.run(Context::default()))) {
-        code @ (ExitCode::Ok | ExitCode::Interrupted) => code.number(),
+    output::start_log(cli.log_level());
+    let handles_interrupts = cli.command.handles_interrupts();
+    let context =
+        Context::of_administrator(Administrator { bypass_leader_redirect: cli.bypass_leader_redirect });
+    let running = cli.command.run(context);
+    match if handles_interrupts { run_to_end(running) } else { run_to_end(interruptible(running)) } {
+        code @ (ExitCode::Ok | ExitCode::CommandFailure | ExitCode::Interrupted) => code.number(),
         _ => 1,
     }
 }
 
-/// Says what is wrong with a command line; the exit code is upstream's, that of `-h` and no command included.
-fn explain(arguments: &[String], error: &clap::Error) -> u8 {
-    let asked_for_docs = arguments.get(1).is_some_and(|argument| argument == "help");
-    let text = error.to_string();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            output::print(text.trim_end());
-            u8::from(error.kind() == ErrorKind::DisplayHelp && !asked_for_docs)
-        }
-        ErrorKind::InvalidSubcommand if asked_for_docs => {
-            let name = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
-            output::print(&format!("Subcommand {} not found.", name.unwrap_or_default()));
-            1
-        }
-        ErrorKind::MissingRequiredArgument => {
-            // One pointer to the help is enough: upstream's.
-            let complaint = text.replace("For more information, try '--help'.", "");
-            let complaint = complaint.trim_end();
-            output::print_error(&format!("{complaint}\n\nsee the help subcommand for more details."));
-            1
-        }
-        ErrorKind::UnknownArgument => {
-            let argument = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
-            output::print_error(text.trim_end());
-            // An argument too many is another error than an option that does not exist.
-            if argument.starts_with('-') { 2 } else { 1 }
-        }
-        _ => {
-            output::print_error(text.trim_end());
-            1
-        }
-    }
+/// Why a command has failed.
+fn failure(text: impl Into<String>) -> Failure {
+    Failure::new(ExitCode::UnknownError, text)
 }
 
 /// Logs the scheduler's answer (`spec/cli.md` §10.1).

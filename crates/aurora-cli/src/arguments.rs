@@ -8,5 +8,5 @@ mod shared;
 
 pub use instances::{InstanceSpec, instance_ranges, instance_spec};
 pub use keys::{ClusterJobKey, ClusterRole, JobPattern, cluster_role, job_key, job_pattern};
-pub use numbers::{cores, int, megabytes, port};
+pub use numbers::{cores, int, megabytes, port, time_span, time_span_text};
 pub use shared::{ConfigOptions, HookConfig, Verbosity, WaitOptions, WaitUntil, wait_until};

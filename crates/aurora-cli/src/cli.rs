@@ -2,8 +2,11 @@
 
 mod usage;
 
+pub use usage::with_double_dashes;
+
 use clap::{ArgAction, Command, CommandFactory, FromArgMatches, Parser};
 use tracing::{debug, error, info};
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::commands::Noun;
 use crate::context::Context;
@@ -58,7 +61,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
     };
     let verbose =
         arguments.iter().any(|argument| matches!(argument.as_str(), "-v" | "-verbose" | "--verbose"));
-    output::start_log(verbose);
+    output::start_log(if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO });
     debug!("Command=({arguments:?})");
     let handles_interrupts = noun.handles_interrupts();
     let code = match noun {

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use aurora_client::{Client, Cluster, Clusters};
+use aurora_client::{Client, Cluster, Clusters, ClustersError};
 use tracing::warn;
 
 use crate::arguments::ClusterJobKey;
+use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::local_state;
 
@@ -21,9 +22,23 @@ const START_LOCAL: &str =
 pub struct Context {
     clusters: Option<Clusters>,
     clients: HashMap<String, Arc<Client>>,
+    administrator: Option<Administrator>,
+}
+
+/// How the clients of `aurora_admin` call.
+#[derive(Clone, Copy, Debug)]
+pub struct Administrator {
+    /// Whether a scheduler that does not lead answers itself.
+    pub bypass_leader_redirect: bool,
 }
 
 impl Context {
+    /// What a command of `aurora_admin` works with.
+    #[must_use]
+    pub fn of_administrator(administrator: Administrator) -> Self {
+        Self { administrator: Some(administrator), ..Self::default() }
+    }
+
     /// The clusters; their files are read when first needed, so that `--help` works whatever is in them.
     ///
     /// # Errors
@@ -50,9 +65,22 @@ impl Context {
         if let Some(client) = self.clients.get(cluster) {
             return Ok(Arc::clone(client));
         }
-        let found = self.clusters()?.get(cluster)?;
+        let is_administrator = self.administrator.is_some();
+        let found = self.clusters()?.get(cluster).map_err(|error| match error {
+            ClustersError::Unknown { name, known, searched } if is_administrator => Failure::new(
+                ExitCode::InvalidConfiguration,
+                format!(
+                    "Unknown cluster: {name}. Known clusters: {known}\n  clusters are read from {searched}"
+                ),
+            ),
+            error => error.into(),
+        })?;
         let client = Client::new(found)?;
         let client = if is_not_started(found) { client.not_started(START_LOCAL) } else { client };
+        let client = match self.administrator {
+            Some(administrator) => client.for_administrator(administrator.bypass_leader_redirect),
+            None => client,
+        };
         let client = Arc::new(client);
         self.clients.insert(cluster.to_owned(), Arc::clone(&client));
         Ok(client)

@@ -19,6 +19,7 @@ mod local_state;
 mod output;
 mod pending;
 mod quota;
+mod sla;
 mod tasks;
 mod wait;
 

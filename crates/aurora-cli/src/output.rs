@@ -23,9 +23,8 @@ pub fn print_error(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Starts logging to stderr.
-pub fn start_log(verbose: bool) {
-    let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
+/// Starts logging to stderr, from this level on.
+pub fn start_log(level: LevelFilter) {
     let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).event_format(TaggedLines);
     // A second start (tests in one process) keeps the first.
     let _ = tracing_subscriber::registry()

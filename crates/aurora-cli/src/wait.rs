@@ -37,8 +37,14 @@ impl Pace {
         Self { interval: options.interval, limit: Some(options.timeout.unwrap_or(KILL_LIMIT)) }
     }
 
+    /// As often, and as long, as said.
+    #[must_use]
+    pub fn steady(interval: Duration, limit: Duration) -> Self {
+        Self { interval: Some(interval), limit: Some(limit) }
+    }
+
     /// The pauses between looks; waiting is over when they end.
-    fn pauses(self) -> impl Iterator<Item = Duration> {
+    pub fn pauses(self) -> impl Iterator<Item = Duration> {
         let mut next = FIRST_INTERVAL;
         let mut waited = Duration::ZERO;
         std::iter::from_fn(move || {
@@ -112,6 +118,13 @@ mod tests {
     fn new_jobs_are_looked_at_after_0_2_and_6_seconds_and_for_ever() {
         let pauses = seconds(Pace::patient(&options(None, None)));
         assert_eq!(pauses, [2, 4, 8, 16, 32, 64, 128, 150, 150, 150]);
+    }
+
+    #[test]
+    fn hosts_are_waited_for_in_sixty_looks() {
+        let pace = Pace::steady(Duration::from_secs(5), Duration::from_secs(300));
+        assert_eq!(pace.pauses().count(), 60);
+        assert_eq!(pace.pauses().sum::<Duration>(), Duration::from_secs(300));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use aurora_api::thrift::{Arguments, Encoding, Response, ResponseCode, decode_reply, encode_call};
-use reqwest::{StatusCode, Url, header};
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{StatusCode, Url};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -32,6 +33,8 @@ pub struct Client {
     registry: String,
     retry: RetryPolicy,
     start_command: Option<&'static str>,
+    /// Headers of each request beside the usual ones.
+    headers: HeaderMap,
     sequence: AtomicI32,
 }
 
@@ -79,6 +82,7 @@ impl Client {
             registry: cluster.text("docker_registry").unwrap_or(DEFAULT_REGISTRY).to_owned(),
             retry: RetryPolicy::default(),
             start_command: None,
+            headers: HeaderMap::new(),
             sequence: AtomicI32::new(1),
         })
     }
@@ -95,6 +99,19 @@ impl Client {
     #[must_use]
     pub fn not_started(mut self, start_command: &'static str) -> Self {
         self.start_command = Some(start_command);
+        self
+    }
+
+    /// The same client as that of an administrator (`spec/cli.md` §4.2, §4.3). With `bypass_leader_redirect` the scheduler
+    /// that is asked answers itself, whether it leads or not.
+    #[must_use]
+    pub fn for_administrator(mut self, bypass_leader_redirect: bool) -> Self {
+        let agent = HeaderValue::from_static(concat!("Aurora Admin;", env!("CARGO_PKG_VERSION")));
+        self.headers.insert(header::USER_AGENT, agent);
+        if bypass_leader_redirect {
+            let name = HeaderName::from_static("bypass-leader-redirect");
+            self.headers.insert(name, HeaderValue::from_static("true"));
+        }
         self
     }
 
@@ -184,6 +201,7 @@ impl Client {
             .post(&url)
             .header(header::CONTENT_TYPE, CONTENT_TYPE)
             .header(header::ACCEPT, CONTENT_TYPE)
+            .headers(self.headers.clone())
             .body(body)
             .send()
             .await

@@ -92,6 +92,18 @@ async fn a_call_is_posted_to_api_as_json() {
 }
 
 #[tokio::test]
+async fn an_administrator_says_so() {
+    let ok = || Act::Answer(ResponseCode::Ok);
+    let (address, seen) = server(vec![ok(), ok()]);
+    for bypass in [false, true] {
+        client(&address).for_administrator(bypass).call(&GetTierConfigs::default()).await.unwrap();
+        let head = seen.lock().unwrap().last().unwrap().to_lowercase();
+        assert!(head.contains("user-agent: aurora admin;") && !head.contains("aurora v2"), "{head}");
+        assert_eq!(head.contains("bypass-leader-redirect: true\r\n"), bypass, "{head}");
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_to_the_leader_is_followed_with_the_body() {
     let (address, seen) = server(vec![Act::Redirect, Act::Answer(ResponseCode::Ok)]);
     client(&address).call(&CreateJob::default()).await.unwrap();

@@ -139,7 +139,19 @@ impl Testbed {
     /// # Panics
     /// If it cannot be started.
     pub fn aurora(&self, arguments: &[&str]) -> Output {
-        let output = Command::new(program("aurora"))
+        self.run("aurora", arguments)
+    }
+
+    /// Runs `aurora_admin` with these arguments, to its end.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn admin(&self, arguments: &[&str]) -> Output {
+        self.run("aurora_admin", arguments)
+    }
+
+    fn run(&self, name: &str, arguments: &[&str]) -> Output {
+        let output = Command::new(program(name))
             .args(arguments)
             .env("AURORA_CONFIG_ROOT", self.directory())
             .env("HOME", self.directory())

@@ -13,9 +13,9 @@ use aurora_api::thrift::{JobConfiguration, TierConfig};
 use aurora_client::chain;
 use sim::what_if::{Agent, Backup, CoreConfig, Question, lenient};
 
+use super::failure;
 use crate::arguments::{ConfigOptions, cores, megabytes};
 use crate::configuration::{Configuration, fill_tier};
-use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::output;
 
@@ -191,8 +191,4 @@ fn read_agents(path: &Path) -> Result<Vec<Agent>, Failure> {
         ))
     })?;
     agents::parse(&bytes).map_err(|error| failure(format!("cannot use {}: {error}", path.display())))
-}
-
-fn failure(text: impl Into<String>) -> Failure {
-    Failure::new(ExitCode::CommandFailure, text)
 }

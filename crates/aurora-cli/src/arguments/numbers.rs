@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The units of time spans, in seconds.
+const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
 /// Reads an integer.
 ///
 /// # Errors
@@ -62,7 +65,7 @@ pub fn time_span(text: &str) -> Result<Duration, String> {
     let invalid = || format!("Invalid time span: {text}");
     let mut rest = text;
     let mut seconds: u64 = 0;
-    for (unit, size) in [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)] {
+    for (unit, size) in UNITS {
         let Some((digits, after)) = rest.split_once(unit) else {
             continue;
         };
@@ -74,6 +77,20 @@ pub fn time_span(text: &str) -> Result<Duration, String> {
         return Err(invalid());
     }
     Ok(Duration::from_secs(seconds))
+}
+
+/// Writes a time span, in whole seconds, as [`time_span`] reads it: 5m, 1h30m.
+#[must_use]
+pub fn time_span_text(span: Duration) -> String {
+    let mut rest = span.as_secs();
+    let mut text = String::new();
+    for (unit, size) in UNITS {
+        if rest >= size {
+            text.push_str(&format!("{}{unit}", rest / size));
+            rest %= size;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
 }
 
 #[cfg(test)]
@@ -97,6 +114,9 @@ mod tests {
     fn time_spans_are_added_up() {
         assert_eq!(time_span("1d2h3m4s"), Ok(Duration::from_secs(93_784)));
         assert_eq!(time_span("90s"), Ok(Duration::from_secs(90)));
+        for text in ["1d2h3m4s", "5m", "1h1s", "0s"] {
+            assert_eq!(time_span_text(time_span(text).unwrap()), text);
+        }
         for bad in ["", "5", "5s1h", "xs", "-1s", "1w"] {
             assert_eq!(time_span(bad), Err(format!("Invalid time span: {bad}")));
         }

@@ -77,25 +77,6 @@ fn a_refused_quota() {
 }
 
 #[test]
-fn wrong_command_lines_of_the_administrator() {
-    let stub = Stub::start();
-    stub.admin(&[]).exits(1);
-    stub.admin(&["-h"]).exits(1).out_has("set_quota");
-    stub.admin(&["help"]).exits(0).out_has("increase_quota");
-    stub.admin(&["help", "NOPE"]).exits(1).out_has("Subcommand NOPE not found.");
-    stub.admin(&["nope"]).exits(1);
-    stub.admin(&["set_quota", "west", "bozo", "1"])
-        .exits(1)
-        .err_has("see the help subcommand for more details.");
-    stub.admin(&["set_quota", "west", "bozo", "1", "1g", "1g", "more"]).exits(1);
-    stub.admin(&["set_quota", "--x", "west", "bozo", "1", "1g", "1g"]).exits(2).err_has("--x");
-    stub.admin(&["set_quota", "west", "bozo", "1", "1x", "1g"]).exits(1).err_has("Invalid data size: '1x'");
-    stub.admin(&["set_quota", "west", "bozo", "1", "512", "1g"]).exits(1).err_has("512mb");
-    stub.admin(&["set_quota", "east", "bozo", "1", "1g", "1g"]).exits(1).err_has("Unknown cluster: east");
-    assert!(stub.world().quotas.is_empty());
-}
-
-#[test]
 fn a_job_refused_for_its_quota_points_to_the_remedy() {
     let stub = Stub::start();
     stub.file("f.aurora", SERVICE);

@@ -134,7 +134,7 @@ fn what_cannot_be_simulated_is_said() {
     stub.file("jobs.aurora", JOBS);
     stub.admin(&["simulate"]).exits(1).err_has("--snapshot <FILE>");
     stub.admin(&["simulate", "--snapshot=backup", "--executor-cpus=-1"])
-        .exits(1)
+        .exits(2)
         .err_has("an executor cannot take -1 cores");
     stub.admin(&["simulate", "--snapshot=backup", "--add-job=jobs.aurora", "--remove-hosts=a,b"])
         .exits(0)
@@ -158,7 +158,7 @@ fn what_cannot_be_simulated_is_said() {
         .exits(1)
         .err_has("cannot use less.json: the mem of a are -1, less than nothing");
     stub.admin(&["simulate", "--snapshot=backup", "--remove-hosts="])
-        .exits(1)
+        .exits(2)
         .err_has("--remove-hosts")
         .err_has("a host has a name, such as node-7");
     stub.admin(&["simulate", "--snapshot=backup", "--remove-hosts=c"])

@@ -1,6 +1,6 @@
 //! A scheduler that answers from a list of tasks, and a way to run `aurora` against it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -10,7 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use aurora_api::thrift::rpc::{
-    CreateJob, GetJobs, GetPendingReason, GetTasksWithoutConfigs, KillTasks, SetQuota,
+    CreateJob, DrainHosts, EndMaintenance, GetJobs, GetPendingReason, GetTasksWithoutConfigs, KillTasks,
+    MaintenanceStatus, SetQuota, StartMaintenance,
 };
 use aurora_api::thrift::*;
 use tempfile::TempDir;
@@ -62,6 +63,14 @@ pub struct World {
     pub asked_roles: Vec<Option<String>>,
     pub quotas: Vec<SetQuota>,
     pub backups: Vec<String>,
+    /// The hosts with their modes.
+    pub hosts: BTreeMap<String, MaintenanceMode>,
+    /// How often a host that is being drained is seen so; not at all unless it is named.
+    pub looks_until_drained: HashMap<&'static str, usize>,
+    /// How many looks at hosts that are being drained are refused.
+    pub refused_looks: usize,
+    /// The hosts of each call of `startMaintenance`, `drainHosts`, `endMaintenance`.
+    pub maintained: Vec<(&'static str, BTreeSet<String>)>,
 }
 
 /// A running stub with a home directory for `aurora`.
@@ -179,9 +188,14 @@ impl Stub {
         Outcome::of(self.spawn(arguments))
     }
 
+    /// Starts a command of `aurora_admin`.
+    pub fn spawn_admin(&self, arguments: &[&str]) -> Child {
+        self.spawn_program(env!("CARGO_BIN_EXE_aurora_admin"), arguments)
+    }
+
     /// Runs a command of `aurora_admin` to its end.
     pub fn admin(&self, arguments: &[&str]) -> Outcome {
-        Outcome::of(self.spawn_program(env!("CARGO_BIN_EXE_aurora_admin"), arguments))
+        Outcome::of(self.spawn_admin(arguments))
     }
 
     /// Waits until a method was called.
@@ -349,8 +363,71 @@ impl World {
                 ok(Some(Result::ListBackupsResult(ListBackupsResult { backups: Some(self.backups.clone()) })))
             }
             Rpc::PerformBackup => ok(None),
+            Rpc::MaintenanceStatus => {
+                let call: MaintenanceStatus = call.body().unwrap();
+                if self.refused_looks > 0
+                    && self.hosts.values().any(|mode| *mode == MaintenanceMode::Draining)
+                {
+                    self.refused_looks -= 1;
+                    return Response { response_code: Some(ResponseCode::Error), ..Response::default() };
+                }
+                self.look();
+                let statuses = self.statuses(&names(call.hosts));
+                ok(Some(Result::MaintenanceStatusResult(MaintenanceStatusResult { statuses })))
+            }
+            Rpc::StartMaintenance => {
+                let call: StartMaintenance = call.body().unwrap();
+                let statuses = self.maintain("startMaintenance", call.hosts, |_| MaintenanceMode::Scheduled);
+                ok(Some(Result::StartMaintenanceResult(StartMaintenanceResult { statuses })))
+            }
+            Rpc::DrainHosts => {
+                let call: DrainHosts = call.body().unwrap();
+                let slow = self.looks_until_drained.clone();
+                let statuses = self.maintain("drainHosts", call.hosts, |host| {
+                    if slow.contains_key(host) { MaintenanceMode::Draining } else { MaintenanceMode::Drained }
+                });
+                ok(Some(Result::DrainHostsResult(DrainHostsResult { statuses })))
+            }
+            Rpc::EndMaintenance => {
+                let call: EndMaintenance = call.body().unwrap();
+                let statuses = self.maintain("endMaintenance", call.hosts, |_| MaintenanceMode::None);
+                ok(Some(Result::EndMaintenanceResult(EndMaintenanceResult { statuses })))
+            }
             other => panic!("the stub does not know {other:?}"),
         }
+    }
+
+    /// Time passes for hosts that are being drained.
+    fn look(&mut self) {
+        for (host, mode) in &mut self.hosts {
+            if *mode == MaintenanceMode::Draining
+                && let Some(looks) = self.looks_until_drained.get_mut(host.as_str())
+            {
+                *looks -= 1;
+                if *looks == 0 {
+                    *mode = MaintenanceMode::Drained;
+                }
+            }
+        }
+    }
+
+    fn maintain(
+        &mut self,
+        method: &'static str,
+        hosts: Option<Hosts>,
+        mode: impl Fn(&str) -> MaintenanceMode,
+    ) -> Option<Vec<HostStatus>> {
+        let hosts = names(hosts);
+        self.maintained.push((method, hosts.clone()));
+        for (host, its) in self.hosts.iter_mut().filter(|(host, _)| hosts.contains(*host)) {
+            *its = mode(host);
+        }
+        self.statuses(&hosts)
+    }
+
+    fn statuses(&self, hosts: &BTreeSet<String>) -> Option<Vec<HostStatus>> {
+        let known = self.hosts.iter().filter(|(host, _)| hosts.contains(*host));
+        Some(known.map(|(host, mode)| HostStatus { host: Some(host.clone()), mode: Some(*mode) }).collect())
     }
 
     fn matching(&mut self, query: &TaskQuery) -> Vec<ScheduledTask> {
@@ -363,11 +440,21 @@ impl World {
         let fits = |task: &&ScheduledTask| {
             let instance = task.assigned_task.as_ref().unwrap().instance_id.unwrap();
             let is_one_of = |ids: &Vec<i32>| ids.is_empty() || ids.contains(&instance);
-            query.instance_ids.as_ref().is_none_or(is_one_of)
+            let assigned = task.assigned_task.as_ref().unwrap();
+            let is_on =
+                |hosts: &Vec<String>| assigned.slave_host.as_ref().is_some_and(|host| hosts.contains(host));
+            let job = assigned.task.as_ref().unwrap().job.as_ref().unwrap();
+            query.slave_hosts.as_ref().is_none_or(is_on)
+                && query.job_keys.as_ref().is_none_or(|jobs| jobs.contains(job))
+                && query.instance_ids.as_ref().is_none_or(is_one_of)
                 && query.statuses.as_ref().is_none_or(|statuses| statuses.contains(&task.status.unwrap()))
         };
         self.tasks.iter().filter(fits).cloned().collect()
     }
+}
+
+fn names(hosts: Option<Hosts>) -> BTreeSet<String> {
+    hosts.unwrap().host_names.unwrap().into_iter().collect()
 }
 
 pub fn aggregate(cpus: f64, ram_mb: i64, disk_mb: i64) -> ResourceAggregate {

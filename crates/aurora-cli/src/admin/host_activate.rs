@@ -1,0 +1,39 @@
+//! `aurora_admin host_activate`.
+
+use aurora_api::thrift::MaintenanceMode;
+use tracing::{info, warn};
+
+use super::hosts::HostOptions;
+use super::maintenance;
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// Puts hosts back into service after `host_deactivate` or `host_drain`: tasks may start there again.
+#[derive(clap::Args, Debug)]
+pub struct HostActivate {
+    /// The cluster.
+    #[arg(value_name = "CLUSTER")]
+    cluster: String,
+
+    #[command(flatten)]
+    hosts: HostOptions,
+}
+
+impl HostActivate {
+    /// Runs the command.
+    pub async fn run(self, mut context: Context) -> Result<(), Failure> {
+        let hosts = self.hosts.names()?;
+        let client = context.client(&self.cluster)?;
+        maintenance::end(&client, &hosts).await?;
+        let modes = maintenance::status(&client, &hosts).await?;
+        for (host, mode) in maintenance::told_of_unknown(&client, &hosts, modes, "Skipping maintenance for")?
+        {
+            if mode == MaintenanceMode::None {
+                info!("{host} is in state: {mode}");
+            } else {
+                warn!("{host} is DRAINING or in DRAINED");
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,49 @@
+//! `aurora_admin host_status`.
+
+use std::io::{IsTerminal, stderr};
+
+use aurora_api::thrift::MaintenanceMode;
+use tracing::info;
+
+use super::hosts::HostOptions;
+use super::maintenance;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output;
+
+/// Says in which state of maintenance hosts are: NONE, SCHEDULED (tasks come only where nothing else fits), DRAINING (what is
+/// there is being ended and starts elsewhere) or DRAINED.
+///
+/// Of hosts that are DRAINING it tells, on stderr, what is still there.
+#[derive(clap::Args, Debug)]
+pub struct HostStatus {
+    /// The cluster.
+    #[arg(value_name = "CLUSTER")]
+    cluster: String,
+
+    #[command(flatten)]
+    hosts: HostOptions,
+}
+
+impl HostStatus {
+    /// Runs the command.
+    pub async fn run(self, mut context: Context) -> Result<(), Failure> {
+        let hosts = self.hosts.names()?;
+        let client = context.client(&self.cluster)?;
+        let modes = maintenance::status(&client, &hosts).await?;
+        let modes = maintenance::told_of_unknown(&client, &hosts, modes, "Skipping")?;
+        let is_draining = |(host, mode): (&String, &MaintenanceMode)| {
+            (*mode == MaintenanceMode::Draining).then(|| host.clone())
+        };
+        let draining = modes.iter().filter_map(is_draining).collect();
+        maintenance::tell_what_is_left(&client, &draining).await?;
+        for (host, mode) in &modes {
+            output::print(&format!("{host} is in state: {mode}"));
+        }
+        // Scripts of upstream's days take the last line of the log. A person reads it once.
+        if !stderr().is_terminal() {
+            modes.iter().for_each(|(host, mode)| info!("{host} is in state: {mode}"));
+        }
+        Ok(())
+    }
+}
