@@ -31,6 +31,9 @@ use crate::failure::{Failure, messages};
 use crate::output;
 use crate::quota::Amounts;
 
+/// The heading of options that do not belong to one command.
+const EVERY_COMMAND: &str = "Options of every command";
+
 /// Takes hosts out of service and back, sets what the roles of a cluster may use, makes backups of its scheduler, and
 /// simulates what would happen.
 ///
@@ -46,23 +49,24 @@ use crate::quota::Amounts;
 )]
 struct Cli {
     /// Log more.
-    #[arg(short = 'v', long, global = true)]
+    #[arg(short = 'v', long, global = true, help_heading = EVERY_COMMAND)]
     verbose: bool,
 
     /// Log nothing.
-    #[arg(short = 'q', long, global = true)]
+    #[arg(short = 'q', long, global = true, help_heading = EVERY_COMMAND)]
     quiet: bool,
 
     /// Log from this level on: NONE, DEBUG, INFO, WARN, ERROR or FATAL.
-    #[arg(long = "log_to_stderr", value_name = "[SCHEME:]LEVEL", value_parser = command_line::log_level, global = true)]
+    #[arg(long = "log_to_stderr", value_name = "[SCHEME:]LEVEL", value_parser = command_line::log_level)]
+    #[arg(global = true, help_heading = EVERY_COMMAND)]
     log_to_stderr: Option<LevelFilter>,
 
     /// Ask the scheduler that is named, even if another one leads.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERY_COMMAND)]
     bypass_leader_redirect: bool,
 
     /// Leave ~/.aurora-adminrc out.
-    #[arg(long = "app_ignore_rc_file", global = true)]
+    #[arg(long = "app_ignore_rc_file", global = true, help_heading = EVERY_COMMAND)]
     _ignore_options_file: bool,
 
     /// Print help.
@@ -83,30 +87,20 @@ impl Cli {
     }
 }
 
+// Each command says itself what it does; a doc comment here would hide that.
 #[derive(Debug, Subcommand)]
 #[command(rename_all = "snake_case")]
 enum Command {
-    /// Say in which state of maintenance hosts are.
     HostStatus(host_status::HostStatus),
-    /// Give hosts new tasks only where nothing else fits.
     HostDeactivate(host_deactivate::HostDeactivate),
-    /// Move all tasks off hosts, as far as the jobs on them can bear it.
     HostDrain(host_drain::HostDrain),
-    /// Wait until hosts are in a state of maintenance.
     HostWait(host_wait::HostWait),
-    /// Put hosts back into service.
     HostActivate(host_activate::HostActivate),
-    /// Say what would become of jobs if hosts went down.
     SlaProbeHosts(sla_probe_hosts::SlaProbeHosts),
-    /// Set the quota of a role.
     SetQuota(set_quota::SetQuota),
-    /// Add to the quota of a role.
     IncreaseQuota(increase_quota::IncreaseQuota),
-    /// Make a backup of the scheduler's state now.
     SchedulerBackupNow(scheduler_backup_now::SchedulerBackupNow),
-    /// List the backups that the scheduler keeps.
     SchedulerListBackups(scheduler_list_backups::SchedulerListBackups),
-    /// Say what would fit, and what would wait and why, if jobs came or hosts went.
     Simulate(simulate::Simulate),
 }
 

@@ -93,6 +93,23 @@ fn every_command_of_the_client_exists() {
 }
 
 #[test]
+fn every_command_of_the_administrator_exists() {
+    let mut checked = 0;
+    for snippet in snippets() {
+        let Some(arguments) = snippet.text.strip_prefix("aurora_admin ") else { continue };
+        let words: Vec<&str> = arguments.split_whitespace().collect();
+        let command = words[0];
+        let help = help_of("aurora_admin", &[command]);
+        let help = help.unwrap_or_else(|| panic!("{snippet}: `aurora_admin {command}` is not known"));
+        for option in words.iter().filter_map(|word| option_name(word)) {
+            assert!(knows(&help, option), "{snippet}: {option} is not known");
+        }
+        checked += 1;
+    }
+    assert!(checked > 10, "only {checked} commands were found");
+}
+
+#[test]
 fn every_flag_of_the_scheduler_exists() {
     let help = help_of("aurora-scheduler", &[]).unwrap();
     let mut checked = 0;

@@ -8,7 +8,9 @@ use super::maintenance;
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// Puts hosts back into service after `host_deactivate` or `host_drain`: tasks may start there again.
+/// Puts hosts back into service.
+///
+/// It ends what `host_deactivate` and `host_drain` began: tasks may start there again.
 #[derive(clap::Args, Debug)]
 pub struct HostActivate {
     /// The cluster.

@@ -7,9 +7,10 @@ use super::maintenance;
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// Gives hosts new tasks only where nothing else fits. What runs there runs on.
+/// Gives hosts new tasks only where nothing else fits.
 ///
-/// It is the first step of taking hosts out of service: `host_drain` empties them, `host_activate` puts them back.
+/// What runs there runs on. It is the first step of taking hosts out of service: `host_drain` empties them, `host_activate` puts
+/// them back.
 #[derive(clap::Args, Debug)]
 pub struct HostDeactivate {
     /// The cluster.

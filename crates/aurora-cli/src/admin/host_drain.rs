@@ -22,6 +22,7 @@ use crate::arguments::{time_span, time_span_text};
 use crate::context::Context;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
+use crate::output;
 use crate::sla::Goal;
 use crate::wait::Pace;
 
@@ -31,12 +32,12 @@ const DEFAULT_DURATION: Duration = Duration::from_secs(30 * 60);
 /// Jobs with fewer instances are not looked at: one of them is more than they could be without.
 const MIN_INSTANCES: usize = 20;
 
-/// Moves all tasks off hosts, group after group: they end there and start elsewhere. The hosts stay out of service until
-/// `host_activate`.
+/// Moves all tasks off hosts, as far as the jobs on them can bear it.
 ///
-/// A host is left alone if that would leave a production job of 20 instances or more with less than 95 % of them up for 30
-/// minutes. Smaller jobs, and the SLA policies of jobs, are not looked at. `sla_probe_hosts` tells beforehand. Hosts that were not
-/// drained are printed; the exit code is 0 all the same, unless --strict-exit is given.
+/// It takes one group of hosts after the other. Their tasks end there and start elsewhere, and the hosts stay out of service until
+/// `host_activate`. A host is left alone if that would leave a production job of 20 instances or more with less than 95 % of them up
+/// for 30 minutes. Smaller jobs, and the SLA policies of jobs, are not looked at; `sla_probe_hosts` tells beforehand. Hosts that
+/// were not drained are printed; the exit code is 0 all the same, unless --strict-exit is given.
 #[derive(clap::Args, Debug)]
 pub struct HostDrain {
     /// The cluster.
@@ -109,9 +110,17 @@ impl HostDrain {
                 Err(Failure::new(ExitCode::Interrupted, ""))
             }
         };
+        // What went wrong is read before what it means for the hosts.
+        if let Err(failure) = &result
+            && !failure.text.is_empty()
+        {
+            output::print_error(&failure.text);
+        }
         let activate = format!("aurora_admin host_activate {} {}", self.cluster, self.hosts.as_given());
         let is_complete = report.tell(&activate, file);
-        result?;
+        if let Err(failure) = result {
+            return Err(Failure::new(failure.code, ""));
+        }
         if !is_complete && self.is_strict() {
             return Err(Failure::new(ExitCode::CommandFailure, ""));
         }

@@ -11,10 +11,10 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output;
 
-/// Says in which state of maintenance hosts are: NONE, SCHEDULED (tasks come only where nothing else fits), DRAINING (what is
-/// there is being ended and starts elsewhere) or DRAINED.
+/// Says in which state of maintenance hosts are.
 ///
-/// Of hosts that are DRAINING it tells, on stderr, what is still there.
+/// NONE: in service. SCHEDULED: new tasks start there only where nothing else fits. DRAINING: what is there is being ended and
+/// starts elsewhere; what is left of it is told on stderr. DRAINED: empty, and kept so.
 #[derive(clap::Args, Debug)]
 pub struct HostStatus {
     /// The cluster.

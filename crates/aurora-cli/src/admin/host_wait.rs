@@ -12,7 +12,9 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::wait::Pace;
 
-/// Waits until all the hosts are in a state of maintenance. If they are not in time, the exit code is 1.
+/// Waits until hosts are in a state of maintenance.
+///
+/// If not all of them are in time, the exit code is 1.
 #[derive(clap::Args, Debug)]
 pub struct HostWait {
     /// The cluster.

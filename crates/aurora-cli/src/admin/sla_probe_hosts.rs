@@ -9,11 +9,11 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output;
 
-/// Says what would become of production jobs if hosts went down: a line for each host and job, with tabs between host, job,
-/// percentage of instances that would have been up for DURATION, whether it is at least PERCENTAGE (True or False), and in how
-/// many seconds it will be (n/a if never).
+/// Says what would become of production jobs if hosts went down.
 ///
-/// Hosts without such jobs are left out.
+/// It prints a line for each host and job, with tabs between host, job, percentage of instances that would be left and have been
+/// up for DURATION, whether it is at least PERCENTAGE (True or False), and in how many seconds it will be (n/a: not as things
+/// are). Hosts without such jobs are left out.
 #[derive(clap::Args, Debug)]
 pub struct SlaProbeHosts {
     /// The cluster.
