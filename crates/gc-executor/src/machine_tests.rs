@@ -1,6 +1,7 @@
+use std::io::Write;
 use std::process::{Child, Command};
 
-use thermos::checkpoint::{Appender, TaskPaths};
+use thermos::checkpoint::{Appender, TaskPaths, encode_record};
 use thermos::os::identity::identify;
 use thermos::os::kernel::{Kernel, Linux};
 use thermos::plan::record::{ProcessState, ProcessStatus, Record, RunnerHeader, TaskStatus};
@@ -81,12 +82,9 @@ impl Bench {
             uid: Some(0),
             ..RunnerHeader::default()
         };
-        let mut stream = Appender::open(&paths.runner()).unwrap();
-        stream.append(&status(TaskState::Active)).unwrap();
-        stream.append(&Record::Header(header)).unwrap();
-        if let Some(outcome) = outcome {
-            stream.append(&status(outcome)).unwrap();
-        }
+        let mut records = vec![status(TaskState::Active), Record::Header(header)];
+        records.extend(outcome.map(status));
+        append(&paths, &records);
         for path in [file, paths.runner()] {
             std::fs::File::options().append(true).open(path).unwrap().set_modified(began).unwrap();
         }
@@ -101,6 +99,21 @@ impl Bench {
     }
 }
 
+/// Adds records to a stream. No lock is taken: a process that another test starts at this moment would have it too, and longer than it
+/// is wanted.
+fn append(paths: &TaskPaths, records: &[Record]) {
+    let mut stream = std::fs::File::options().create(true).append(true).open(paths.runner()).unwrap();
+    for record in records {
+        stream.write_all(&encode_record(record).unwrap()).unwrap();
+    }
+}
+
+/// Has a stream look as if nothing had been added for this long.
+fn set_age(bench: &Bench, paths: &TaskPaths, ago: Duration) {
+    let stream = std::fs::File::options().append(true).open(paths.runner()).unwrap();
+    stream.set_modified(bench.now - ago).unwrap();
+}
+
 fn ids(reports: &[Report]) -> Vec<(&str, MesosState, &str)> {
     reports.iter().map(|report| (report.task_id.as_str(), report.state, report.message)).collect()
 }
@@ -109,17 +122,19 @@ fn ids(reports: &[Report]) -> Vec<(&str, MesosState, &str)> {
 fn with_process(paths: &TaskPaths) -> Child {
     let child = Command::new("/bin/sh").args(["-c", "exec sleep 1000"]).spawn().unwrap();
     let pid = i32::try_from(child.id()).unwrap();
-    let now = Linux.now().as_secs_f64();
-    let mut stream = Appender::open(&paths.runner()).unwrap();
+    // As it is recorded when nothing takes long.
+    let began = Linux.processes()[&pid].start_secs;
     let status = |seq, state| ProcessStatus::new("p", seq, state);
     let records = [
         status(0, ProcessState::Waiting),
-        ProcessStatus { fork_time: Some(now), coordinator_pid: Some(pid), ..status(1, ProcessState::Forked) },
-        ProcessStatus { start_time: Some(now), pid: Some(pid), ..status(2, ProcessState::Running) },
+        ProcessStatus {
+            fork_time: Some(began),
+            coordinator_pid: Some(pid),
+            ..status(1, ProcessState::Forked)
+        },
+        ProcessStatus { start_time: Some(began), pid: Some(pid), ..status(2, ProcessState::Running) },
     ];
-    for record in records {
-        stream.append(&Record::Process(record)).unwrap();
-    }
+    append(paths, &records.map(Record::Process));
     child
 }
 
@@ -199,7 +214,6 @@ fn th_158_a_silent_task_without_a_runner_is_lost() {
     // The number of its runner belongs to somebody else by now, who is let alone.
     let foreign = bench.task(&bench.run_root("F", "foreign"), "foreign", None, HOUR * 2);
     let mut stranger = Command::new("/bin/sh").args(["-c", "exec sleep 1000"]).spawn().unwrap();
-    let mut stream = Appender::open(&foreign.runner()).unwrap();
     let begun = bench.now.duration_since(UNIX_EPOCH).unwrap() - HOUR * 2;
     let taken = TaskStatus {
         state: Some(TaskState::Active.wire()),
@@ -208,9 +222,8 @@ fn th_158_a_silent_task_without_a_runner_is_lost() {
         runner_uid: Some(0),
         ..TaskStatus::default()
     };
-    stream.append(&Record::Task(taken)).unwrap();
-    stream.file().set_modified(bench.now - HOUR * 2).unwrap();
-    drop(stream);
+    append(&foreign, &[Record::Task(taken)]);
+    set_age(&bench, &foreign, HOUR * 2);
     let runner = Appender::open(&held.runner()).unwrap();
     let reports = bench.machine().clean_orphans(bench.now);
     let mut told = ids(&reports);
@@ -235,9 +248,8 @@ fn d17_a_runner_known_to_be_gone_is_not_waited_for_an_hour() {
     let task = |id: &str, birth: Birth, ago| {
         let paths = bench.task(&bench.run_root("F", id), id, None, ago);
         let runner = ProcessId { birth: Some(birth), ..own };
-        let mut stream = Appender::open(&paths.runner()).unwrap();
-        stream.append(&Record::Task(TaskStatus::new(TaskState::Active, 1000, runner, 0))).unwrap();
-        stream.file().set_modified(bench.now - ago).unwrap();
+        append(&paths, &[Record::Task(TaskStatus::new(TaskState::Active, 1000, runner, 0))]);
+        set_age(&bench, &paths, ago);
         paths
     };
     let gone = task("gone", before_reboot, HOUR / 6);
@@ -256,19 +268,11 @@ fn tasks_of_people_go_by_the_policy_and_are_never_killed() {
         let paths = bench.task(&bench.root(), id, outcome, ago);
         // Its sandbox is none of the agent's.
         std::fs::remove_file(paths.runner()).unwrap();
-        let mut stream = Appender::open(&paths.runner()).unwrap();
         let status = TaskStatus { state: Some(0), timestamp_ms: Some(1000), ..TaskStatus::default() };
-        stream.append(&Record::Task(status)).unwrap();
         let sandbox = bench.folder.path().join("people").join(id).display().to_string();
-        stream
-            .append(&Record::Header(RunnerHeader { sandbox: Some(sandbox), ..RunnerHeader::default() }))
-            .unwrap();
-        std::fs::File::options()
-            .append(true)
-            .open(paths.runner())
-            .unwrap()
-            .set_modified(bench.now - ago)
-            .unwrap();
+        let header = RunnerHeader { sandbox: Some(sandbox), ..RunnerHeader::default() };
+        append(&paths, &[Record::Task(status), Record::Header(header)]);
+        set_age(&bench, &paths, ago);
         paths
     };
     let runs = person("runs", None, HOUR * 5);
@@ -296,12 +300,7 @@ fn a_checkpoint_that_says_nothing_goes_unless_a_runner_holds_it() {
         )
         .unwrap();
         std::fs::write(paths.runner(), [0, 0, 0, 1, 99]).unwrap();
-        std::fs::File::options()
-            .append(true)
-            .open(paths.runner())
-            .unwrap()
-            .set_modified(bench.now - HOUR)
-            .unwrap();
+        set_age(&bench, &paths, HOUR);
         paths
     };
     let dead = broken("dead");

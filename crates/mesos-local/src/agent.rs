@@ -239,6 +239,7 @@ impl Agent {
                 Ok(listening) => listening,
                 Err(_) => crate::http::listen(&host, config.ip, 0).await?,
             },
+            None if lock.was_awaited => crate::http::listen_again(&host, config.ip, config.port).await?,
             None => crate::http::listen(&host, config.ip, config.port).await?,
         };
         let client = mesos_v1::plain_http()

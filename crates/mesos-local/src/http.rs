@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -46,6 +47,31 @@ pub async fn listen(what: &str, ip: IpAddr, port: u16) -> Result<(TcpListener, S
     let listener = TcpListener::bind(address).await.map_err(error)?;
     let bound = listener.local_addr().map_err(error)?;
     Ok((listener, bound))
+}
+
+/// How long a port may take to be free whose former owner is gone. Owner: this file.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(15);
+
+/// The same, and waits a while for a port whose former owner is gone, but not all that it was just starting.
+///
+/// # Errors
+/// As [`listen`].
+pub async fn listen_again(
+    what: &str,
+    ip: IpAddr,
+    port: u16,
+) -> Result<(TcpListener, SocketAddr), ListenError> {
+    let begin = Instant::now();
+    loop {
+        match listen(what, ip, port).await {
+            Err(error)
+                if error.source.kind() == io::ErrorKind::AddrInUse && begin.elapsed() < RELEASE_PATIENCE =>
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            other => return other,
+        }
+    }
 }
 
 /// A plain text answer.

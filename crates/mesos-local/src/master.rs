@@ -117,7 +117,10 @@ impl Master {
     /// Its port or work directory is in use, or its registry is damaged.
     pub async fn start(config: MasterConfig) -> Result<Self, MasterError> {
         let lock = DirLock::take("master", &config.work_dir)?;
-        let (listener, address) = crate::http::listen("the master", config.ip, config.port).await?;
+        let (listener, address) = match lock.was_awaited {
+            true => crate::http::listen_again("the master", config.ip, config.port).await?,
+            false => crate::http::listen("the master", config.ip, config.port).await?,
+        };
         let credentials = config.credentials.clone();
         let state = state::State::load(config, address)?;
         let stop = CancellationToken::new();

@@ -311,7 +311,10 @@ fn a_task_that_fails_says_which_process_and_why() {
 #[test]
 fn kill_takes_everything_of_a_task_along_and_its_runner() {
     let place = Place::new();
-    let mut child = place.start("t1", "(setsid sleep 4711 &); trap '' TERM; sleep 4711");
+    let ready = place.path().join("ready");
+    let command = format!("(setsid sleep 4711 &); trap '' TERM; touch {}; sleep 4711", ready.display());
+    let mut child = place.start("t1", &command);
+    wait_for("the process to be ready", || ready.exists().then_some(()));
     let output = place.run(&["kill", "t"]);
     assert_eq!(stdout(&output), "Killing t1...done.\n", "{}", stderr(&output));
     assert!(!child.wait().unwrap().success());

@@ -166,8 +166,10 @@ mod tests {
         Paths { executor_id: "executor_id".into(), used_bytes: "statistics.disk_used_bytes".into() }
     }
 
-    /// A server that answers every request alike, or not at all.
+    /// A server that answers every request alike, or not at all, and who asks it.
     fn agent(answer: Option<String>) -> AgentSource {
+        // Only an answer that never comes is not waited for long.
+        let limit = if answer.is_some() { Duration::from_secs(90) } else { Duration::from_millis(500) };
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/containers", listener.local_addr().unwrap());
@@ -184,8 +186,7 @@ mod tests {
                 }
             }
         });
-        let client =
-            reqwest::Client::builder().timeout(Duration::from_millis(500)).no_proxy().build().unwrap();
+        let client = reqwest::Client::builder().timeout(limit).no_proxy().build().unwrap();
         AgentSource { client, url, paths: paths() }
     }
 

@@ -138,17 +138,19 @@ mod tests {
         let child = Command::new("/bin/sh").args(["-c", script]).spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         let begin = std::time::Instant::now();
-        while Snapshot::take().tree(pid, None).processes < processes && begin.elapsed().as_secs() < 60 {
+        while Snapshot::take().tree(pid, None).processes < processes && begin.elapsed().as_secs() < 90 {
             std::thread::sleep(Duration::from_millis(10));
         }
         child
     }
 
+    /// As it is recorded when nothing takes long.
     fn run(child: &Child) -> ProcessRun {
+        let pid = i32::try_from(child.id()).unwrap();
         ProcessRun {
             state: thermos::plan::ProcessState::Running,
-            start_time: Some(Linux.now().as_secs_f64()),
-            pid: i32::try_from(child.id()).ok(),
+            start_time: Snapshot::take().start_secs(pid),
+            pid: Some(pid),
             ..ProcessRun::waiting(2)
         }
     }

@@ -10,7 +10,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use thermos::checkpoint::{Appender, TaskPaths};
+use thermos::checkpoint::{TaskPaths, encode_record};
 use thermos::os::identity::identify;
 use thermos::plan::record::{ProcessState, ProcessStatus, Record, RunnerHeader, TaskState, TaskStatus};
 use thermos::plan::{Birth, ProcessId};
@@ -50,8 +50,7 @@ impl Work {
         }
         let task = json!({"name": "name-of-task", "processes": [{"name": "p", "cmdline": "echo <{{thermos.ports[http]}}>"}]});
         std::fs::write(if is_over { paths.finished() } else { paths.active() }, task.to_string()).unwrap();
-        let mut stream = Appender::open(&paths.runner()).unwrap();
-        let mut put = |record: Record| stream.append(&record).unwrap();
+        let put = |record: Record| append(&paths, &record);
         let step = |state: TaskState, second: i64| {
             Record::Task(TaskStatus {
                 state: Some(state.wire()),
@@ -104,6 +103,13 @@ impl Work {
         }
         sandbox
     }
+}
+
+/// Adds a record to the stream of a task. No lock is taken: a process that another test starts at this moment would have it too, and
+/// longer than it is wanted.
+fn append(paths: &TaskPaths, record: &Record) {
+    let mut stream = std::fs::File::options().create(true).append(true).open(paths.runner()).unwrap();
+    stream.write_all(&encode_record(record).unwrap()).unwrap();
 }
 
 struct Observer {
@@ -243,8 +249,8 @@ fn d17_a_task_whose_runner_is_gone_says_so() {
     }
     let takes_over = |id: &str, runner: ProcessId| {
         let root = work.run_directory(&format!("thermos-{id}"), &format!("run-{id}")).join("checkpoints");
-        let mut stream = Appender::open(&TaskPaths::new(root, id).runner()).unwrap();
-        stream.append(&Record::Task(TaskStatus::new(TaskState::Active, 1_005_000, runner, 0))).unwrap();
+        let record = Record::Task(TaskStatus::new(TaskState::Active, 1_005_000, runner, 0));
+        append(&TaskPaths::new(root, id), &record);
     };
     let own = identify(i32::try_from(std::process::id()).unwrap());
     let birth = own.birth.unwrap();
@@ -498,20 +504,20 @@ fn tasks_come_and_go_while_it_runs() {
     let run = work.run_directory("thermos-t", "run-t");
     let paths = TaskPaths::new(run.join("checkpoints"), "t");
     // What it writes is seen, and damage hides nothing before it.
-    let mut stream = Appender::open(&paths.runner()).unwrap();
     let ended = ProcessStatus {
         stop_time: Some(1.0),
         return_code: Some(0),
         ..ProcessStatus::new("p", 7, ProcessState::Success)
     };
-    stream.append(&Record::Process(ended)).unwrap();
-    std::io::Write::write_all(
-        &mut std::fs::File::options().append(true).open(paths.runner()).unwrap(),
-        &[0, 0, 0, 1, 9],
-    )
-    .unwrap();
+    append(&paths, &Record::Process(ended));
+    let mut stream = std::fs::File::options().append(true).open(paths.runner()).unwrap();
+    stream.write_all(&[0, 0, 0, 1, 9]).unwrap();
     wait("its end", "/j/process/t/p", &|run| run["state"] == "SUCCESS");
-    assert!(observer.get("/task/t").1.contains("what comes before is shown"));
+    let begin = Instant::now();
+    while !observer.get("/task/t").1.contains("what comes before is shown") {
+        assert!(begin.elapsed() < DEADLINE, "waited in vain for the damage");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     std::fs::rename(paths.active(), paths.finished()).unwrap();
     wait("the end of the task", "/j/task_id_count", &|counts| counts["finished"] == 1);
     std::fs::remove_dir_all(Path::new(&run)).unwrap();

@@ -25,7 +25,7 @@ use crate::container::process::{ProcessId, boot_id, kill_below, kill_container};
 use crate::link::Register;
 
 /// How long a started helper may take to record itself. Owner: this file.
-const HELPER_PATIENCE: Duration = Duration::from_millis(500);
+const HELPER_PATIENCE: Duration = Duration::from_secs(5);
 
 impl State {
     /// Takes back what is there. Must come before anything else happens to the state.

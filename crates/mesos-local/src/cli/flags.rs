@@ -213,6 +213,11 @@ impl AgentFlags {
         self.recover == "cleanup"
     }
 
+    /// How long an agent waits for executors of before, before it registers.
+    pub const fn longest_recovery(&self) -> Duration {
+        self.executor_reregistration_timeout
+    }
+
     pub fn config(&self, master: String, work_dir: PathBuf, hostname: String) -> anyhow::Result<AgentConfig> {
         let executor_environment = match &self.executor_environment_variables {
             None => std::collections::BTreeMap::new(),

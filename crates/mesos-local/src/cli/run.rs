@@ -15,8 +15,8 @@ use crate::agent::{Agent, AgentConfig, AgentError, Farewell, kill_containers};
 use crate::master::{Master, MasterConfig};
 use crate::resources::{agent_resources, parse_attributes};
 
-/// How long agents may take to register. Owner: this file; without executors to wait for it takes a moment.
-const REGISTRATION_PATIENCE: Duration = Duration::from_secs(30);
+/// How long agents may take to register once the executors of before are back. Owner: this file; it takes a moment.
+const REGISTRATION_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Master and agents in this process.
 #[derive(Args, Debug)]
@@ -46,7 +46,8 @@ impl RunCommand {
         for i in 1..=count {
             agents.push(self.start_agent(&master, i, count).await?);
         }
-        let announcement = announce(self.dir.clone(), master.address, &agents);
+        let patience = REGISTRATION_PATIENCE.saturating_add(self.agent.longest_recovery());
+        let announcement = announce(self.dir.clone(), master.address, &agents, patience);
         let announced_then_for_ever = async {
             match announcement.await {
                 Ok(()) => std::future::pending().await,
@@ -101,12 +102,13 @@ fn announce(
     dir: PathBuf,
     master: std::net::SocketAddr,
     agents: &[Agent],
+    patience: Duration,
 ) -> impl Future<Output = anyhow::Result<()>> + use<> {
     let registered = join_all(agents.iter().map(Agent::registered));
     let parts: String = agents.iter().map(|agent| format!(" {}={}", agent.hostname, agent.address)).collect();
     async move {
-        tokio::time::timeout(REGISTRATION_PATIENCE, registered).await.with_context(|| {
-            let patience = REGISTRATION_PATIENCE.as_secs();
+        tokio::time::timeout(patience, registered).await.with_context(|| {
+            let patience = patience.as_secs();
             format!(
                 "not all agents in {} registered within {patience} s: the log above says why",
                 dir.display()

@@ -94,8 +94,9 @@ fn tree_of(root: i32, processes: &BTreeMap<i32, Stat>) -> BTreeSet<i32> {
     }
 }
 
-/// How long a killed process may take to disappear. Owner: this module; SIGKILL acts at once, save in a stuck kernel call.
-const KILL_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a killed process may take to disappear, and a launch helper whose child is gone to end. Owner: this module; SIGKILL acts
+/// at once, save in a stuck kernel call, and on a very busy machine.
+const KILL_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Kills all descendants of this process until none is left. It must be their subreaper, so that none escapes.
 pub fn kill_descendants_of_self() {
@@ -128,19 +129,12 @@ fn reap_all() {
 pub fn kill_container(helper: Option<ProcessId>, sandbox: &Path) {
     if let Some(helper) = helper {
         let deadline = Instant::now() + KILL_PATIENCE;
-        while helper.is_running() {
-            let tree = tree_of(helper.pid, &all_processes());
-            if tree.is_empty() || Instant::now() > deadline {
-                break;
-            }
-            for pid in tree {
+        // With its child gone the helper ends by itself, and leaves the exit status behind. One that has not come to start its child
+        // yet does so first.
+        while helper.is_running() && Instant::now() < deadline {
+            for pid in tree_of(helper.pid, &all_processes()) {
                 let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
             }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        // With its child gone the helper ends by itself, and leaves the exit status behind.
-        let patience = Instant::now() + Duration::from_millis(500);
-        while helper.is_running() && Instant::now() < patience {
             std::thread::sleep(Duration::from_millis(2));
         }
         if helper.is_running() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mesos_local::agent::{Agent, AgentError, Farewell, ReconfigurationPolicy};
+use mesos_local::agent::{AgentError, Farewell, ReconfigurationPolicy};
 use mesos_local::resources::{parse_attributes, parse_resources};
 use mesos_v1::messages as v1;
 use mesos_v1::messages::executor::event::Type as ExecutorEvent;
@@ -170,12 +170,16 @@ async fn cleanup_ends_the_executors_of_before_and_then_the_agent() {
     cluster.crash_agent(1).await;
     let mut config = cluster.agent_config(1);
     config.is_cleanup = true;
-    let agent = Agent::start(config).await.unwrap();
+    let agent = start_when_released(config).await.unwrap();
     executor.subscribe_only(vec![], vec![]).await;
     assert_eq!(executor.next().await.r#type(), ExecutorEvent::Shutdown);
     tokio::time::timeout(PATIENCE, agent.emptied()).await.expect("the executor's end");
     assert!(processes_in(&folder).is_empty());
-    assert_eq!(cluster.view("/slaves").await["slaves"][0]["active"], false, "it never registers");
+    // It never registers: otherwise it would be active now, as it is there.
+    wait_for("the end of the agent before", async || {
+        cluster.view("/slaves").await["slaves"][0]["active"] == false
+    })
+    .await;
     agent.stop().await;
     // Its checkpoints are there for the next start, which has the old id and the task's end to report.
     cluster.start_agent(1).await;
@@ -188,10 +192,11 @@ async fn mesos_a7_a_lost_agent_and_its_return() {
     let mut cluster = Cluster::tuned(
         1,
         |master| {
-            master.agent_ping_timeout = Duration::from_millis(100);
-            master.max_agent_ping_timeouts = 3;
+            // Not so short that an agent gets lost which is only slow to answer.
+            master.agent_ping_timeout = Duration::from_secs(1);
+            master.max_agent_ping_timeouts = 5;
         },
-        |_| {},
+        |agent| agent.executor_shutdown_grace_period = Duration::from_millis(100),
     )
     .await;
     for (id, info, state) in [("lost", framework(), TaskLost), ("unreachable", aware(), TaskUnreachable)] {
@@ -219,6 +224,17 @@ async fn mesos_a7_a_lost_agent_and_its_return() {
         scheduler.taken(TaskFinished).await;
         scheduler.call(scheduler::Call::teardown()).await;
         assert_eq!(executor.next().await.r#type(), ExecutorEvent::Shutdown);
+        // Otherwise the agent would wait for it after the next crash.
+        let url = format!("http://{}/slave(1)/state", cluster.agent(1).address);
+        wait_for("the executor's end", async || {
+            let state: serde_json::Value = client().get(&url).send().await.unwrap().json().await.unwrap();
+            state["frameworks"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|one| one["executors"] == serde_json::json!([]))
+        })
+        .await;
     }
 }
 
@@ -262,8 +278,9 @@ async fn mesos_a8_an_agent_that_leaves() {
         assert_eq!(scheduler.event(event::Type::Failure).await.failure.unwrap().executor_id, None);
         // It does not wait for its grace period once its process is gone.
         for pid in processes_in(&folder) {
-            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
-                .unwrap();
+            // The grace period may be over by now.
+            let _ =
+                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
         }
     });
 }

@@ -1,7 +1,7 @@
 //! The program itself: `run`, and the verbs that start, crash and stop parts.
 
 use std::io::BufRead;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -19,17 +19,19 @@ use v1::TaskState::*;
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mesos-local"));
     command.stdin(Stdio::null()).kill_on_drop(true);
+    // As long as a test takes to have an executor come back, on a busy machine.
+    command.env("MESOS_EXECUTOR_REREGISTRATION_TIMEOUT", "90secs");
     command
 }
 
 /// Starts `run` and reads its one line.
-async fn run(dir: &Path) -> (Child, SocketAddr, SocketAddr) {
-    run_as(program(), dir, Stdio::null()).await
+async fn run(dir: &Path, port: u16) -> (Child, SocketAddr, SocketAddr) {
+    run_as(program(), dir, port, Stdio::null()).await
 }
 
-async fn run_as(mut program: Command, dir: &Path, log: Stdio) -> (Child, SocketAddr, SocketAddr) {
+async fn run_as(mut program: Command, dir: &Path, port: u16, log: Stdio) -> (Child, SocketAddr, SocketAddr) {
     let mut child = program
-        .args(["run", "--port=0", "--executor_shutdown_grace_period=200ms", "--dir"])
+        .args(["run", "--executor_shutdown_grace_period=200ms", &format!("--port={port}"), "--dir"])
         .arg(dir)
         .stdout(Stdio::piped())
         .stderr(log)
@@ -64,7 +66,7 @@ async fn it_goes_on_when_the_reader_of_its_log_ends() {
     program.env("RUST_LOG", "trace");
     let (reader, log) = std::io::pipe().unwrap();
     let reading = std::thread::spawn(move || BufRead::lines(std::io::BufReader::new(reader)).next());
-    let (mut child, master, agent) = run_as(program, dir.path(), log.into()).await;
+    let (mut child, master, agent) = run_as(program, dir.path(), free_port(), log.into()).await;
     assert!(reading.join().unwrap().is_some(), "one line is read, and then nobody reads any more");
     let (_scheduler, _executor) = launch(master, agent).await;
     assert!(child.try_wait().unwrap().is_none());
@@ -80,16 +82,16 @@ fn signal(child: &Child, signal: Signal) {
 #[tokio::test]
 async fn run_ends_its_executors_on_sigterm_and_finds_them_after_a_crash() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut child, master, agent) = run(dir.path()).await;
+    let port = free_port();
+    let (mut child, master, agent) = run(dir.path(), port).await;
     let (scheduler, mut executor) = launch(master, agent).await;
-    // The test speaks for the executor from the start; its process may take longer.
-    wait_for("the process of the executor", async || processes_in(dir.path()).len() == 1).await;
+    quiet_process(dir.path()).await;
     let before = processes_in(dir.path());
 
     signal(&child, Signal::SIGKILL);
     child.wait().await.unwrap();
     assert_eq!(processes_in(dir.path()), before);
-    let (mut child, master, again) = run_until_recovered(dir.path(), &mut executor).await;
+    let (mut child, master, again) = run_until_recovered(dir.path(), port, &mut executor).await;
     assert_eq!(again, agent, "executors look for the agent where it was");
     let info = v1::FrameworkInfo { id: Some(scheduler.id.clone()), ..framework() };
     let mut scheduler = Scheduler::subscribe_at(master, info).await;
@@ -104,10 +106,12 @@ async fn run_ends_its_executors_on_sigterm_and_finds_them_after_a_crash() {
 }
 
 /// Starts `run` on a directory with an executor, which subscribes again.
-async fn run_until_recovered(dir: &Path, executor: &mut Executor) -> (Child, SocketAddr, SocketAddr) {
-    let (started, ()) = tokio::join!(run(dir), async {
-        let agent = executor.agent;
-        wait_for("the agent", async || tokio::net::TcpStream::connect(agent).await.is_ok()).await;
+async fn run_until_recovered(
+    dir: &Path,
+    port: u16,
+    executor: &mut Executor,
+) -> (Child, SocketAddr, SocketAddr) {
+    let (started, ()) = tokio::join!(run(dir, port), async {
         executor.subscribe().await;
     });
     started
@@ -116,20 +120,11 @@ async fn run_until_recovered(dir: &Path, executor: &mut Executor) -> (Child, Soc
 #[tokio::test]
 async fn a_second_run_of_a_directory_in_use_says_whose_it_is() {
     let dir = tempfile::tempdir().unwrap();
-    let (child, ..) = run(dir.path()).await;
+    let (child, ..) = run(dir.path(), free_port()).await;
     let output = program().args(["run", "--port=0", "--dir"]).arg(dir.path()).output().await.unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains(&format!("process {} works there", child.id().unwrap())), "{text}");
-}
-
-/// A port with free ones after it. Another program may take them before they are used, which is then told.
-fn free_port() -> u16 {
-    (18_000..30_000)
-        .step_by(10)
-        .skip(usize::try_from(std::process::id() % 700).unwrap())
-        .find(|port| (0..3).all(|i| TcpListener::bind(("127.0.0.1", port + i)).is_ok()))
-        .unwrap()
 }
 
 async fn verb(arguments: &[&str], dir: &Path) -> (bool, String) {
@@ -150,10 +145,10 @@ async fn parts_are_crashed_and_started_again_one_by_one() {
     assert!(text.contains(&format!("agent 1: 127.0.0.1:{} pid ", port + 1)), "{text}");
     let at = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
     let (mut scheduler, mut executor) = launch(at(port), at(port + 1)).await;
+    quiet_process(dir).await;
 
     assert!(verb(&["stop", "1", "--signal=KILL"], dir).await.1.contains("stopped"));
     let (started, ()) = tokio::join!(verb(&["start", "1"], dir), async {
-        wait_for("the agent", async || tokio::net::TcpStream::connect(at(port + 1)).await.is_ok()).await;
         executor.subscribe().await;
     });
     assert!(started.0, "{}", started.1);

@@ -1,7 +1,5 @@
 //! A master that wants to know who speaks to it.
 
-use std::time::Duration;
-
 use mesos_local::master::{Credentials, Master, MasterConfig};
 use mesos_v1::messages as v1;
 use mesos_v1::scheduler::SchedulerTiming;
@@ -48,7 +46,7 @@ async fn mesos_s39_without_the_right_credentials_nobody_gets_in() {
         let mut request = client
             .post(&url)
             .header("Content-Type", "application/x-protobuf")
-            .timeout(Duration::from_secs(20))
+            .timeout(PATIENCE)
             .body(subscribe_call(info).encode_to_vec());
         if let Some((principal, secret)) = who {
             request = request.basic_auth(principal, Some(secret));

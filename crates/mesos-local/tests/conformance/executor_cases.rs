@@ -115,7 +115,10 @@ async fn mesos_e7_an_executor_that_never_subscribes() {
 
 #[tokio::test]
 async fn mesos_e10_a1_environment_and_sandbox() {
-    let cluster = Cluster::start(1).await;
+    let as_usual = |agent: &mut mesos_local::agent::AgentConfig| {
+        agent.executor_reregistration_timeout = Duration::from_secs(2);
+    };
+    let cluster = Cluster::tuned(1, |_| {}, as_usual).await;
     let mut scheduler = Scheduler::subscribe(&cluster, framework()).await;
     let offer = scheduler.offer().await;
     let mut launched =

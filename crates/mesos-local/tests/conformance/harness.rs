@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use mesos_local::agent::{Agent, AgentConfig, AgentError, kill_containers};
-use mesos_local::master::{Master, MasterConfig};
+use mesos_local::lock::LockError;
+use mesos_local::master::{Master, MasterConfig, MasterError};
 use mesos_local::resources::{parse_attributes, parse_resources};
 use mesos_v1::messages as v1;
 use mesos_v1::messages::{executor, scheduler};
@@ -14,7 +15,7 @@ use mesos_v1::recordio::Decoder;
 use prost::Message;
 
 /// Every wait ends by then; a test that gets there has failed.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 /// How long nothing must come for "nothing came".
 pub const SILENCE: Duration = Duration::from_millis(400);
 const PROTOBUF: &str = "application/x-protobuf";
@@ -34,21 +35,38 @@ pub async fn wait_for<F: Future<Output = bool>>(what: &str, mut condition: impl 
 }
 
 /// A port that no other test has, below the range from which the system takes those of outgoing connections: it is
-/// free again when a part that crashed comes back to it.
-fn free_port() -> u16 {
+/// free again when a part that crashed comes back to it. So is the one after it.
+pub fn free_port() -> u16 {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
     const FIRST: u32 = 26_700;
-    const COUNT: u32 = 6_000;
+    const COUNT: u32 = 3_000;
     let start = std::process::id().wrapping_mul(61);
     for _ in 0..COUNT {
         let next = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = u16::try_from(FIRST + next % COUNT).unwrap();
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let port = u16::try_from(FIRST + next % COUNT * 2).unwrap();
+        if (port..=port + 1).all(|port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()) {
             return port;
         }
     }
-    panic!("no free port from {FIRST} on");
+    panic!("no free ports from {FIRST} on");
+}
+
+/// Tries again as long as something of this process is in the way that it has closed already. A process that another test starts at
+/// just this moment has it open as well, until its program runs.
+async fn until_released<T, E: std::fmt::Debug>(
+    mut start: impl AsyncFnMut() -> Result<T, E>,
+    is_in_the_way: fn(&E) -> bool,
+) -> Result<T, E> {
+    let begin = Instant::now();
+    loop {
+        match start().await {
+            Err(error) if is_in_the_way(&error) && begin.elapsed() < PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            other => return other,
+        }
+    }
 }
 
 /// Master and agents below one temporary directory.
@@ -95,7 +113,11 @@ impl Cluster {
         config.port = self.master_address.port();
         config.allocation_interval = Duration::from_millis(20);
         (self.tune_master)(&mut config);
-        let master = Master::start(config).await.unwrap();
+        let is_in_the_way = |error: &MasterError| {
+            matches!(error, MasterError::Listen(_) | MasterError::Lock(LockError::Taken { .. }))
+        };
+        let master =
+            until_released(async || Master::start(config.clone()).await, is_in_the_way).await.unwrap();
         self.master_address = master.address;
         self.master = Some(master);
     }
@@ -111,6 +133,8 @@ impl Cluster {
         config.resources = parse_resources("cpus:4;mem:4096;disk:20000;ports:[31000-32000]", "*").unwrap();
         config.attributes = parse_attributes(&format!("host:{host};rack:a")).unwrap();
         config.launcher = PathBuf::from(env!("CARGO_BIN_EXE_mesos-local"));
+        // As long as a test takes to have an executor come back, on a busy machine.
+        config.executor_reregistration_timeout = PATIENCE;
         (self.tune_agent)(&mut config);
         config
     }
@@ -129,7 +153,7 @@ impl Cluster {
         i: usize,
         config: AgentConfig,
     ) -> Result<v1::AgentId, AgentError> {
-        let agent = Agent::start(config).await?;
+        let agent = start_when_released(config).await?;
         let id = tokio::time::timeout(PATIENCE, agent.registered()).await.expect("the agent registers");
         self.agents[i - 1] = Some(agent);
         Ok(id)
@@ -137,7 +161,7 @@ impl Cluster {
 
     /// Starts an agent and does not wait for its registration.
     pub async fn start_agent_only(&mut self, i: usize) {
-        let agent = Agent::start(self.agent_config(i)).await.unwrap();
+        let agent = start_when_released(self.agent_config(i)).await.unwrap();
         self.agents[i - 1] = Some(agent);
     }
 
@@ -160,6 +184,14 @@ impl Cluster {
             .await
             .unwrap()
     }
+}
+
+/// Starts an agent where one of this process may have been just before.
+pub async fn start_when_released(config: AgentConfig) -> Result<Agent, AgentError> {
+    let is_in_the_way = |error: &AgentError| {
+        matches!(error, AgentError::Listen(_) | AgentError::Lock(LockError::Taken { .. }))
+    };
+    until_released(async || Agent::start(config.clone()).await, is_in_the_way).await
 }
 
 impl Drop for Cluster {
@@ -262,11 +294,20 @@ pub async fn post(
     stream_id: Option<&str>,
     body: Vec<u8>,
 ) -> reqwest::Response {
+    try_post(client, url, stream_id, body).await.unwrap()
+}
+
+async fn try_post(
+    client: &reqwest::Client,
+    url: &str,
+    stream_id: Option<&str>,
+    body: Vec<u8>,
+) -> reqwest::Result<reqwest::Response> {
     let mut request = client.post(url).header("Content-Type", PROTOBUF).header("Accept", PROTOBUF).body(body);
     if let Some(id) = stream_id {
         request = request.header("Mesos-Stream-Id", id);
     }
-    tokio::time::timeout(PATIENCE, request.send()).await.expect("an answer").unwrap()
+    tokio::time::timeout(PATIENCE, request.send()).await.expect("an answer")
 }
 
 /// A whole body, which must end.
@@ -411,7 +452,7 @@ impl Executor {
         post(&self.client, &url, None, call.encode_to_vec()).await
     }
 
-    /// Subscribes as soon as the agent knows the executor, and leaves the events to be read.
+    /// Subscribes as soon as the agent is there and knows the executor, and leaves the events to be read.
     pub async fn subscribe_only(&mut self, tasks: Vec<v1::TaskInfo>, updates: Vec<v1::TaskStatus>) {
         let updates = updates.into_iter().map(|status| executor::call::Update { status }).collect();
         let call = executor::Call {
@@ -422,13 +463,18 @@ impl Executor {
             ..self.call_of(executor::call::Type::Subscribe)
         };
         let deadline = Instant::now() + PATIENCE;
+        let url = format!("http://{}/api/v1/executor", self.agent);
         loop {
-            let response = self.post(&call).await;
-            if response.status() == 200 {
-                self.events = Some(Records::new(response));
-                return;
-            }
-            assert!(Instant::now() < deadline, "not subscribed: {}", response.text().await.unwrap());
+            let problem = match try_post(&self.client, &url, None, call.encode_to_vec()).await {
+                Ok(response) if response.status() == 200 => {
+                    self.events = Some(Records::new(response));
+                    return;
+                }
+                Ok(response) => text_of(response).await,
+                // The connection may have been taken by an agent that is about to be gone.
+                Err(error) => error.to_string(),
+            };
+            assert!(Instant::now() < deadline, "not subscribed: {problem}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -476,7 +522,7 @@ impl Executor {
     }
 }
 
-/// Launches one task and brings it to RUNNING.
+/// Launches one task and brings it to RUNNING, with the process of its executor.
 pub async fn run_one(cluster: &Cluster, scheduler: &mut Scheduler, id: &str) -> (v1::Offer, Executor) {
     let offer = scheduler.offer().await;
     scheduler.launch(&offer, vec![task(&offer, id)]).await;
@@ -485,6 +531,7 @@ pub async fn run_one(cluster: &Cluster, scheduler: &mut Scheduler, id: &str) -> 
     executor.launched().await;
     executor.update(id, v1::TaskState::TaskRunning).await;
     scheduler.taken(v1::TaskState::TaskRunning).await;
+    quiet_process(&sandbox(cluster, &offer, scheduler, id)).await;
     (offer, executor)
 }
 
@@ -494,6 +541,17 @@ pub fn sandbox(cluster: &Cluster, offer: &v1::Offer, scheduler: &Scheduler, task
     let path =
         format!("slaves/{}/frameworks/{}/executors/{executor}/runs/latest", offer.agent_id, scheduler.id);
     cluster.agent_dir(1).join(path)
+}
+
+/// Waits for the process of an executor that is [`QUIET`], and nothing else, to be in a folder. A test may speak for the executor
+/// before that has come so far.
+pub async fn quiet_process(folder: &Path) {
+    wait_for("the process of the executor", async || {
+        let processes = processes_in(folder);
+        let [process] = processes.as_slice() else { return false };
+        std::fs::read_to_string(format!("/proc/{process}/comm")).is_ok_and(|name| name == "sleep\n")
+    })
+    .await;
 }
 
 /// The processes whose current folder is below this one.

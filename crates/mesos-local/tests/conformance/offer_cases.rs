@@ -45,9 +45,10 @@ async fn mesos_s16_s17_a_decline_hides_for_as_long_as_it_says() {
         decline: Some(call::Decline { offer_ids: vec![offer.id], filters: None }),
         ..call_of(call::Type::Decline)
     };
+    let begin = std::time::Instant::now();
     scheduler.call(unfiltered).await;
-    scheduler.assert_silent().await;
     let offer = scheduler.offer().await;
+    assert!(begin.elapsed() >= std::time::Duration::from_secs(5), "{:?}", begin.elapsed());
     scheduler.call(scheduler::Call::decline(vec![offer.id], 3600.0)).await;
     scheduler.assert_silent().await;
 }

@@ -90,13 +90,8 @@ async fn the_agent_holds_no_file_that_is_being_fetched() {
 #[tokio::test]
 async fn a_machine_without_certificates_is_good_enough_for_http() {
     let dir = tempfile::tempdir().unwrap();
-    // Any free port; an agent's is the next one.
-    let port = loop {
-        let master = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-        if master < u16::MAX && TcpListener::bind(("127.0.0.1", master + 1)).await.is_ok() {
-            break master;
-        }
-    };
+    // An agent's port is the next one.
+    let port = free_port();
     let mesos_local = |arguments: &[&str]| {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_mesos-local"));
         command.args(arguments).arg(dir.path());

@@ -153,14 +153,24 @@ async fn a_kill_while_the_executors_stream_is_down_is_not_lost() {
     let cluster = Cluster::start(1).await;
     let mut scheduler = Scheduler::subscribe(&cluster, framework()).await;
     let (_, mut executor) = run_one(&cluster, &mut scheduler, "t").await;
-    executor.events = None;
-    // The agent finds out at the latest when the first of them cannot be written.
-    for _ in 0..3 {
-        scheduler.call(scheduler::Call::kill("t".into(), None)).await;
-        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
-    }
-    executor.subscribe().await;
-    assert_eq!(executor.next().await.kill.unwrap().task_id, "t".into());
+    // The agent finds out at the latest when one of them cannot be written, which on a busy machine may take its time.
+    let mut pause = std::time::Duration::from_millis(30);
+    let kill = loop {
+        executor.events = None;
+        for _ in 0..3 {
+            scheduler.call(scheduler::Call::kill("t".into(), None)).await;
+            tokio::time::sleep(pause).await;
+        }
+        executor.subscribe().await;
+        // What was kept comes before the answer to what is said now.
+        assert_eq!(executor.post_status(executor.status("t", TaskRunning)).await, 202);
+        match executor.next().await.kill {
+            Some(kill) => break kill,
+            None => assert!(pause < std::time::Duration::from_secs(10), "the kills are lost"),
+        }
+        pause *= 2;
+    };
+    assert_eq!(kill.task_id, "t".into());
 }
 
 #[tokio::test]
