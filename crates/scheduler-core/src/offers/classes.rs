@@ -18,6 +18,7 @@ use aurora_api::amounts::Timestamp;
 use indexmap::IndexMap;
 
 use super::domains::{Domains, Placed, Splits};
+use super::index::Need;
 use super::kinds::{Common, Kind, KindId};
 use super::rank::Rank;
 use super::sizes::SearchSizes;
@@ -195,11 +196,11 @@ impl Classes {
     }
 
     /// A task will ask for what is in a pool.
-    pub(super) fn prepare(&mut self, pool: Pool) {
+    pub(super) fn prepare(&mut self, pool: Pool, need: &Need) {
         let by_id = &self.by_id;
         for id in &self.large {
             if let Some(kind) = self.kinds.get_mut(id) {
-                kind.prepare(pool, |id| by_id.get(&id));
+                kind.prepare(pool, need, self.sizes.front, |id| by_id.get(&id));
             }
         }
     }
@@ -287,8 +288,8 @@ impl Classes {
         let Some(class) = self.by_id.get_mut(&id) else { return };
         let Some(kind) = self.kinds.get_mut(&class.kind) else { return };
         let Some(slot) = class.members.remove(rank) else { return };
-        kind.leave(id, class, slot);
-        self.splits.leave(slot, class.kind, &class.space);
+        kind.leave(id, class, slot, rank);
+        self.splits.leave(slot, class.kind, &class.space, rank);
         let kind_id = class.kind;
         if self.heads.remove(rank).is_some()
             && let Some(head) = class.head()

@@ -238,11 +238,11 @@ impl Domains {
     }
 
     /// An offer has left.
-    fn leave(&mut self, slot: SlotId, kind: KindId, space: &Space) {
+    fn leave(&mut self, slot: SlotId, kind: KindId, space: &Space, rank: &Rank) {
         let Some(domain) = self.domain_of(slot) else { return };
         let Some(id) = self.part_in(domain, kind) else { return };
         let part = id.0 as usize;
-        self.indexes[part].leave(slot, space);
+        self.indexes[part].leave(slot, space, rank);
         self.parts[part].agents -= 1;
         self.agents -= 1;
         self.unused += 1;
@@ -310,8 +310,8 @@ impl Splits {
     }
 
     /// An offer of a kind has left.
-    pub(super) fn leave(&mut self, slot: SlotId, kind: KindId, space: &Space) {
-        self.change(|split| split.leave(slot, kind, space));
+    pub(super) fn leave(&mut self, slot: SlotId, kind: KindId, space: &Space, rank: &Rank) {
+        self.change(|split| split.leave(slot, kind, space, rank));
     }
 
     fn change(&mut self, change: impl FnMut(&mut Domains)) {

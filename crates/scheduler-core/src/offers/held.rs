@@ -8,6 +8,7 @@ use aurora_api::ids::{AgentId, OfferId};
 use hashbrown::HashTable;
 
 use super::classes::{ClassId, Classes, Home, Lookup, SlotId, Traits};
+use super::index::Need;
 use super::rank::Rank;
 use super::shown::Shown;
 use super::sizes::SearchSizes;
@@ -314,9 +315,9 @@ impl Offers {
         slot.class.map(|class| (class, &slot.rank, &slot.held))
     }
 
-    /// A task will ask for what is in a pool: call it before, or what is of a large kind cannot be searched.
-    pub(crate) fn prepare(&mut self, pool: Pool) {
-        self.classes.prepare(pool);
+    /// A task will ask for so much of what is in a pool: call it before, or what is of a large kind cannot be searched.
+    pub(crate) fn prepare(&mut self, pool: Pool, need: &Need) {
+        self.classes.prepare(pool, need);
     }
 
     /// A task will ask for the offers split by the values of these individual attributes: call it before.

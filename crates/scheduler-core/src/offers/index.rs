@@ -5,6 +5,7 @@
 
 mod amounts;
 mod fits;
+mod front;
 mod glance;
 mod places;
 mod tree;
@@ -15,8 +16,10 @@ use crate::schedule::bag::{Bag, Distance};
 use crate::schedule::filter::{Pool, ResourceKind, Space};
 use amounts::Amounts;
 pub(crate) use fits::{First, Fits};
+pub(crate) use front::Ahead;
+use front::Fronts;
 pub(crate) use glance::Need;
-use places::Place;
+pub(crate) use places::Place;
 use tree::Tree;
 
 /// Changes for each offer, and beyond those, that an index is kept for without being asked anything: to make it anew costs
@@ -24,12 +27,16 @@ use tree::Tree;
 const UNUSED_CHANGES: usize = 2;
 const UNUSED_CHANGES_MORE: usize = 1000;
 
+/// With fewer offers, for each that a front may have, the tree is as quick, and fronts would take more memory than it.
+const AGENTS_PER_FRONT_OFFER: usize = 4;
+
 /// Offers of a kind, by what they have in one pool.
 #[derive(Debug)]
 pub(crate) struct Index {
     pool: Pool,
     amounts: [Amounts; ResourceKind::ALL.len()],
     places: Tree<Place>,
+    fronts: Fronts,
     agents: usize,
     /// Changes since it was asked something.
     unused: usize,
@@ -55,6 +62,7 @@ impl Index {
             pool,
             amounts: ResourceKind::ALL.map(amounts),
             places: Tree::of(offers.iter().map(place).collect()),
+            fronts: Fronts::default(),
             agents: offers.len(),
             unused: 0,
         }
@@ -65,22 +73,27 @@ impl Index {
         let has = ResourceKind::all_of(space.of(self.pool));
         self.amounts.iter_mut().zip(has).for_each(|(amounts, has)| amounts.add(has));
         self.places.insert(Place::new(slot, has, rank.clone()));
+        self.fronts.enter(slot, &has, rank);
         self.agents += 1;
         self.unused += 1;
     }
 
     /// An offer has left.
-    pub(super) fn leave(&mut self, slot: SlotId, space: &Space) {
+    pub(super) fn leave(&mut self, slot: SlotId, space: &Space, rank: &Rank) {
         let has = ResourceKind::all_of(space.of(self.pool));
         self.amounts.iter_mut().zip(has).for_each(|(amounts, has)| amounts.take(has));
         self.places.remove(Place::key_of(slot, &has));
+        self.fronts.leave(&has, rank);
         self.agents -= 1;
         self.unused += 1;
     }
 
-    /// It is asked something.
-    pub(super) fn use_again(&mut self) {
+    /// It will be asked for offers that hold so much. The first `front` are kept in order if it is not for the first time.
+    pub(super) fn prepare(&mut self, need: &Need, front: usize) {
         self.unused = 0;
+        if self.agents >= front * AGENTS_PER_FRONT_OFFER {
+            self.fronts.prepare(need, front, &self.places);
+        }
     }
 
     /// Whether it costs more than it is worth.
@@ -96,6 +109,11 @@ impl Index {
     /// The offers that hold so much, in the order in which they are tried.
     pub(crate) fn fits(&self, need: &Need) -> Option<Fits<'_>> {
         self.places.root().and_then(|root| Fits::of(root, need))
+    }
+
+    /// The first of them, if they were asked for before.
+    pub(crate) fn ahead(&self, need: &Need) -> Option<Ahead<'_>> {
+        self.fronts.ahead(need)
     }
 
     /// How many offers have less than `need` of a resource.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aurora_api::amounts::Timestamp;
 
 use super::classes::{Class, ClassId, SlotId};
-use super::index::Index;
+use super::index::{Index, Need};
 use super::rank::Rank;
 use super::values::Attributes;
 use crate::operation::MaintenanceMode;
@@ -63,12 +63,12 @@ impl Kind {
     }
 
     /// An offer has left a class of it.
-    pub(super) fn leave(&mut self, id: ClassId, class: &Class, slot: SlotId) {
+    pub(super) fn leave(&mut self, id: ClassId, class: &Class, slot: SlotId, rank: &Rank) {
         if class.len() == 0 {
             self.classes.remove(&id);
         }
         self.agents -= 1;
-        self.change_indexes(|index| index.leave(slot, &class.space));
+        self.change_indexes(|index| index.leave(slot, &class.space, rank));
     }
 
     fn change_indexes(&mut self, change: impl Fn(&mut Index)) {
@@ -82,11 +82,17 @@ impl Kind {
         }
     }
 
-    /// A task will ask for what is in a pool.
-    pub(super) fn prepare<'a>(&mut self, pool: Pool, class: impl Fn(ClassId) -> Option<&'a Class>) {
+    /// A task will ask for what is in a pool, with a front of so many offers.
+    pub(super) fn prepare<'a>(
+        &mut self,
+        pool: Pool,
+        need: &Need,
+        front: usize,
+        class: impl Fn(ClassId) -> Option<&'a Class>,
+    ) {
         let classes = self.classes.iter().filter_map(|id| class(*id));
         let place = &mut self.indexes[pool as usize];
-        place.get_or_insert_with(|| Box::new(Index::of_classes(classes, pool))).use_again();
+        place.get_or_insert_with(|| Box::new(Index::of_classes(classes, pool))).prepare(need, front);
     }
 
     /// It has become small.
@@ -117,19 +123,20 @@ mod tests {
             let index = offers.classes().large_kinds().find_map(|(_, kind)| kind.index(Pool::Regular));
             index.map(|index| index.below(ResourceKind::Ram, 3))
         };
+        let need = Need::new([0, 3, 0, 0, 0]);
         let mut offers = Offers::default();
         for (name, ram) in ["a", "b", "c", "d", "e", "f"].into_iter().zip(0..) {
             hold(&mut offers, name, ram);
         }
         assert_eq!(lacking(&offers), None, "nobody has asked yet");
-        offers.prepare(Pool::Regular);
+        offers.prepare(Pool::Regular, &need);
         assert_eq!(lacking(&offers), Some(3));
         hold(&mut offers, "f", 1);
         assert_eq!(lacking(&offers), Some(4));
 
         (0..600).for_each(|round| hold(&mut offers, "a", 10 + round % 2));
         assert_eq!(lacking(&offers), None, "it costs more than it is worth");
-        offers.prepare(Pool::Regular);
+        offers.prepare(Pool::Regular, &need);
         assert_eq!(lacking(&offers), Some(3));
 
         ["a", "b", "c", "d", "e"].iter().for_each(|name| drop(&mut offers, name));

@@ -15,6 +15,8 @@ pub struct SearchSizes {
     pub agents_per_value: usize,
     /// Most offers at their limits that a search for the nearest fit passes over before it goes from domain to domain.
     pub passed_over_max: usize,
+    /// How many of the first offers that hold enough are kept for those who ask for the same again.
+    pub front: usize,
 }
 
 impl SearchSizes {
@@ -26,6 +28,7 @@ impl SearchSizes {
         patience_min: 2,
         agents_per_value: 2,
         passed_over_max: 2,
+        front: 2,
     };
 }
 
@@ -42,6 +45,7 @@ impl Default for SearchSizes {
                 patience_min: 16,
                 agents_per_value: 4,
                 passed_over_max: 256,
+                front: 256,
             }
         }
     }

@@ -10,11 +10,12 @@ use aurora_api::ids::{AgentId, OfferId, TaskId};
 
 use super::StaticBans;
 use super::counts::AttributeCounts;
-use super::filter::{Member, Request, Space, Veto, vetoes};
+use super::filter::{Member, Request, ResourceKind, Space, Veto, vetoes};
 use super::search::{DomainSearch, Search, Walk};
 use crate::config::CoreConfig;
 use crate::explain::{Findings, KeptFor};
 use crate::offers::classes::{Class, SlotId};
+use crate::offers::index::Need;
 use crate::offers::kinds::Common;
 use crate::offers::{HeldOffer, Offers};
 use crate::rng::CoreRng;
@@ -103,7 +104,7 @@ pub(super) fn first_fit(
     rng: &mut CoreRng,
 ) -> (Vec<Placement>, Findings) {
     let pool = attempt.request.pool();
-    offers.prepare(pool);
+    offers.prepare(pool, &Need::new(ResourceKind::all_of(&attempt.request.footprint)));
     let mut findings = Findings::default();
     let placements = at_kept_places(offers, config, attempt, tasks, &mut findings, rng);
     let waiting = tasks.iter().filter(|task| !attempt.places.contains_key(*task)).collect();

@@ -26,7 +26,7 @@ use super::assign::Attempt;
 use super::filter::{ResourceKind, Veto, VetoGroup, refusal, vetoes};
 use crate::explain::Findings;
 use crate::offers::classes::{Class, ClassId, Classes, SlotId};
-use crate::offers::index::{Fits, Index, Need};
+use crate::offers::index::{Ahead, Fits, Index, Need};
 use crate::offers::kinds::{Kind, KindId};
 use crate::offers::{Offers, Rank};
 pub(super) use domains::DomainSearch;
@@ -106,9 +106,25 @@ struct LargeKind<'a> {
     /// Why it does not suit, whatever its classes have.
     refusal: Option<Veto>,
     judged_after: usize,
+    /// The offers that are known to hold what the task needs, as far as they were not handed out.
+    ahead: Option<Ahead<'a>>,
+    /// The last of those, once they are handed out: others come behind it.
+    behind: Option<&'a Rank>,
 }
 
-impl LargeKind<'_> {
+impl<'a> LargeKind<'a> {
+    /// Where to look for its next offer; it has this number.
+    fn next(&mut self, need: &Need, number: usize) -> Option<Waiting<'a>> {
+        if let Some(ahead) = &mut self.ahead {
+            if let Some((rank, slot)) = ahead.next() {
+                return Some(Waiting::ahead(rank, slot, number));
+            }
+            self.behind = Some(ahead.end()?);
+            self.ahead = None;
+        }
+        self.index.fits(need).map(|fits| Waiting::fits(fits, &self.kind.common, number))
+    }
+
     /// Judges it anew, if it suited and tasks were placed since. Says whether it does not suit any more.
     fn judge(&mut self, attempt: &Attempt<'_>, placed: usize) -> bool {
         if self.refusal.is_some() || self.judged_after == placed {
@@ -158,11 +174,9 @@ impl<'a> Search<'a> {
                 search.patience = patience(offers, attempt);
             }
             search.judge_kinds(attempt, findings, 0);
-            for (index, large) in search.large.iter().flatten().enumerate() {
-                if large.refusal.is_none()
-                    && let Some(fits) = large.index.fits(&search.need)
-                {
-                    search.next.push(Waiting::fits(fits, &large.kind.common, index));
+            for (index, large) in search.large.iter_mut().flatten().enumerate() {
+                if large.refusal.is_none() {
+                    search.next.extend(large.next(&search.need, index));
                 }
             }
         }
@@ -181,7 +195,8 @@ impl<'a> Search<'a> {
             if let Some(veto) = &refusal {
                 findings.count_vetoes(slice::from_ref(veto));
             }
-            LargeKind { id, kind, index, refusal, judged_after: placed }
+            let ahead = index.ahead(&self.need);
+            LargeKind { id, kind, index, refusal, judged_after: placed, ahead, behind: None }
         };
         self.large = Some(self.offers.classes().large_kinds().map(judge).collect());
     }
@@ -232,9 +247,10 @@ impl<'a> Search<'a> {
     }
 
     /// Takes the first of some offers of a large kind, or looks closer.
-    fn take(&mut self, fits: Fits<'a>, large: usize) -> Option<SlotId> {
-        let common = &self.large.as_ref()?.get(large)?.kind.common;
-        Waiting::take(&mut self.next, fits, &self.need, common, large)
+    fn take(&mut self, fits: Fits<'a>, number: usize) -> Option<SlotId> {
+        let large = self.large.as_ref()?.get(number)?;
+        let place = Waiting::take(&mut self.next, fits, &self.need, &large.kind.common, number)?;
+        large.behind.is_none_or(|last| place.rank() > last).then(|| place.slot())
     }
 
     /// Begins to walk the members of a class.
@@ -313,6 +329,13 @@ impl Walk for Search<'_> {
                     if self.suits(large, attempt, findings, placed)
                         && let Some(slot) = self.take(fits, large)
                     {
+                        return Some(slot);
+                    }
+                }
+                What::Ahead(_, slot, large) => {
+                    if self.suits(large, attempt, findings, placed) {
+                        let kind = self.large.as_mut().and_then(|all| all.get_mut(large));
+                        self.next.extend(kind.and_then(|kind| kind.next(&self.need, large)));
                         return Some(slot);
                     }
                 }

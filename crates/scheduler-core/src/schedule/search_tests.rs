@@ -251,7 +251,7 @@ proptest! {
         is_revocable in prop::bool::weighted(0.2),
         tasks in 1..9_usize,
         (is_random, are_alike) in any::<(bool, bool)>(),
-        happenings in prop::collection::vec(happenings(), 0..3),
+        happenings in prop::collection::vec(happenings(), 0..5),
     ) {
         let order: &[OfferOrder] = if is_random { &[OfferOrder::Random] } else { &[OfferOrder::Cpu] };
         let mut machines = machines;

@@ -57,6 +57,11 @@ impl Place {
         &self.has
     }
 
+    /// Its place in the order in which offers are tried.
+    pub(crate) fn rank(&self) -> &Rank {
+        &self.rank
+    }
+
     /// The agent.
     pub(crate) fn slot(&self) -> SlotId {
         self.slot
@@ -199,4 +204,4 @@ pub(super) fn least_distance(places: &Tree<Place>, need: &Bag) -> Option<Distanc
 
 #[cfg(test)]
 #[path = "places_tests.rs"]
-mod tests;
+pub(super) mod tests;

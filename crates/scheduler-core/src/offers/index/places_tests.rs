@@ -8,7 +8,7 @@ use crate::offers::index::{First, Fits, Need};
 use crate::operation::MaintenanceMode;
 
 /// Some offers, with what each has and its place in the order.
-fn offers() -> impl Strategy<Value = Vec<(Bag, u64)>> {
+pub(in crate::offers::index) fn offers() -> impl Strategy<Value = Vec<(Bag, u64)>> {
     let amounts = (0..6_i64, 0..6_i64, 0..4_i64, 0..2_i64, 0..2_i64);
     let bag = amounts.prop_map(|(cpus, ram, disk, ports, gpus)| {
         [cpus * 700, ram * 3000, disk * 70_000, ports * 100, gpus]
@@ -16,7 +16,7 @@ fn offers() -> impl Strategy<Value = Vec<(Bag, u64)>> {
     prop::collection::vec((bag, 0..4_u64), 0..60)
 }
 
-fn place(number: usize, has: Bag, chance: u64) -> Place {
+pub(in crate::offers::index) fn place(number: usize, has: Bag, chance: u64) -> Place {
     let offer = std::sync::Arc::new(offer(&format!("{number:03}"), resources(1.0, 1, 1), &[]));
     let held = HeldOffer { offer, mode: MaintenanceMode::None, until: None, chance };
     let slot = SlotId(u32::try_from(number).unwrap());

@@ -17,7 +17,7 @@ use crate::explain::Findings;
 use crate::offers::Offers;
 use crate::offers::classes::SlotId;
 use crate::offers::domains::{DomainId, Domains, PartId};
-use crate::offers::index::{Index, Need};
+use crate::offers::index::{Index, Need, Place};
 use crate::offers::kinds::{Common, Kind, KindId};
 use crate::schedule::assign::Attempt;
 use crate::schedule::bag::{Bag, Distance};
@@ -271,7 +271,7 @@ impl Walk for DomainSearch<'_> {
                 findings.look();
                 continue;
             }
-            let slot = Waiting::take(&mut self.next, fits, &self.need, common, source);
+            let slot = Waiting::take(&mut self.next, fits, &self.need, common, source).map(Place::slot);
             if let Some(slot) = slot.filter(|slot| !self.passed.contains(*slot)) {
                 return Some(slot);
             }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use crate::offers::classes::SlotId;
-use crate::offers::index::{First, Fits, Need};
+use crate::offers::index::{First, Fits, Need, Place};
 use crate::offers::kinds::Common;
 use crate::offers::{Lead, Rank};
 
@@ -18,6 +18,8 @@ pub(super) struct Waiting<'a> {
 pub(super) enum What<'a> {
     /// Offers of a kind.
     Fits(Fits<'a>, usize),
+    /// The next offer of the front of a kind.
+    Ahead(&'a Rank, SlotId, usize),
     /// The next member of a class that suits.
     Member(&'a Rank, SlotId, usize),
 }
@@ -25,6 +27,10 @@ pub(super) enum What<'a> {
 impl<'a> Waiting<'a> {
     pub(super) fn member(rank: &'a Rank, slot: SlotId, class: usize) -> Self {
         Self { lead: rank.lead(), what: What::Member(rank, slot, class) }
+    }
+
+    pub(super) fn ahead(rank: &'a Rank, slot: SlotId, kind: usize) -> Self {
+        Self { lead: rank.lead(), what: What::Ahead(rank, slot, kind) }
     }
 
     pub(super) fn fits(fits: Fits<'a>, common: &Common, kind: usize) -> Self {
@@ -39,22 +45,22 @@ impl<'a> Waiting<'a> {
         need: &Need,
         common: &Common,
         kind: usize,
-    ) -> Option<SlotId> {
+    ) -> Option<&'a Place> {
         let (first, left) = fits.take(need);
-        let (slot, below) = match first {
-            First::Offer(place) => (Some(place.slot()), None),
+        let (place, below) = match first {
+            First::Offer(place) => (Some(place), None),
             First::Below(below) => (None, below),
         };
         for fits in [left, below].into_iter().flatten() {
             waiting.push(Self::fits(fits, common, kind));
         }
-        slot
+        place
     }
 
     fn rank(&self) -> &'a Rank {
         match &self.what {
             What::Fits(fits, _) => fits.rank(),
-            What::Member(rank, _, _) => rank,
+            What::Member(rank, ..) | What::Ahead(rank, ..) => rank,
         }
     }
 
