@@ -39,6 +39,11 @@ fn script(stub: &Stub, text: &str) -> String {
     format!("--post_drain_script={}", path.display())
 }
 
+fn interrupt(pid: u32) {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+}
+
 #[test]
 fn cli_97_a_percentage_has_bounds() {
     let stub = two_hosts();
@@ -310,8 +315,7 @@ fn an_interrupted_drain_says_how_far_it_got() {
     let option = format!("--unsafe_hosts_file={}", file.display());
     let child = stub.spawn_admin(&["host_drain", "--hosts=a,b", &option, "west"]);
     stub.wait_for_call("drainHosts");
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    interrupt(child.id());
     let outcome = Outcome::of(child).exits(130);
     assert_eq!(outcome.out, "a\nb\n");
     outcome
@@ -320,4 +324,25 @@ fn an_interrupted_drain_says_how_far_it_got() {
         .err_has(" INFO]   b: not begun with")
         .err_has("The hosts stay in maintenance until: aurora_admin host_activate west --hosts=a,b");
     assert_eq!(std::fs::read_to_string(file).unwrap(), "a\nb\n");
+}
+
+#[test]
+fn an_interrupted_script_is_told() {
+    let stub = two_hosts();
+    // It tells that it runs, then waits.
+    let waiting = script(&stub, "echo $$ > pid.new; mv pid.new pid; exec sleep 600");
+    let mut child = stub.spawn_admin(&["host_drain", "--hosts=a,b", "--grouping=none", &waiting, "west"]);
+    let pid_file = stub.home.path().join("pid");
+    let start = std::time::Instant::now();
+    while !pid_file.exists() {
+        assert!(start.elapsed() < std::time::Duration::from_secs(60), "the script does not run");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    interrupt(child.id());
+    child.wait().unwrap();
+    // Its output is the command's, and ends with it.
+    let sleeping = std::fs::read_to_string(pid_file).unwrap().trim().parse().unwrap();
+    interrupt(sleeping);
+    let outcome = Outcome::of(child).exits(130);
+    outcome.err_has("DRAINED: a, b\n").err_has(" WARN] The script has not run to its end for: a, b\n");
 }

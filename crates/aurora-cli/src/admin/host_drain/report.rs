@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tracing::info;
+use tracing::{info, warn};
 
 use super::unsafe_file::UnsafeFile;
 use crate::admin::hosts::listed;
@@ -41,12 +41,15 @@ impl Fate {
 /// What became of each host.
 pub struct Report {
     fates: BTreeMap<String, Fate>,
+    /// Drained hosts for which the script has yet to run to its end.
+    scripts_left: BTreeSet<String>,
 }
 
 impl Report {
     /// Nothing was done yet.
     pub fn new(hosts: &BTreeSet<String>) -> Self {
-        Self { fates: hosts.iter().map(|host| (host.clone(), Fate::Untouched)).collect() }
+        let fates = hosts.iter().map(|host| (host.clone(), Fate::Untouched)).collect();
+        Self { fates, scripts_left: BTreeSet::new() }
     }
 
     /// These hosts are known, and are going to be drained.
@@ -57,6 +60,16 @@ impl Report {
     /// These hosts have got so far.
     pub fn note(&mut self, hosts: &BTreeSet<String>, fate: Fate) {
         self.fates.extend(hosts.iter().map(|host| (host.clone(), fate)));
+    }
+
+    /// The script is to run for these hosts.
+    pub fn script_due(&mut self, hosts: &BTreeSet<String>) {
+        self.scripts_left.extend(hosts.iter().cloned());
+    }
+
+    /// The script has ended for a host.
+    pub fn script_ended(&mut self, host: &str) {
+        self.scripts_left.remove(host);
     }
 
     fn hosts_of(&self, fate: Fate) -> Vec<&String> {
@@ -71,6 +84,9 @@ impl Report {
         let drained = self.hosts_of(Fate::Drained);
         if !drained.is_empty() {
             info!("DRAINED: {}", listed(drained));
+        }
+        if !self.scripts_left.is_empty() {
+            warn!("The script has not run to its end for: {}", listed(&self.scripts_left));
         }
         if !left.is_empty() {
             info!("The following hosts WERE NOT DRAINED due to failed SLA check or external failures:");

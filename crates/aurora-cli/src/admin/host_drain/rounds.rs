@@ -53,8 +53,10 @@ impl Rounds<'_> {
         let drained: BTreeSet<String> = group.into_iter().filter(|host| !left.contains_key(host)).collect();
         report.note(&drained, Fate::Drained);
         if let Some(script) = self.script {
+            report.script_due(&drained);
             for host in &drained {
                 script.run(host).await;
+                report.script_ended(host);
             }
         }
         Ok(())
