@@ -53,6 +53,6 @@ fn files_are_evaluated_or_refused_in_time() {
                 assert!(!problems.render(false).is_empty());
             }
         }
-        assert!(started.elapsed() < Duration::from_secs(60), "{}", path.display());
+        assert!(started.elapsed() < Duration::from_secs(300), "{}", path.display());
     }
 }
