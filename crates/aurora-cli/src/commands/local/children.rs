@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::local_state::{CLUSTER, ProcessIdentity};
 
 /// How long a program may take until it answers.
-pub const START_LIMIT: Duration = Duration::from_secs(60);
+pub const START_LIMIT: Duration = Duration::from_secs(120);
 /// How much of a log is shown when its program has failed.
 const SHOWN_LINES: usize = 15;
 /// Attempts in a second that no machine makes.

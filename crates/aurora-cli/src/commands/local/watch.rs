@@ -15,8 +15,9 @@ use crate::tasks::{has_run, instance_id, is_terminal, latest_tasks, tasks_in};
 
 /// How long a task may be pending before its reason is shown.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a task that ran in an earlier run may be without news: the scheduler asks Mesos about it first.
-const NEWS_LIMIT: Duration = Duration::from_secs(10);
+/// How long a task that ran in an earlier run may be without news, from the first answer of the scheduler on: it asks Mesos
+/// about it first.
+const NEWS_LIMIT: Duration = Duration::from_secs(20);
 
 /// The message that every task without a health check has; here it would only hide the others.
 const ASSUMED_HEALTHY: &str = "No health-check defined";
@@ -26,7 +27,8 @@ const ASSUMED_HEALTHY: &str = "No health-check defined";
 pub struct Watch {
     /// Events before this are of an earlier run, in epoch ms.
     since_ms: i64,
-    start: Instant,
+    /// When the scheduler answered for the first time.
+    start: Option<Instant>,
     told: HashMap<String, usize>,
     pending_since: HashMap<String, Instant>,
     explained: HashSet<String>,
@@ -41,7 +43,7 @@ impl Watch {
     pub fn from_now() -> Self {
         Self {
             since_ms: jiff::Timestamp::now().as_millisecond(),
-            start: Instant::now(),
+            start: None,
             told: HashMap::new(),
             pending_since: HashMap::new(),
             explained: HashSet::new(),
@@ -51,6 +53,7 @@ impl Watch {
     /// Looks once and tells what is new. `None` when the scheduler did not answer.
     pub async fn look(&mut self, client: &Client, screen: &Screen) -> Option<Settled> {
         let tasks = all_tasks(client).await.ok()?;
+        self.start.get_or_insert_with(Instant::now);
         let mut news: Vec<(i64, String)> = tasks.iter().flat_map(|task| self.news_of(task)).collect();
         news.sort_by_key(|(at_ms, _)| *at_ms);
         for (_, text) in news {
@@ -72,7 +75,7 @@ impl Watch {
         let is_news = last.is_some_and(|last| last >= self.since_ms);
         match task.status {
             Some(status) if is_terminal(status) => true,
-            Some(status) => has_run(status) && (is_news || self.start.elapsed() > NEWS_LIMIT),
+            Some(status) => has_run(status) && (is_news || self.is_news_due()),
             None => false,
         }
     }
@@ -111,7 +114,12 @@ impl Watch {
         let events = task.task_events.as_deref().unwrap_or_default();
         let first = events.first().and_then(|event| event.timestamp);
         let is_of_earlier_run = first.is_some_and(|first| first < self.since_ms);
-        is_of_earlier_run && task.status.is_some_and(is_terminal) && self.start.elapsed() <= NEWS_LIMIT
+        is_of_earlier_run && task.status.is_some_and(is_terminal) && !self.is_news_due()
+    }
+
+    /// Whether all that is news of tasks of an earlier run must have come.
+    fn is_news_due(&self) -> bool {
+        self.start.is_some_and(|start| start.elapsed() > NEWS_LIMIT)
     }
 
     async fn explain_pending(&mut self, tasks: &[ScheduledTask], client: &Client, screen: &Screen) {
