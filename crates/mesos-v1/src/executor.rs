@@ -226,25 +226,12 @@ impl ExecutorSession {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn start(environment: ExecutorEnvironment) -> (ExecutorHandle, mpsc::Receiver<ExecutorEvent>) {
-        ExecutorSession::start_with(environment, session::ANSWER_TIMEOUT)
-    }
-
-    fn start_with(
-        environment: ExecutorEnvironment,
-        answer_timeout: Duration,
-    ) -> (ExecutorHandle, mpsc::Receiver<ExecutorEvent>) {
         let (request_sender, requests) = mpsc::channel(REQUESTS_MAX);
         let (events, event_receiver) = mpsc::channel(EVENTS_MAX);
         let unacknowledged = watch::Sender::new(0);
         let calls = agent::KeptConnection::default();
-        let session = session::Session::new(
-            environment,
-            answer_timeout,
-            requests,
-            events,
-            unacknowledged.clone(),
-            calls.clone(),
-        );
+        let session =
+            session::Session::new(environment, requests, events, unacknowledged.clone(), calls.clone());
         tokio::spawn(session.run());
         (ExecutorHandle { requests: request_sender, unacknowledged, calls }, event_receiver)
     }

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use crate::recordio;
 
 /// A test that waits longer for anything has failed.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 type Received = (HeaderMap, Bytes, oneshot::Sender<Response>);
 
@@ -61,9 +61,11 @@ impl<C: Message + Default> Fake<C> {
         !self.received.is_empty()
     }
 
-    /// Stops answering; connections that are open stay so.
-    pub fn stop(self) {
+    /// Stops answering; connections that are open stay so. Nobody listens there any more afterwards.
+    pub async fn stop(self) {
         self.server.abort();
+        // An abort ends it with an error, which is wanted.
+        let _ = self.server.await;
     }
 }
 
@@ -103,6 +105,13 @@ impl EventStream {
     pub async fn send_bytes(&self, bytes: Bytes) {
         self.0.send(bytes).await.unwrap();
     }
+}
+
+/// Lets time pass, at once: what waits for longer sees it, however slow the machine is.
+pub async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
 }
 
 /// Waits for something that must come.

@@ -31,7 +31,6 @@ const RESEND_WAIT_MAX: Duration = Duration::from_millis(500);
 pub(super) struct Session {
     environment: ExecutorEnvironment,
     agent: Agent,
-    answer_timeout: Duration,
     requests: mpsc::Receiver<Request>,
     events: mpsc::Sender<ExecutorEvent>,
     unacknowledged: watch::Sender<usize>,
@@ -89,7 +88,6 @@ enum Outcome {
 impl Session {
     pub fn new(
         environment: ExecutorEnvironment,
-        answer_timeout: Duration,
         requests: mpsc::Receiver<Request>,
         events: mpsc::Sender<ExecutorEvent>,
         unacknowledged: watch::Sender<usize>,
@@ -100,7 +98,6 @@ impl Session {
         Session {
             agent,
             environment,
-            answer_timeout,
             requests,
             events,
             unacknowledged,
@@ -155,9 +152,8 @@ impl Session {
             update.is_sent = true;
         }
         let (connection, agent) = (self.agent.clone(), self.agent());
-        let answer_timeout = self.answer_timeout;
         let request = async move {
-            let posted = timeout(answer_timeout, connection.subscribe(body)).await;
+            let posted = timeout(ANSWER_TIMEOUT, connection.subscribe(body)).await;
             match posted {
                 Ok(Ok(answer)) if answer.status == StatusCode::OK => Ok(MessageStream::new(answer)),
                 Ok(Ok(answer)) => {
@@ -170,7 +166,7 @@ impl Session {
                     })
                 }
                 Ok(Err(source)) => Err(Interruption::Lost(ExecutorError::Unreachable { agent, source })),
-                Err(_) => Err(Interruption::Lost(ExecutorError::NoAnswer { agent, timeout: answer_timeout })),
+                Err(_) => Err(Interruption::Lost(ExecutorError::NoAnswer { agent, timeout: ANSWER_TIMEOUT })),
             }
         };
         let stream = match Box::pin(self.while_taking_requests(request)).await {
@@ -348,13 +344,12 @@ impl Session {
     fn send(&self, call: &Call) -> Sending {
         let body = Bytes::from(call.encode_to_vec());
         let (connection, agent) = (self.agent.clone(), self.agent());
-        let answer_timeout = self.answer_timeout;
         Box::pin(async move {
-            match timeout(answer_timeout, connection.call(body)).await {
+            match timeout(ANSWER_TIMEOUT, connection.call(body)).await {
                 Ok(Ok(answer)) if answer.status.is_success() => Ok(()),
                 Ok(Ok(answer)) => Err(Failure::Refused(Refusal::read(answer.status, answer).await)),
                 Ok(Err(source)) => Err(Failure::Transport(ExecutorError::Unreachable { agent, source })),
-                Err(_) => Err(Failure::Transport(ExecutorError::NoAnswer { agent, timeout: answer_timeout })),
+                Err(_) => Err(Failure::Transport(ExecutorError::NoAnswer { agent, timeout: ANSWER_TIMEOUT })),
             }
         })
     }

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::fake::{EventStream, Fake, ReceivedCall, within};
+use crate::fake::{EventStream, Fake, ReceivedCall, pass, within};
 use crate::messages::executor::{Call, Event, call, event};
 
 type Agent = Fake<Call>;
@@ -209,7 +209,7 @@ async fn an_agent_that_stays_away_is_given_up_after_its_recovery_timeout() {
     let agent = Agent::start().await;
     let recovery_timeout = Duration::from_millis(40);
     let environment = ExecutorEnvironment { recovery_timeout, ..environment(&agent) };
-    agent.stop();
+    agent.stop().await;
     let (_handle, mut events) = ExecutorSession::start(environment);
     let event = next_but_disconnected(&mut events).await;
     let ExecutorEvent::Ended { error } = event else { panic!("{event:?}") };
@@ -285,9 +285,9 @@ async fn a_message_reaches_the_agent_and_the_token_proves_the_sender() {
 #[tokio::test]
 async fn an_agent_that_answers_late_is_asked_and_told_again() {
     let mut agent = Agent::start().await;
-    let answer_timeout = Duration::from_millis(100);
-    let (handle, mut events) = ExecutorSession::start_with(environment(&agent), answer_timeout);
+    let (handle, mut events) = ExecutorSession::start(environment(&agent));
     let _silent = agent.next().await;
+    pass(session::ANSWER_TIMEOUT).await;
     let event = next(&mut events).await;
     assert!(
         matches!(&event, ExecutorEvent::Disconnected { reason: ExecutorError::NoAnswer { .. } }),
@@ -298,6 +298,7 @@ async fn an_agent_that_answers_late_is_asked_and_told_again() {
     handle.update(StatusUpdate::new("a", TaskState::TaskRunning)).unwrap();
     handle.update(StatusUpdate::new("a", TaskState::TaskFinished)).unwrap();
     let (first, _silent) = next_update(&mut agent).await;
+    pass(session::ANSWER_TIMEOUT).await;
     let (again, request) = next_update(&mut agent).await;
     assert_eq!((state_of(&again), &again.status.uuid), (TaskState::TaskRunning, &first.status.uuid));
     request.answer(202, "");

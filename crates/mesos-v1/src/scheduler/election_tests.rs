@@ -10,11 +10,12 @@ use zookeeper::{Credential as ZooKeeperCredential, Ensemble};
 use super::tests::{Master, accept_subscription, config, kill, killed_task, next, next_but_connecting};
 use super::*;
 use crate::ElectionError;
+use crate::fake::within;
 
 const SECRET: &str = "hidden";
 
-/// Short enough that a test sees it expire.
-const SESSION_TIMEOUT: Duration = Duration::from_millis(400);
+/// Short enough that a test sees it expire, and long enough that no other does.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// What masters and tests do in ZooKeeper.
 struct Registry {
@@ -138,13 +139,13 @@ async fn a_path_that_is_not_there_yet_is_waited_for_and_said() {
         }
     }
     registry.register(&master.address, "m1").await;
-    let request = tokio::time::timeout(Duration::from_secs(10), async {
+    let request = within(async {
         tokio::select! {
             request = master.next() => request,
             () = drain(&mut events) => unreachable!("the session goes on"),
         }
     });
-    let _stream = accept_subscription(request.await.unwrap(), "stream-1").await;
+    let _stream = accept_subscription(request.await, "stream-1").await;
     assert_eq!(subscribed_at(&mut events).await, master.address);
 }
 
@@ -166,7 +167,7 @@ async fn a_subscription_outlives_zookeeper_and_its_session() {
 
     server.crash();
     drop(registry);
-    tokio::time::sleep(SESSION_TIMEOUT * 3).await;
+    tokio::time::sleep(SESSION_TIMEOUT * 2).await;
     handle.send(kill("a")).unwrap();
     let call = first.next().await;
     assert_eq!(

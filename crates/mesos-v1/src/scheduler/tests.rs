@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::fake::{EventStream, Fake, ReceivedCall, within};
+use crate::fake::{EventStream, Fake, ReceivedCall, pass, within};
 use crate::messages::scheduler::{Event, call, event};
 use crate::messages::{TaskId, TaskState};
 
@@ -205,17 +205,19 @@ async fn mesos_s12_a_master_without_heartbeats_is_given_up() {
 #[tokio::test]
 async fn a_master_that_takes_a_subscription_and_says_nothing_is_given_up() {
     let mut master = Master::start().await;
-    let mut config = config(&master.address);
-    config.timing.subscribe_timeout = Duration::from_millis(50);
+    let config = config(&master.address);
+    let subscribe_timeout = config.timing.subscribe_timeout;
     let (_handle, mut events) = SchedulerSession::start(config).unwrap();
     // The first answers with nothing at all, the second with headers alone.
     let _silent = master.next().await;
+    pass(subscribe_timeout).await;
     let event = next_but_connecting(&mut events).await;
     assert!(
         matches!(&event, SchedulerEvent::Disconnected { reason: SessionError::NoAnswer { .. } }),
         "{event:?}"
     );
     let _stream = master.next().await.stream("stream-1");
+    pass(subscribe_timeout).await;
     let event = next_but_connecting(&mut events).await;
     let SchedulerEvent::Disconnected { reason } = event else { panic!("{event:?}") };
     assert!(matches!(reason, SessionError::NoAnswer { .. }), "{reason}");
@@ -226,24 +228,22 @@ async fn a_master_that_takes_a_subscription_and_says_nothing_is_given_up() {
 async fn a_call_that_is_never_answered_comes_back_and_the_next_one_goes_out() {
     let mut master = Master::start().await;
     let (handle, mut events) = SchedulerSession::start(config(&master.address)).unwrap();
-    let stream = master.next().await.stream("stream-1");
-    stream.send(&subscribed(0.1)).await;
+    let stream = accept_subscription(master.next().await, "stream-1").await;
     assert!(matches!(next_but_connecting(&mut events).await, SchedulerEvent::Subscribed { .. }));
-    // The stream is alive; only the connection of the calls is half open.
-    let heartbeats = tokio::spawn(async move {
-        loop {
-            stream.send(&of_type(event::Type::Heartbeat)).await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    });
     handle.send(kill("a")).unwrap();
     handle.send(kill("b")).unwrap();
     let _unanswered = master.next().await;
+    // The stream is alive; only the connection of the calls is half open.
+    for _ in 0..2 {
+        let rescind = event::Rescind { offer_id: "o1".into() };
+        stream.send(&Event { rescind: Some(rescind), ..of_type(event::Type::Rescind) }).await;
+        assert!(matches!(next(&mut events).await, SchedulerEvent::Rescind(_)));
+        pass(Duration::from_secs(40)).await;
+    }
     let SchedulerEvent::CallFailed { call, error } = next(&mut events).await else { panic!("no failure") };
     assert_eq!(killed_task(&call), "a");
     assert!(matches!(error, CallError::Unanswered { .. }), "{error}");
     assert_eq!(killed_task(&master.next().await.call), "b");
-    heartbeats.abort();
 }
 
 #[tokio::test]
@@ -388,7 +388,7 @@ async fn calls_go_out_one_by_one_in_order() {
 async fn the_next_master_is_tried_when_one_is_unreachable() {
     let gone = Master::start().await;
     let gone_address = gone.address.clone();
-    gone.stop();
+    gone.stop().await;
     let mut master = Master::start().await;
     let masters = format!("{gone_address},{}", master.address);
     let (_handle, mut events) = SchedulerSession::start(config(&masters)).unwrap();
