@@ -73,11 +73,24 @@ fn server(acts: Vec<Act>) -> (String, Arc<Mutex<Vec<String>>>) {
     (address, seen)
 }
 
+/// A client that would try for longer than any of the tests takes.
 fn client(address: &str) -> Client {
+    client_with(address, Duration::from_secs(600))
+}
+
+fn client_with(address: &str, total: Duration) -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::new(&Cluster::at("west", address))
         .unwrap()
-        .with_retry(RetryPolicy { total: Duration::from_millis(200), pause: Duration::from_millis(1) })
+        .with_retry(RetryPolicy { total, pause: Duration::from_millis(1) })
+}
+
+/// An address at which nobody listens, and nobody can as long as the socket is held.
+fn nobody() -> (tokio::net::TcpSocket, String) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = format!("http://{}", socket.local_addr().unwrap());
+    (socket, address)
 }
 
 #[tokio::test]
@@ -136,9 +149,10 @@ async fn cli_34_a_read_is_made_again_until_it_is_answered() {
 
 #[tokio::test]
 async fn cli_35_transient_errors_are_waited_out_until_the_time_is_up() {
-    let acts = (0..300).map(|_| Act::Answer(ResponseCode::ErrorTransient)).collect();
+    let acts = (0..100_000).map(|_| Act::Answer(ResponseCode::ErrorTransient)).collect();
     let (address, seen) = server(acts);
-    let error = client(&address).call(&CreateJob::default()).await.unwrap_err();
+    let client = client_with(&address, Duration::from_secs(5));
+    let error = client.call(&CreateJob::default()).await.unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with("Timed out attempting to issue createJob to west"), "{text}");
     assert!(text.contains("because"), "{text}");
@@ -156,10 +170,7 @@ async fn something_else_on_the_port_is_said_to_be_that() {
 
 #[tokio::test]
 async fn nobody_on_the_port_is_said_to_be_that() {
-    let address = {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}", listener.local_addr().unwrap())
-    };
+    let (_held, address) = nobody();
     let error = client(&address).call(&CreateJob::default()).await.unwrap_err();
     let text = error.to_string().to_lowercase();
     assert!(text.contains("cannot reach the scheduler at"), "{text}");
@@ -168,10 +179,7 @@ async fn nobody_on_the_port_is_said_to_be_that() {
 
 #[tokio::test]
 async fn a_scheduler_that_was_not_started_is_not_waited_for() {
-    let gone = {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}", listener.local_addr().unwrap())
-    };
+    let (_held, gone) = nobody();
     let client = |address: &str| client(address).not_started("`aurora local up FILE…`");
     let error = client(&gone).call(&GetTierConfigs::default()).await.unwrap_err();
     assert!(matches!(error, ClientError::NotStarted { .. }), "{error}");

@@ -70,6 +70,13 @@ fn calls(daemon: &TestDaemon, wanted: fn(&Call) -> bool) -> Vec<Call> {
     daemon.calls.0.lock().unwrap().iter().filter(|call| wanted(call)).cloned().collect()
 }
 
+/// How many tasks were launched.
+fn launch_count(daemon: &TestDaemon) -> usize {
+    let accepts = calls(daemon, |call| call.accept.is_some());
+    let operations = accepts.into_iter().flat_map(|call| call.accept.unwrap().operations);
+    operations.filter_map(|operation| operation.launch).map(|launch| launch.task_infos.len()).sum()
+}
+
 async fn launched(daemon: &TestDaemon) -> messages::TaskInfo {
     daemon.wait_for("a launch", async |daemon| !calls(daemon, |call| call.accept.is_some()).is_empty()).await;
     let accept = calls(daemon, |call| call.accept.is_some()).remove(0).accept.unwrap();
@@ -124,17 +131,7 @@ async fn an_offer_with_odd_attributes_is_used_all_the_same() {
     });
     daemon.events.send(SchedulerEvent::Offers(vec![odd, offer("o2", "a2")])).await.unwrap();
     daemon.call(&job(2)).await;
-    daemon
-        .wait_for("both launches", async |daemon| {
-            let accepts = calls(daemon, |call| call.accept.is_some());
-            let operations = accepts.into_iter().flat_map(|call| call.accept.unwrap().operations);
-            operations
-                .filter_map(|operation| operation.launch)
-                .map(|launch| launch.task_infos.len())
-                .sum::<usize>()
-                == 2
-        })
-        .await;
+    daemon.wait_for("both launches", async |daemon| launch_count(daemon) == 2).await;
 }
 
 #[tokio::test]
@@ -269,13 +266,10 @@ async fn sched_97_whatever_waits_is_handled_in_batches_until_it_is_done() {
     daemon
         .wait_for("all launches", async |daemon| {
             statuses(daemon).await.iter().all(|status| *status == ScheduleStatus::Assigned)
+                && launch_count(daemon) >= 3
         })
         .await;
-    let launches = calls(&daemon, |call| call.accept.is_some());
-    let infos = launches.into_iter().flat_map(|call| call.accept.unwrap().operations);
-    let count: usize =
-        infos.filter_map(|operation| operation.launch).map(|launch| launch.task_infos.len()).sum();
-    assert_eq!(count, 3);
+    assert_eq!(launch_count(&daemon), 3);
 
     // One that breaks ends the driver, and with it the daemon.
     let folder = TempDir::new().unwrap();
@@ -324,6 +318,8 @@ async fn an_inverse_offer_is_accepted_and_its_agent_left() {
     };
     daemon.events.send(SchedulerEvent::InverseOffers(vec![inverse])).await.unwrap();
     daemon.wait_for("a kill", async |daemon| !calls(daemon, |call| call.kill.is_some()).is_empty()).await;
+    let is_answer = |call: &Call| call.accept_inverse_offers.is_some();
+    daemon.wait_for("an answer", async |daemon| !calls(daemon, is_answer).is_empty()).await;
     let accepted = calls(&daemon, |call| call.accept_inverse_offers.is_some()).remove(0);
     assert_eq!(accepted.accept_inverse_offers.unwrap().inverse_offer_ids, ["i1".into()]);
     assert_eq!(statuses(&daemon).await, [ScheduleStatus::Draining]);

@@ -126,7 +126,7 @@ mod tests {
             stopping.cancelled().await;
             Ok(())
         });
-        assert!(supervisor.stop(Duration::from_secs(10)).await);
+        assert!(supervisor.stop(Duration::from_secs(60)).await);
 
         let (supervisor, _failures) = Supervisor::new();
         supervisor.spawn(TaskKind::HttpServer, std::future::pending());

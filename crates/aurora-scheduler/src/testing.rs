@@ -132,9 +132,9 @@ impl TestDaemon {
         decode_reply::<A>(Encoding::Json, 1, &bytes).unwrap()
     }
 
-    /// Waits until a condition on the daemon holds, at most ten seconds.
+    /// Waits until a condition on the daemon holds, at most two minutes.
     pub async fn wait_for(&self, what: &str, mut holds: impl AsyncFnMut(&Self) -> bool) {
-        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(120);
         while !holds(self).await {
             if tokio::time::Instant::now() >= deadline {
                 panic!("{what} did not come about; /vars:\n{}", self.get("/vars").await.1);
