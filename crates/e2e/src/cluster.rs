@@ -42,6 +42,19 @@ impl Signal {
     }
 }
 
+/// Mesos's flag with which agents find a restarted master soon. A real agent looks for another one when it has not been pinged
+/// for as long as the master would wait for it, so this is for tests that restart the only master, while they do.
+pub const FINDS_MASTER_SOON: (&str, &str) = ("MESOS_MAX_AGENT_PING_TIMEOUTS", "20");
+
+/// Mesos's flag with which agents wait as long for their executors as Mesos allows: for tests that speak for an executor, and
+/// for those with very many.
+pub const WAITS_FOR_EXECUTORS: (&str, &str) = ("MESOS_EXECUTOR_REREGISTRATION_TIMEOUT", "15secs");
+
+/// These flags as a cluster takes them.
+pub fn flags<const N: usize>(flags: [(&'static str, &str); N]) -> Vec<(&'static str, String)> {
+    flags.map(|(name, value)| (name, value.to_owned())).into()
+}
+
 /// A running cluster. Dropping it stops all of it, executors included.
 #[derive(Debug)]
 pub struct Cluster {
@@ -219,7 +232,7 @@ impl Cluster {
     /// If it does not.
     pub fn wait_for_end(&self, part: &str) {
         let line = if part.starts_with("master") { format!("{part}: ") } else { format!("agent {part}: ") };
-        crate::wait_until(&format!("the end of {part}"), std::time::Duration::from_secs(60), || {
+        crate::wait_until(&format!("the end of {part}"), crate::PATIENCE, || {
             let output = self.command(&["status"], &[]).output().unwrap();
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             let is_over = text.lines().any(|it| it.starts_with(&line) && !it.contains(" pid "));
@@ -262,11 +275,15 @@ impl Cluster {
         };
         let mut command = Command::new(tool);
         command.args(verb).arg(&self.directory).args(arguments);
-        // Agents find a restarted master within about 3 s, and a restart counts as no loss.
-        command.env("MESOS_AGENT_PING_TIMEOUT", "1secs").env("MESOS_MAX_AGENT_PING_TIMEOUTS", "20");
-        // Room for executors to come back on a busy machine.
+        // An agent counts as lost after longer than any machine keeps it from answering, whatever a test does to it meanwhile.
+        command.env("MESOS_AGENT_PING_TIMEOUT", "1secs").env("MESOS_MAX_AGENT_PING_TIMEOUTS", "180");
+        // Room for executors to start, and to come back, on a busy machine.
+        command.env("MESOS_EXECUTOR_REGISTRATION_TIMEOUT", "5mins");
         command.env("MESOS_EXECUTOR_REREGISTRATION_TIMEOUT", "8secs");
         command.env("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "3secs");
+        // A real master ends when its disk takes longer than this, and an agent clears sandboxes when the disk is full.
+        command.env("MESOS_REGISTRY_STORE_TIMEOUT", "5mins").env("MESOS_REGISTRY_FETCH_TIMEOUT", "5mins");
+        command.env("MESOS_GC_DISK_HEADROOM", "0");
         command.envs(self.flags.iter().map(|(name, value)| (name, value)));
         command
     }

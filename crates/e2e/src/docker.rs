@@ -11,13 +11,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::wait::wait_until;
-
-/// How long the engine may take to start.
-const START_DEADLINE: Duration = Duration::from_secs(60);
+use crate::wait::{PATIENCE, wait_until};
 
 /// How long it may take to end before it is killed.
-const END_DEADLINE: Duration = Duration::from_secs(20);
+const END_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Programs of the image with glibc.
 const GLIBC_PROGRAMS: &[&str] = &["bash", "sleep", "cat", "id", "env", "ls", "touch", "mkdir", "readlink"];
@@ -59,7 +56,7 @@ impl Dockerd {
             .spawn()
             .expect("dockerd starts: install Debian's docker.io, or run `cargo xtask setup`");
         let mut engine = Dockerd { folder, process };
-        wait_until("the Docker engine to answer", START_DEADLINE, || {
+        wait_until("the Docker engine to answer", PATIENCE, || {
             if let Ok(Some(status)) = engine.process.try_wait() {
                 let log = fs::read_to_string(engine.folder.path().join("log")).unwrap_or_default();
                 panic!("dockerd ended with {status}: {log}");

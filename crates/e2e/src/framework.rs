@@ -1,7 +1,5 @@
 //! A framework without Aurora: the scheduler session itself, on a cluster of either kind.
 
-use std::time::Duration;
-
 use mesos_v1::messages::scheduler::Call;
 use mesos_v1::messages::{
     CommandInfo, Credential, ExecutorInfo, FrameworkId, FrameworkInfo, Offer, Resource, TaskInfo, TaskState,
@@ -12,10 +10,7 @@ use mesos_v1::{SchedulerConfig, SchedulerEvent, SchedulerHandle, SchedulerSessio
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use crate::{Backend, Cluster, PortBlock, current_user};
-
-/// How long anything may take that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::{Backend, Cluster, PATIENCE, PortBlock, current_user};
 
 /// What the one agent has.
 const RESOURCES: &str = "cpus:4;mem:4096;disk:20000;ports:[31000-32000]";

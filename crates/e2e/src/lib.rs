@@ -22,7 +22,7 @@ mod testbed;
 mod wait;
 pub mod wire;
 
-pub use cluster::{Backend, Cluster, Signal};
+pub use cluster::{Backend, Cluster, FINDS_MASTER_SOON, Signal, WAITS_FOR_EXECUTORS, flags};
 pub use docker::{Dockerd, root_file_system};
 pub use executors::{executor_flag, executor_wrapper};
 pub use freezer::freezer;
@@ -30,4 +30,4 @@ pub use ports::PortBlock;
 pub use programs::program;
 pub use scheduler::Scheduler;
 pub use testbed::{Output, Testbed, TestbedOptions, current_user, events, task_id};
-pub use wait::{wait_for, wait_until};
+pub use wait::{PATIENCE, wait_for, wait_until};

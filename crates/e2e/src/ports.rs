@@ -43,6 +43,15 @@ impl PortBlock {
         self.base
     }
 
+    /// A port that neither masters nor the first seven agents take, one of four.
+    ///
+    /// # Panics
+    /// If it is not one of them.
+    pub fn free(&self, number: u16) -> u16 {
+        assert!(number < 4, "a block has four free ports");
+        self.base + 8 + number
+    }
+
     /// The scheduler's port.
     pub fn scheduler(&self) -> u16 {
         self.base + BLOCK_SIZE - 2

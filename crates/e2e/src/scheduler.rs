@@ -3,7 +3,6 @@
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use aurora_api::thrift::{
     Arguments, JobKey, Response, ResponseCode, Result as ApiResult, ScheduledTask, TaskQuery, rpc,
@@ -14,9 +13,7 @@ use nix::unistd::Pid;
 use tokio::runtime::Runtime;
 
 use crate::programs::program;
-use crate::wait::wait_until;
-
-const START_DEADLINE: Duration = Duration::from_secs(60);
+use crate::wait::{PATIENCE, wait_until};
 
 /// The name of the tests' cluster.
 pub const CLUSTER_NAME: &str = "e2e";
@@ -110,7 +107,7 @@ impl Scheduler {
     /// If it does not run, or does not end.
     pub fn wait_for_end(&mut self) -> std::process::ExitStatus {
         let mut process = self.process.take().expect("the scheduler does not run");
-        wait_until("the scheduler to end", START_DEADLINE, || {
+        wait_until("the scheduler to end", PATIENCE, || {
             process.try_wait().unwrap().ok_or_else(|| "it still runs".to_owned())
         })
     }
@@ -128,7 +125,7 @@ impl Scheduler {
     /// # Panics
     /// If it does not run, or ends instead of getting ready.
     pub fn wait_until_ready(&mut self) {
-        wait_until("the scheduler to be ready", START_DEADLINE, || {
+        wait_until("the scheduler to be ready", PATIENCE, || {
             let process = self.process.as_mut().expect("the scheduler does not run");
             if let Some(status) = process.try_wait().unwrap() {
                 panic!("the scheduler ended with {status} instead of getting ready");
@@ -154,7 +151,7 @@ impl Scheduler {
     pub fn stop(&mut self) -> std::process::ExitStatus {
         let mut process = self.process.take().expect("the scheduler does not run");
         kill(Pid::from_raw(i32::try_from(process.id()).unwrap()), Signal::SIGTERM).unwrap();
-        wait_until("the scheduler to end after SIGTERM", START_DEADLINE, || {
+        wait_until("the scheduler to end after SIGTERM", PATIENCE, || {
             process.try_wait().unwrap().ok_or_else(|| "it still runs".to_owned())
         })
     }

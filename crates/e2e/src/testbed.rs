@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use aurora_api::thrift::{
     ExecutorConfig, JobConfiguration, JobKey, Resource, ScheduleStatus, ScheduledTask, TaskConfig, rpc,
@@ -11,10 +10,7 @@ use aurora_api::thrift::{
 use tempfile::TempDir;
 
 use crate::scheduler::CLUSTER_NAME;
-use crate::{Backend, Cluster, PortBlock, Scheduler, processes, program, wait_until};
-
-/// How long anything may take that a scenario waits for.
-const PATIENCE: Duration = Duration::from_secs(90);
+use crate::{Backend, Cluster, PATIENCE, PortBlock, Scheduler, processes, program, wait_until};
 
 /// How many lines of each log a failed test shows.
 const LOG_LINES_SHOWN: usize = 30;

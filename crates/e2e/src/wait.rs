@@ -2,6 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+/// How long anything may take that a test waits for: long enough for a machine with two slow cores that does many other
+/// things at once, since only a test that fails waits so long.
+pub const PATIENCE: Duration = Duration::from_secs(240);
+
 /// How often a condition is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 

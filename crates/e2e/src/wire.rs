@@ -15,9 +15,7 @@ use reqwest::{Client, Response};
 
 use crate::framework::{FrameworkBed, framework_info, task};
 use crate::processes::{self, Process};
-
-/// How long anything may take that a test waits for.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub use crate::wait::PATIENCE;
 
 /// How long nothing must come for "nothing came": several of the master's allocation cycles.
 pub const SILENCE: Duration = Duration::from_millis(700);
@@ -373,9 +371,10 @@ impl WireExecutor {
         tokio::time::timeout(patience, wanted).await.unwrap_or(false)
     }
 
-    /// Loses the stream, as if the connection broke.
+    /// Loses the stream and all connections, as if they broke.
     pub fn hang_up(&mut self) {
         self.events = None;
+        self.client = client();
     }
 
     /// The task of the LAUNCH that comes next.

@@ -6,11 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use e2e::{Backend, Testbed, events, processes, program, task_id, wait_until};
+use e2e::{Backend, PATIENCE, Testbed, events, processes, program, task_id, wait_until};
 use thermos::checkpoint::{Appender, Tail, TaskPaths};
-use thermos::plan::record::Record;
-
-const PATIENCE: Duration = Duration::from_secs(90);
+use thermos::plan::record::{ProcessState, Record};
 
 /// The agent's work folder.
 fn work_folder(testbed: &Testbed) -> PathBuf {
@@ -86,7 +84,9 @@ fn a_task_without_a_trace_is_lost_and_starts_again(backend: Backend) {
     testbed.create("Service", "it", 1, "exec sleep 86398");
     let before = testbed.wait_for_running("it", 1);
     // All that an agent has of it: somebody cleaned up too much.
-    let run = testbed.sandbox_files("task.json").pop().unwrap();
+    let run = wait_until("the task's folder", PATIENCE, || {
+        testbed.sandbox_files("task.json").pop().ok_or_else(|| "no task.json".to_owned())
+    });
     let executor =
         run.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "runs")).unwrap();
     std::fs::rename(executor.parent().unwrap(), root.path().join("elsewhere")).unwrap();
@@ -104,14 +104,22 @@ fn a_task_without_a_trace_is_lost_and_starts_again(backend: Backend) {
     assert_ne!(task_id(&after[0]), task_id(&before[0]));
 }
 
+fn records_of(stream: &Path) -> Result<Vec<Record>, String> {
+    let mut tail = Tail::open(stream).map_err(|error| error.to_string())?;
+    let mut records = Vec::new();
+    while let Some(record) = tail.next_record().map_err(|error| error.to_string())? {
+        records.push(record);
+    }
+    Ok(records)
+}
+
 /// Lets a task seem to have begun long ago: its first statuses are an hour older.
 fn age(stream: &Path) {
     const HOUR_MS: i64 = 3_600_000;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("older");
     let mut older = Appender::open(&path).unwrap();
-    let mut tail = Tail::open(stream).unwrap();
-    while let Some(mut record) = tail.next_record().unwrap() {
+    for mut record in records_of(stream).unwrap() {
         if let Record::Task(status) = &mut record {
             status.timestamp_ms = status.timestamp_ms.map(|time| time - HOUR_MS);
         }
@@ -137,8 +145,15 @@ fn what_should_not_be_there_is_killed(backend: Backend) {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let is_there = || processes::below(&sandboxes).iter().any(|process| process.command == "sleep 86396");
-    wait_until("the stray task to run", PATIENCE, || if is_there() { Ok(()) } else { Err(String::new()) });
-    age(&TaskPaths::new(root.path(), "stray").runner());
+    let stream = TaskPaths::new(root.path(), "stray").runner();
+    // The last that its runner writes as long as it runs.
+    wait_until("the stray task to run", PATIENCE, || {
+        let records = records_of(&stream)?;
+        let is_running =
+            |it: &Record| matches!(it, Record::Process(it) if it.state == Some(ProcessState::Running as i32));
+        if is_there() && records.iter().any(is_running) { Ok(()) } else { Err(format!("{records:#?}")) }
+    });
+    age(&stream);
     wait_until("the stray task to be killed", PATIENCE, || {
         if is_there() { Err("it still runs".to_owned()) } else { Ok(()) }
     });

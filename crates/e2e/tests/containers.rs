@@ -4,12 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::os::unix::fs::MetadataExt;
-use std::time::Duration;
 
 use aurora_api::thrift::ScheduleStatus::{Failed, Killed};
-use e2e::{Backend, Dockerd, Testbed, TestbedOptions, events, wait_until};
-
-const PATIENCE: Duration = Duration::from_secs(90);
+use e2e::{Backend, Dockerd, PATIENCE, Testbed, TestbedOptions, events, wait_until};
 
 fn start(backend: Backend, engine: &Dockerd, scheduler_flags: &[&str]) -> Testbed {
     let mesos_flags = vec![

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use aurora_api::thrift::ScheduleStatus::{Assigned, Failed, Finished, Killed, Lost, Running};
 use aurora_api::thrift::{
@@ -12,14 +13,15 @@ use aurora_api::thrift::{
     TaskConfig, TaskQuery, rpc,
 };
 use aurora_client::Client;
-use e2e::{Backend, Testbed, TestbedOptions, events, task_id, wait_until};
+use e2e::{Backend, PATIENCE, Testbed, TestbedOptions, events, task_id, wait_until};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-const PATIENCE: Duration = Duration::from_secs(90);
-
 /// Fewer than this, and the run would not count as proof.
 const CRASHES: u32 = 50;
+
+/// Fewer kills than this, and the load would not count as one.
+const KILLS: usize = 10;
 
 /// Jobs alive at once, beside the anchor: what two cores start and stop without waiting.
 const ALIVE_MAX: usize = 8;
@@ -43,6 +45,14 @@ struct Load {
     template: TaskConfig,
     promises: BTreeMap<String, Promise>,
     refusals: Vec<String>,
+    done: Arc<Done>,
+}
+
+/// What came of the load so far, for who watches it.
+#[derive(Default)]
+struct Done {
+    answers: AtomicUsize,
+    kills: AtomicUsize,
 }
 
 impl Load {
@@ -62,6 +72,8 @@ impl Load {
             match answer {
                 Some(response) if response.response_code == Some(ResponseCode::Ok) => {
                     self.promises.insert(name, wanted);
+                    self.done.answers.fetch_add(1, Ordering::Relaxed);
+                    self.done.kills.fetch_add(usize::from(wanted == Promise::Dead), Ordering::Relaxed);
                 }
                 Some(refused) => self.refusals.push(format!("{name}: {refused:?}")),
                 None => {
@@ -143,18 +155,31 @@ fn crash_at_random(backend: Backend, crashes: u32) {
         template,
         promises: BTreeMap::new(),
         refusals: Vec::new(),
+        done: Arc::default(),
     };
 
     let is_over = AtomicBool::new(false);
+    let done = Arc::clone(&load.done);
     let load = std::thread::scope(|scope| {
         let worker = scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(load.run(&is_over))
         });
-        for _ in 0..crashes {
-            // Now and then it dies before it is even ready.
+        // On a slow machine it takes more of them until enough is done.
+        let begin = Instant::now();
+        for number in 0.. {
+            let is_enough = done.kills.load(Ordering::Relaxed) > KILLS;
+            if number >= crashes && (is_enough || begin.elapsed() > PATIENCE) {
+                break;
+            }
+            // Now and then it dies before it is even ready, else not before the load has got on.
             if random.random_ratio(4, 5) {
                 testbed.scheduler.wait_until_ready();
+                let before = done.answers.load(Ordering::Relaxed);
+                wait_until("the load to get on", PATIENCE, || {
+                    let answers = done.answers.load(Ordering::Relaxed) - before;
+                    if answers >= 2 { Ok(()) } else { Err(format!("{answers} answers")) }
+                });
             }
             std::thread::sleep(Duration::from_millis(random.random_range(0..400)));
             testbed.scheduler.crash();
@@ -169,7 +194,7 @@ fn crash_at_random(backend: Backend, crashes: u32) {
     let promised = |promise| load.with(promise).len();
     let counts = (promised(Promise::Alive), promised(Promise::Dead), promised(Promise::Open));
     eprintln!("alive, dead, open after {crashes} crashes: {counts:?}");
-    assert!(counts.1 > 10, "the load got too little done to prove anything: {counts:?}");
+    assert!(counts.1 > KILLS, "the load got too little done to prove anything: {counts:?}");
 
     let running = wait_until("every promise to hold", PATIENCE, || {
         let jobs = all_tasks(&testbed)?;

@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use aurora_api::thrift::ScheduleStatus::Running;
 use e2e::framework::{FrameworkBed, framework_info};
-use e2e::wire::{WireScheduler, run_one};
-use e2e::{Backend, Dockerd, Signal, Testbed, TestbedOptions, events, task_id, wait_until};
+use e2e::wire::{WireScheduler, run_one, wait_for};
+use e2e::{Backend, Dockerd, PATIENCE, Signal, Testbed, TestbedOptions, events, task_id, wait_until};
 use mesos_v1::messages::TaskState;
 use mesos_v1::messages::executor::event;
 use mesos_v1::messages::scheduler::Call;
 use mesos_v1::scheduler::SendError;
 
-const PATIENCE: Duration = Duration::from_secs(90);
 /// How long nothing must come.
 const SILENCE: Duration = Duration::from_secs(1);
 
@@ -27,25 +26,47 @@ async fn a_call_without_a_type_does_not_reach_the_master(backend: Backend) {
     framework.offer().await;
 }
 
+/// Whether this process has a connection to an address, or has closed one that the other side has not closed yet.
+fn is_connected(address: &str) -> bool {
+    let port: u16 = address.rsplit(':').next().unwrap().parse().unwrap();
+    let remote = format!("0100007F:{port:04X}");
+    let own: Vec<String> = std::fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter_map(|entry| Some(std::fs::read_link(entry.ok()?.path()).ok()?.display().to_string()))
+        .collect();
+    // Of a closed one nobody is the owner.
+    let is_ours = |inode: &str| inode == "0" || own.contains(&format!("socket:[{inode}]"));
+    const TIME_WAIT: &str = "06";
+    std::fs::read_to_string("/proc/self/net/tcp").unwrap().lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        fields.get(2) == Some(&remote.as_str()) && fields[3] != TIME_WAIT && is_ours(fields[9])
+    })
+}
+
 /// The real agent loses a kill while the executor's stream is down, so it is said again until the task has ended.
 async fn a_kill_that_is_lost_is_said_again(backend: Backend) {
     let bed = FrameworkBed::start(backend);
     let mut scheduler = WireScheduler::subscribe(&bed, framework_info()).await;
     let (_, mut executor) = run_one(&bed, &mut scheduler, "a").await;
     executor.hang_up();
-    tokio::time::sleep(SILENCE).await;
+    wait_for("the agent to notice", async || !is_connected(&bed.cluster.agent(1))).await;
     assert_eq!(scheduler.call(Call::kill("a".into(), None)).await, 202);
     // Calls are taken in their order: with this answer the kill has been, too.
     scheduler.call(Call::reconcile([("a".into(), None)])).await;
     scheduler.taken("a", TaskState::TaskRunning).await;
-    tokio::time::sleep(SILENCE).await;
-    executor.subscribe_with(Vec::new(), Vec::new()).await;
-    let was_kept = executor.hears(event::Type::Kill, SILENCE).await;
-    assert_eq!(was_kept, backend == Backend::Embedded, "only the embedded agent keeps it");
-    if !was_kept {
+    if backend == Backend::RealMesos {
+        let log = bed.cluster.directory().join("agent-1.log");
+        wait_for("the agent to take the kill", async || {
+            std::fs::read_to_string(&log).unwrap().contains("Asked to kill task a of framework")
+        })
+        .await;
+        executor.subscribe_with(Vec::new(), Vec::new()).await;
+        assert!(!executor.hears(event::Type::Kill, SILENCE).await, "only the embedded agent keeps it");
         scheduler.call(Call::kill("a".into(), None)).await;
-        assert!(executor.hears(event::Type::Kill, PATIENCE).await);
+    } else {
+        executor.subscribe_with(Vec::new(), Vec::new()).await;
     }
+    assert!(executor.hears(event::Type::Kill, PATIENCE).await);
     executor.update("a", TaskState::TaskKilled).await;
     scheduler.taken("a", TaskState::TaskKilled).await;
 }

@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use aurora_api::thrift::ScheduleStatus::{Failed, Finished, Killed, Starting};
-use e2e::{Backend, Signal, Testbed, TestbedOptions, events, processes, task_id, wait_for, wait_until};
-
-const PATIENCE: Duration = Duration::from_secs(90);
+use e2e::{
+    Backend, PATIENCE, PortBlock, Signal, Testbed, TestbedOptions, events, executor_flag, executor_wrapper,
+    flags, processes, task_id, wait_for, wait_until,
+};
 
 /// Answers 200 and `ok` to every request on the port of its first argument. Notes the path of a POST in `asked` and ends.
 const SERVER: &str = "\
@@ -42,7 +42,7 @@ struct Job<'a> {
 
 impl Default for Job<'_> {
     fn default() -> Self {
-        Job { kind: "Service", processes: &[], finalizer: "", finalization_wait: 5, fields: "" }
+        Job { kind: "Service", processes: &[], finalizer: "", finalization_wait: 60, fields: "" }
     }
 }
 
@@ -81,17 +81,15 @@ fn kill(testbed: &Testbed) {
     testbed.wait_for_empty_sandboxes();
 }
 
-/// A testbed whose agent offers these ports only, which are free: those of the default are the same in all tests.
-fn start_with_ports(backend: Backend, count: usize) -> (Testbed, Vec<u16>) {
-    let held: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    let mut ports: Vec<u16> = held.iter().map(|it| it.local_addr().unwrap().port()).collect();
-    ports.sort_unstable();
-    let ranges: Vec<String> = ports.iter().map(|port| format!("{port}-{port}")).collect();
-    let resources = format!("cpus:4;mem:4096;disk:20000;ports:[{}]", ranges.join(","));
+/// A testbed whose agent offers two ports only, which are free: those of the default are the same in all tests.
+fn start_with_ports(backend: Backend, block: &PortBlock, flags: &[String]) -> (Testbed, Vec<u16>) {
+    let ports = vec![block.free(0), block.free(1)];
+    let resources = format!("cpus:4;mem:4096;disk:20000;ports:[{}-{}]", ports[0], ports[1]);
     // Lives as long as the test's process, as the default does.
     let resources = Box::leak(resources.into_boxed_str());
-    let testbed = Testbed::start_with(backend, TestbedOptions { resources, ..TestbedOptions::default() });
-    (testbed, ports)
+    let scheduler_flags = flags.to_vec();
+    let options = TestbedOptions { resources, scheduler_flags, ..TestbedOptions::default() };
+    (Testbed::start_with(backend, options), ports)
 }
 
 /// The only file of this name below the sandboxes, once it is there.
@@ -158,8 +156,8 @@ fn a_task_is_killed_while_it_starts(backend: Backend) {
 fn a_process_that_ignores_the_signal_is_killed(backend: Backend) {
     let testbed = Testbed::start(backend);
     let stubborn = "trap 'touch asked' TERM; touch ready; while true; do sleep 0.1; done";
-    // Without this wait it would have a minute, which is more than the patience of this test.
-    Job { processes: &[("main", stubborn)], finalization_wait: 1, ..Job::default() }.create(&testbed);
+    // Time enough to note that it was asked.
+    Job { processes: &[("main", stubborn)], finalization_wait: 15, ..Job::default() }.create(&testbed);
     testbed.wait_for_running("it", 1);
     file(&testbed, "ready");
     kill(&testbed);
@@ -202,13 +200,19 @@ fn is_alive(process: &processes::Process) -> bool {
 }
 
 fn a_task_gets_the_ports_assigned_and_is_asked_over_http_to_end(backend: Backend) {
-    let (testbed, ports) = start_with_ports(backend, 2);
+    let block = PortBlock::take();
+    let folder = tempfile::tempdir().unwrap();
+    // What asks the task to end waits a second for its answer unless told otherwise.
+    let script = "AURORA_HTTP_SIGNALER_TIMEOUT_SECS=60 exec \"$EXECUTOR\" \"$@\"";
+    let executor = executor_flag(&executor_wrapper(folder.path(), script));
+    let (testbed, ports) = start_with_ports(backend, &block, &[executor]);
     let server = testbed.directory().join("server.py");
     std::fs::write(&server, SERVER).unwrap();
     let serve = |port: &str| format!("exec python3 {} {{{{thermos.ports[{port}]}}}}", server.display());
     let command = format!("{} & {}", serve("http"), serve("health"));
     let fields = "lifecycle = LifecycleConfig(http = HttpLifecycleConfig(graceful_shutdown_wait_secs = 30)), \
-                  health_check_config = HealthCheckConfig(interval_secs = 0.1, initial_interval_secs = 30)";
+                  health_check_config = HealthCheckConfig(interval_secs = 0.1, initial_interval_secs = 120, \
+                  timeout_secs = 60, max_consecutive_failures = 1000)";
     Job { processes: &[("main", &command)], fields, ..Job::default() }.create(&testbed);
     let tasks = testbed.wait_for_running("it", 1);
     assert!(events(&tasks[0]).pop().unwrap().contains("Task is healthy."), "{:?}", events(&tasks[0]));
@@ -225,7 +229,7 @@ fn a_task_gets_the_ports_assigned_and_is_asked_over_http_to_end(backend: Backend
 fn an_unhealthy_task_fails_and_says_why(backend: Backend) {
     let testbed = Testbed::start(backend);
     let fields = "health_check_config = HealthCheckConfig(initial_interval_secs = 0, interval_secs = 1, \
-                  health_checker = HealthCheckerConfig(shell = ShellHealthChecker(shell_command = 'echo sick; exit 4')))";
+                  timeout_secs = 120, health_checker = HealthCheckerConfig(shell = ShellHealthChecker(shell_command = 'echo sick; exit 4')))";
     Job { kind: "Job", processes: &[("main", "exec sleep 86399")], fields, ..Job::default() }
         .create(&testbed);
     let tasks = testbed.wait_for_statuses("it", &[(Failed, 1)]);
@@ -238,7 +242,11 @@ fn an_unhealthy_task_fails_and_says_why(backend: Backend) {
 
 fn a_task_ends_when_its_agent_stays_away(backend: Backend) {
     let options = TestbedOptions {
-        mesos_flags: vec![("MESOS_RECOVERY_TIMEOUT", "2secs".to_owned())],
+        // Time enough for the order of the end.
+        mesos_flags: flags([
+            ("MESOS_RECOVERY_TIMEOUT", "2secs"),
+            ("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "2mins"),
+        ]),
         ..TestbedOptions::default()
     };
     let testbed = Testbed::start_with(backend, options);
@@ -247,8 +255,8 @@ fn a_task_ends_when_its_agent_stays_away(backend: Backend) {
     testbed.wait_for_running("it", 1);
     testbed.cluster.stop("1", Signal::Kill);
     // The order of the end is kept: the finalizer runs, and nothing stays.
-    assert_eq!(read(&file(&testbed, "finalized")), "done\n");
     testbed.wait_for_empty_sandboxes();
+    assert_eq!(read(&file(&testbed, "finalized")), "done\n");
 }
 
 e2e::on_both_clusters! {

@@ -7,13 +7,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use aurora_api::thrift::ScheduleStatus::{Failed, Running};
-use e2e::{Backend, Testbed, TestbedOptions, events, freezer, root_file_system, wait_for};
+use e2e::{Backend, PATIENCE, Testbed, TestbedOptions, events, freezer, root_file_system, wait_for};
 use tempfile::TempDir;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A store of images as agents keep it (`--appc_store_dir`), with one of busybox and, if wanted, of bash.
 fn store(has_bash: bool) -> (TempDir, String) {

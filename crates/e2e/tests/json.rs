@@ -2,16 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::time::Duration;
-
-use e2e::Backend;
 use e2e::framework::{FrameworkBed, framework_info};
+use e2e::{Backend, PATIENCE};
 use mesos_v1::messages::scheduler::{Call, Event, call, event};
 use mesos_v1::recordio::Decoder;
 use prost::Message as _;
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(90);
 const JSON: &str = "application/json";
 const PROTOBUF: &str = "application/x-protobuf";
 

@@ -8,14 +8,14 @@ use std::time::Duration;
 use aurora_api::thrift::ScheduleStatus::Running;
 use e2e::framework::{Framework, framework_info};
 use e2e::wire::{PROTOBUF, subscribe_call};
-use e2e::{Backend, Cluster, PortBlock, Signal, Testbed, TestbedOptions, events, task_id, wait_until};
+use e2e::{
+    Backend, Cluster, PATIENCE, PortBlock, Signal, Testbed, TestbedOptions, events, task_id, wait_until,
+};
 use mesos_v1::scheduler::SchedulerTiming;
 use mesos_v1::{SchedulerConfig, SchedulerSession};
 use prost::Message as _;
 use zookeeper::client::{Acls, CreateMode};
 use zookeeper::test_server::TestServer;
-
-const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A command that runs until it is killed and is found by its name in a list of processes.
 const SERVICE: &str = "exec sleep 86397";
@@ -91,6 +91,8 @@ fn a_scheduler_that_stayed_away_for_too_long_says_what_it_costs_and_begins_anew_
     }
 
     testbed.scheduler.set("-register_anew=true");
+    // It has to come back from its next crash.
+    testbed.scheduler.set("-framework_failover_timeout=1hrs");
     testbed.scheduler.start_again();
     let after = wait_until("the service to run again", PATIENCE, || {
         let running = testbed.wait_for_running("hello", 1);
@@ -99,7 +101,6 @@ fn a_scheduler_that_stayed_away_for_too_long_says_what_it_costs_and_begins_anew_
     // From now on it is that framework.
     testbed.scheduler.crash();
     testbed.scheduler.set("-register_anew=false");
-    testbed.scheduler.set("-framework_failover_timeout=1hrs");
     testbed.scheduler.start_again();
     assert_eq!(task_id(&testbed.wait_for_running("hello", 1)[0]), task_id(&after[0]));
 }
@@ -113,7 +114,7 @@ async fn answer(cluster: &Cluster, master: &str) -> Option<(u16, String)> {
     let client = mesos_v1::plain_http().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let body = subscribe_call(framework_info()).encode_to_vec();
     let request =
-        client.post(url).timeout(Duration::from_secs(5)).header("Content-Type", PROTOBUF).body(body);
+        client.post(url).timeout(Duration::from_secs(20)).header("Content-Type", PROTOBUF).body(body);
     let response = request.send().await.ok()?;
     let location = response.headers().get("Location").map(|it| it.to_str().unwrap().to_owned());
     Some((response.status().as_u16(), location.unwrap_or_default()))
@@ -146,8 +147,13 @@ fn mesos_s8_a_master_that_does_not_lead_points_to_the_one_that_does_or_says_that
     let address = cluster.master_address(first);
     let port = address.rsplit(':').next().unwrap();
     for master in &others {
-        let (status, location) = runtime.block_on(answer(&cluster, master)).unwrap();
-        assert_eq!(status, 307);
+        // It may not have heard yet who leads.
+        let location = wait_until(&format!("{master} to know its leader"), PATIENCE, || {
+            match runtime.block_on(answer(&cluster, master)) {
+                Some((307, location)) => Ok(location),
+                other => Err(format!("{other:?}")),
+            }
+        });
         assert!(
             location.starts_with("//") && location.ends_with(&format!(":{port}/master/api/v1/scheduler")),
             "{location}"

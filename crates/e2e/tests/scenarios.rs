@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
-use std::time::Duration;
 
 use aurora_api::thrift::ScheduleStatus::{Failed, Finished, Killed, Lost, Pending, Running};
-use e2e::{Backend, Signal, Testbed, events, processes, task_id, wait_for, wait_until};
-
-const PATIENCE: Duration = Duration::from_secs(90);
+use e2e::{
+    Backend, FINDS_MASTER_SOON, PATIENCE, Signal, Testbed, TestbedOptions, events, flags, processes, task_id,
+    wait_for, wait_until,
+};
 
 /// A command that runs until it is killed and is found by its name in a list of processes.
 const SERVICE: &str = "exec sleep 86399";
@@ -22,10 +22,7 @@ fn create_run_and_kill(backend: Backend) {
             events(task).iter().map(|event| event.split(':').next().unwrap().to_owned()).collect();
         assert_eq!(statuses, ["Pending", "Assigned", "Starting", "Running"]);
     }
-    wait_until("one process for each instance", PATIENCE, || {
-        let running = testbed.sandbox_processes("sleep 86399").len();
-        if running == 2 { Ok(()) } else { Err(format!("{running}")) }
-    });
+    wait_for_processes(&testbed, 2);
     let key = testbed.key("hello");
     let listed = testbed.aurora(&["job", "list", "e2e/www"]).expect_code(0);
     assert_eq!(listed.stdout.trim(), key);
@@ -72,6 +69,9 @@ fn the_scheduler_crashes_and_carries_on(backend: Backend) {
     testbed.create("Job", "once", 1, &format!("until test -e {}; do sleep 0.1; done", gate.display()));
     let before = testbed.wait_for_running("hello", 1);
     testbed.wait_for_running("once", 1);
+    wait_for("the job's process", PATIENCE, || {
+        (!testbed.sandbox_processes("until test").is_empty()).then_some(())
+    });
 
     testbed.scheduler.crash();
     std::fs::write(&gate, "").unwrap();
@@ -92,6 +92,7 @@ fn the_scheduler_stops_and_tasks_run_on(backend: Backend) {
     let mut testbed = Testbed::start(backend);
     testbed.create("Service", "hello", 1, SERVICE);
     let before = testbed.wait_for_running("hello", 1);
+    wait_for_processes(&testbed, 1);
     let status = testbed.scheduler.stop();
     assert!(status.success(), "{status}");
     assert_eq!(testbed.sandbox_processes("sleep 86399").len(), 1);
@@ -119,16 +120,15 @@ fn an_executor_is_killed_and_its_task_runs_elsewhere(backend: Backend) {
     assert_eq!(task_id(&tasks[0]), task_id(&before[0]));
     let message = events(&tasks[0]).pop().unwrap();
     assert!(message.to_lowercase().contains("executor"), "{message}");
-    wait_until("the old run's process to end", PATIENCE, || {
-        let left = testbed.sandbox_processes("sleep 86399");
-        if left.len() == 1 { Ok(()) } else { Err(format!("{left:#?}")) }
-    });
+    // The old run's ends, the new one's is there.
+    wait_for_processes(&testbed, 1);
 }
 
 fn an_agent_crashes_and_its_tasks_survive(backend: Backend) {
     let testbed = Testbed::start(backend);
     testbed.create("Service", "hello", 2, SERVICE);
     let before = testbed.wait_for_statuses("hello", &[(Running, 2)]);
+    wait_for_processes(&testbed, 2);
     testbed.cluster.stop("1", Signal::Kill);
     assert_eq!(testbed.sandbox_processes("sleep 86399").len(), 2);
     testbed.cluster.start_again("1");
@@ -142,7 +142,8 @@ fn an_agent_crashes_and_its_tasks_survive(backend: Backend) {
 }
 
 fn the_master_crashes_and_tasks_survive(backend: Backend) {
-    let testbed = Testbed::start(backend);
+    let mesos_flags = flags([FINDS_MASTER_SOON]);
+    let testbed = Testbed::start_with(backend, TestbedOptions { mesos_flags, ..TestbedOptions::default() });
     testbed.create("Service", "hello", 1, SERVICE);
     let before = testbed.wait_for_running("hello", 1);
     testbed.cluster.stop("master", Signal::Kill);
@@ -183,6 +184,14 @@ fn a_config_with_an_error_creates_nothing(backend: Backend) {
     assert!(created.stderr.contains("hello.aurora:3"), "no file and line: {created:?}");
     assert_eq!(testbed.tasks("hello"), []);
     assert_eq!(testbed.aurora(&["job", "list", "e2e/www"]).expect_code(0).stdout, "");
+}
+
+/// Waits until so many instances have a process: a task is RUNNING a moment before its command runs.
+fn wait_for_processes(testbed: &Testbed, instances: usize) {
+    wait_until("one process for each instance", PATIENCE, || {
+        let found = testbed.sandbox_processes("sleep 86399");
+        if found.len() == instances { Ok(()) } else { Err(format!("{found:#?}")) }
+    });
 }
 
 /// Waits until a log of a process, in one of the sandboxes, has a text.

@@ -5,13 +5,10 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use aurora_api::thrift::ScheduleStatus::{Failed, Lost, Running};
 use aurora_api::thrift::ScheduledTask;
-use e2e::{Backend, Testbed, events, executor_flag, executor_wrapper, wait_until};
-
-const PATIENCE: Duration = Duration::from_secs(90);
+use e2e::{Backend, PATIENCE, PortBlock, Testbed, events, executor_flag, executor_wrapper, wait_until};
 
 /// Lets one call of the kernel fail for a program and all it starts.
 const DENY: &str = include_str!("../../thermos-executor/tests/executor/deny.py");
@@ -174,20 +171,23 @@ fn servers_that_are_none(backend: Backend) {
 
 /// Row 10, servers that nobody reaches: the task says so while it tries, and then fails for it.
 fn servers_that_do_not_answer(backend: Backend) {
-    let held = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    let [first, second] = held.each_ref().map(|held| held.local_addr().unwrap());
-    drop(held);
+    let block = PortBlock::take();
+    let [first, second] = [0, 1].map(|number| format!("127.0.0.1:{}", block.free(number)));
     let flags = format!("-thermos_executor_flags=--nosetuid --announcer-ensemble={first},{second}");
     let testbed = Testbed::start_with_flags(backend, &[flags]);
-    let job = "announce = Announcer(), health_check_config = HealthCheckConfig(initial_interval_secs = 9)";
+    let job = "announce = Announcer(), health_check_config = HealthCheckConfig(initial_interval_secs = 20)";
     create(&testbed, "www", "exec sleep 86399", "", job);
     let each = [first, second].map(|server| format!("{server}: Connection refused"));
     let names_each = |text: &str| each.iter().all(|part| text.contains(part));
-    wait_for_event(&testbed, "www", "the task to say what it tries", |task, last| {
-        let is_trying = last.contains("Not announced yet, trying again: no ZooKeeper server of ");
-        task.status == Some(Running) && is_trying && names_each(last)
-    });
     let last = wait_for_event(&testbed, "www", "the failure", |task, _| task.status == Some(Failed));
+    let tasks = testbed.scheduler.tasks("www", "prod", "it").unwrap();
+    let told: Vec<String> = tasks.iter().flat_map(events).collect();
+    let is_trying = |event: &String| {
+        event.starts_with("Running: ")
+            && event.contains("Not announced yet, trying again: no ZooKeeper server of ")
+            && names_each(event)
+    };
+    assert!(told.iter().any(is_trying), "{told:#?}");
     assert!(last.contains("Creating Announcer Serverset timed out. ") && names_each(&last), "{last}");
 }
 

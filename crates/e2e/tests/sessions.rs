@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use e2e::framework::{Framework, FrameworkBed, framework_info, task};
-use e2e::{Backend, Signal};
+use e2e::{Backend, FINDS_MASTER_SOON, Signal, flags};
 use mesos_v1::SchedulerEvent;
 use mesos_v1::messages::scheduler::{Call, call};
 use mesos_v1::messages::task_status::{Reason, Source};
@@ -163,14 +163,19 @@ async fn mesos_s32_the_kill_of_an_unknown_task_is_answered(backend: Backend) {
 
 async fn mesos_s33_a_task_is_killed_before_its_executor_subscribes(backend: Backend) {
     let (_bed, mut framework) = start(backend).await;
-    framework.launch("exec sleep 30", "a", b"run").await;
+    framework.launch("exec sleep 3600", "a", b"run").await;
+    // A real master answers an ACCEPT before it has carried it out, and a kill that overtakes it is of an unknown task.
+    while framework.reconciled("a").await.state() == TaskState::TaskLost {}
     framework.handle.send(Call::kill("a".into(), None)).unwrap();
     let killed = framework.update("a", TaskState::TaskKilled).await;
     assert_eq!((killed.reason(), killed.source()), (Reason::TaskKilledDuringLaunch, Source::Agent));
 }
 
 async fn mesos_s35_an_executor_is_shut_down(backend: Backend) {
-    let (_bed, mut framework) = start(backend).await;
+    // Time enough for it to say its last word.
+    let bed =
+        FrameworkBed::start_with_flags(backend, flags([("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "2mins")]));
+    let mut framework = bed.subscribe(None).await;
     framework.launch(EXECUTOR, "a", b"run").await;
     let running = framework.update("a", TaskState::TaskRunning).await;
     let shutdown =
@@ -240,7 +245,8 @@ async fn mesos_e11_a_fetch_that_fails_fails_the_task(backend: Backend) {
 }
 
 async fn a_task_survives_a_crash_of_the_master(backend: Backend) {
-    let (bed, mut framework) = start(backend).await;
+    let bed = FrameworkBed::start_with_flags(backend, flags([FINDS_MASTER_SOON]));
+    let mut framework = bed.subscribe(None).await;
     framework.launch(EXECUTOR, "a", b"run").await;
     framework.update("a", TaskState::TaskRunning).await;
     bed.cluster.stop("master", Signal::Kill);

@@ -6,11 +6,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
-use e2e::{Backend, Testbed, events, executor_flag, executor_wrapper, program, wait_until};
-
-const PATIENCE: Duration = Duration::from_secs(90);
+use e2e::{Backend, PATIENCE, Testbed, events, executor_flag, executor_wrapper, program, wait_until};
 
 /// The last event of the first task of `it`, with its status, once the task has ended.
 fn last_event(testbed: &Testbed) -> String {

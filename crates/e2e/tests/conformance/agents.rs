@@ -4,24 +4,13 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use e2e::framework::{FrameworkBed, framework_info, task};
 use e2e::wire::*;
-use e2e::{Backend, Signal, processes};
+use e2e::{Backend, Signal, WAITS_FOR_EXECUTORS, flags, processes};
 use mesos_v1::messages as v1;
 use mesos_v1::messages::executor::event::Type as ExecutorEvent;
 use mesos_v1::messages::scheduler::{Call, call, event};
 
 use v1::TaskState::*;
 use v1::task_status::Reason;
-
-/// A lost agent is unreachable after about 4 s, and executors have 4 s to come back.
-fn impatient() -> Vec<(&'static str, String)> {
-    [
-        ("MESOS_AGENT_PING_TIMEOUT", "1secs"),
-        ("MESOS_MAX_AGENT_PING_TIMEOUTS", "3"),
-        ("MESOS_EXECUTOR_REREGISTRATION_TIMEOUT", "4secs"),
-    ]
-    .map(|(name, value)| (name, value.to_owned()))
-    .to_vec()
-}
 
 fn amount(offer: &v1::Offer, name: &str) -> Option<f64> {
     offer.resources.iter().find(|one| one.name == name)?.scalar.map(|scalar| scalar.value)
@@ -109,7 +98,7 @@ async fn mesos_a5_an_agent_that_cleans_up_ends_its_executors(backend: Backend) {
     let (offer, mut executor) = run_one(&bed, &mut scheduler, "t").await;
     let folder = sandbox(&bed, &offer, &scheduler, "t");
     bed.cluster.stop("1", Signal::Kill);
-    let mut start = bed.cluster.begin_start("1", &[("MESOS_RECOVER", "cleanup")]);
+    let mut start = bed.cluster.begin_start("1", &[("MESOS_RECOVER", "cleanup"), WAITS_FOR_EXECUTORS]);
     executor.subscribe_with(Vec::new(), Vec::new()).await;
     assert_eq!(executor.next().await.r#type(), ExecutorEvent::Shutdown);
     // It ends by itself instead of registering, which the command that starts it counts as a failure.
@@ -150,8 +139,10 @@ async fn mesos_a6_resources_and_attributes_as_text(backend: Backend) {
 }
 
 async fn mesos_a7_an_agent_that_is_lost_comes_back_with_its_tasks(backend: Backend) {
+    // A lost agent is unreachable after about 11 s.
+    let impatient = [("MESOS_MAX_AGENT_PING_TIMEOUTS", "10"), WAITS_FOR_EXECUTORS];
     for (info, state) in [(framework_info(), TaskLost), (aware(), TaskUnreachable)] {
-        let bed = FrameworkBed::start_with_flags(backend, impatient());
+        let bed = FrameworkBed::start_with_flags(backend, flags(impatient));
         let mut scheduler = WireScheduler::subscribe(&bed, info).await;
         let (offer, mut executor) = run_one(&bed, &mut scheduler, "t").await;
         bed.cluster.stop("1", Signal::Kill);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use e2e::framework::{FrameworkBed, framework_info, task};
 use e2e::wire::*;
-use e2e::{Backend, Signal, processes};
+use e2e::{Backend, Signal, WAITS_FOR_EXECUTORS, processes};
 use mesos_v1::messages as v1;
 use mesos_v1::messages::executor::call;
 use mesos_v1::messages::executor::event::Type as ExecutorEvent;
@@ -93,7 +93,7 @@ async fn mesos_e4_updates_out_of_turn(backend: Backend) {
     executor.launched().await;
     executor.update("t", TaskRunning).await;
     bed.cluster.stop("1", Signal::Kill);
-    let mut start = bed.cluster.begin_start("1", &[]);
+    let mut start = bed.cluster.begin_start("1", &[WAITS_FOR_EXECUTORS]);
     wait_for("the agent's recovery", async || executor.try_status(running(&executor)).await == Some(503))
         .await;
     executor.subscribe().await;
