@@ -2,13 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::time::Duration;
-
 use aurora_api::thrift::ScheduleStatus::{Killed, Pending, Running};
 use aurora_api::thrift::{ScheduleStatus, ScheduledTask};
-use e2e::{Backend, Testbed, TestbedOptions, events, wait_until};
+use e2e::{Backend, PATIENCE, Testbed, TestbedOptions, events, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(90);
 const SERVICE: &str = "exec sleep 86396";
 
 fn host(task: &ScheduledTask) -> String {
@@ -92,7 +89,7 @@ fn a_host_that_does_not_get_empty_says_what_is_there(backend: Backend) {
     let testbed = Testbed::start(backend);
     let gate = testbed.directory().join("gate");
     // It ends when the gate opens, whatever it is told.
-    let command = format!("trap true TERM; until test -e {}; do sleep 0.1; done", gate.display());
+    let command = format!("trap true TERM; touch deaf; until test -e {}; do sleep 0.1; done", gate.display());
     let config = format!(
         "task = Task(name = 'stubborn', processes = [Process(name = 'main', cmdline = '''{command}''')], \
          finalization_wait = 3600, resources = Resources(cpu = 1.0, ram = 64*MB, disk = 64*MB))\n\
@@ -101,6 +98,9 @@ fn a_host_that_does_not_get_empty_says_what_is_there(backend: Backend) {
     let path = testbed.write_config("stubborn", &config);
     testbed.aurora(&["job", "create", &testbed.key("stubborn"), path.to_str().unwrap()]).expect_code(0);
     let host = host(&testbed.wait_for_running("stubborn", 1)[0]);
+    wait_until("its process to be deaf", PATIENCE, || {
+        if testbed.sandbox_files("deaf").is_empty() { Err("not yet".to_owned()) } else { Ok(()) }
+    });
     let hosts = format!("--hosts={host}");
 
     let drained =
