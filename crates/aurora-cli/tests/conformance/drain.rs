@@ -204,7 +204,7 @@ fn a_host_that_takes_its_time_is_waited_for() {
     let stub = two_hosts();
     stub.world().looks_until_drained.insert("a", 3);
     stub.world().refused_looks = 2;
-    stub.admin(&["host_drain", "--hosts=a,b", "--interval=0s", "west"])
+    stub.admin(&["host_drain", "--hosts=a,b", "--interval=0s", "--timeout=60s", "west"])
         .exits(0)
         .err_has("Waiting for hosts to be in DRAINED: a\n")
         .err_has(" WARN] cannot see how the hosts are")

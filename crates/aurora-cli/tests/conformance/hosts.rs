@@ -155,7 +155,7 @@ fn hosts_are_waited_for() {
     world.looks_until_drained.insert("a", 3);
     world.hang_ups.insert("maintenanceStatus", 0);
     drop(world);
-    stub.admin(&["host_wait", "--hosts=a,b", "--interval=0s", "west"])
+    stub.admin(&["host_wait", "--hosts=a,b", "--interval=0s", "--timeout=60s", "west"])
         .exits(0)
         .err_has("Waiting for hosts to be in DRAINED: a\n")
         .err_has("b is in state: DRAINED");
