@@ -28,6 +28,7 @@ pub const WORKLOADS: &[Workload] = &[
         ..FILLED
     },
     FILLED,
+    Workload { name: "fits, each asks for another amount", task: another_amount, ..FILLED },
     Workload {
         name: "fits, with limits, each filled differently",
         task: |_| with([limit("host", 1), limit("rack", 1)]),
@@ -107,6 +108,13 @@ fn in_zones(number: u64) -> Offer {
     let mut offer = filled(number);
     offer.attributes.insert("zone".into(), [format!("zone-{}", number % 32).into()].into());
     offer
+}
+
+/// Less disk than every agent has, and never the same.
+fn another_amount(round: u64) -> TaskConfig {
+    let mut config = task("jmh/dev/t");
+    config.resources.disk = Megabytes(128 * 1024 - i64::try_from(round).unwrap());
+    config
 }
 
 /// What the first agent has.
