@@ -60,6 +60,20 @@ fn a_task_without_a_runner_is_ended_by_force() {
 }
 
 #[test]
+fn daemons_of_a_task_without_a_runner_are_killed_with_it() {
+    // One that was started before, and more and more of them meanwhile.
+    let command =
+        "(setsid sleep 1000 &); touch ready; while true; do (setsid sleep 1000 &); sleep 0.05; done";
+    let rig = Rig::new(&[process("p", command)]);
+    let running = rig.start();
+    is_ready(&rig);
+    running.kill_runner();
+    thermos::run::kill_task(&rig.paths(), TaskState::Killed).unwrap();
+    wait_for("the processes to be gone", || (!is_inhabited(rig.folder.path())).then_some(()));
+    assert_eq!(rig.runs("p"), [ProcessState::Killed]);
+}
+
+#[test]
 fn th_50_a_new_runner_goes_on() {
     let rig = Rig::new(&[process("a", "until test -e go; do sleep 0.05; done"), process("b", "true")])
         .order(&["a", "b"]);

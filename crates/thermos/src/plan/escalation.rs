@@ -40,7 +40,7 @@ pub enum Target {
     },
     /// A coordinator itself.
     Coordinator(ProcessId),
-    /// Everything below a coordinator that stayed with the daemons of its process, which is over.
+    /// Everything below a coordinator, most often one that stayed with the daemons of its process, which is over.
     BelowGuard(ProcessId),
     /// Everything in the session of such a coordinator but itself.
     BesideGuard(ProcessId),
@@ -102,7 +102,7 @@ pub const fn on_run_end_beside(guard: ProcessId) -> SignalOrder {
     order(Target::BesideGuard(guard), Strength::Kill)
 }
 
-/// The task ended: what a guard stayed for goes, and then the guard by itself.
+/// The task ended: what a guard stayed for goes, and then the guard by itself. So does what is below any other coordinator.
 pub const fn on_end_of_guarded(guard: ProcessId) -> SignalOrder {
     order(Target::BelowGuard(guard), Strength::Kill)
 }

@@ -86,6 +86,7 @@ pub fn kill_task(paths: &TaskPaths, outcome: TaskState) -> Result<Killed, KillEr
         let fates = [witness.coordinator(&table, run), witness.shell(&table, run)];
         let is_there = fates.contains(&Fate::Lives);
         if is_there {
+            end_below(run);
             let sender = Sender { own_pid: own_pid(), ..Sender::default() };
             carry_out(&Linux, &sender, &escalation::on_run_end(run));
         }
@@ -102,6 +103,15 @@ pub fn kill_task(paths: &TaskPaths, outcome: TaskState) -> Result<Killed, KillEr
     stream.append(&task_record(outcome))?;
     move_to_finished(paths)?;
     Ok(Killed::Now { runs: live.len() })
+}
+
+/// Kills everything below the coordinator of a run, until nothing is left. As long as the coordinator lives nothing leaves its family,
+/// whatever sessions it begins, and whatever is started meanwhile.
+fn end_below(run: &ProcessRun) {
+    let Some(coordinator) = run.coordinator() else { return };
+    let sender = Sender { own_pid: own_pid(), ..Sender::default() };
+    let orders = [escalation::on_end_of_guarded(coordinator)];
+    reap::until_nobody(|| carry_out(&Linux, &sender, &orders));
 }
 
 /// Kills daemons of processes that are over, which a coordinator stayed with.

@@ -83,6 +83,16 @@ pub fn until_gone(processes: &[ProcessId], mut kill: impl FnMut()) {
     }
 }
 
+/// Repeats `kill`, which tells how many it hit, until that is nobody, or gives up.
+pub fn until_nobody(mut kill: impl FnMut() -> usize) {
+    for _ in 0..REAP_LOOKS {
+        if kill() == 0 {
+            return;
+        }
+        std::thread::sleep(REAP_POLL);
+    }
+}
+
 /// Kills and collects every child of this process that is left: daemons of a task whose runner is gone come to the executor.
 /// To be called only when this process waits for no child of its own any more.
 pub fn kill_orphans() {
