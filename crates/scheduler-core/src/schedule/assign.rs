@@ -104,12 +104,13 @@ pub(super) fn first_fit(
     rng: &mut CoreRng,
 ) -> (Vec<Placement>, Findings) {
     let pool = attempt.request.pool();
-    offers.prepare(pool, &Need::new(ResourceKind::all_of(&attempt.request.footprint)));
+    let need = Need::new(ResourceKind::all_of(&attempt.request.footprint));
+    offers.prepare(pool, &need);
     let mut findings = Findings::default();
     let placements = at_kept_places(offers, config, attempt, tasks, &mut findings, rng);
     let waiting = tasks.iter().filter(|task| !attempt.places.contains_key(*task)).collect();
     let mut run = Run { config, rng, waiting, placed: 0, placements, findings };
-    let mut search = Search::new(offers, attempt, &mut run.findings);
+    let mut search = Search::new(offers, need, attempt, &mut run.findings);
     run.walk(offers, &mut search, attempt);
     if run.waiting.is_empty() {
         return (run.placements, run.findings);

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use aurora_api::task::{Constraint, ConstraintRule};
 
 use super::assign::Attempt;
-use super::filter::{ResourceKind, Veto, VetoGroup, refusal, vetoes};
+use super::filter::{Veto, VetoGroup, refusal, vetoes};
 use crate::explain::Findings;
 use crate::offers::classes::{Class, ClassId, Classes, SlotId};
 use crate::offers::index::{Ahead, Fits, Index, Need};
@@ -146,8 +146,13 @@ struct Open<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// Over offers that were [prepared](Offers::prepare).
-    pub(super) fn new(offers: &'a Offers, attempt: &Attempt<'_>, findings: &mut Findings) -> Self {
+    /// Over offers that were [prepared](Offers::prepare) for what the task needs.
+    pub(super) fn new(
+        offers: &'a Offers,
+        need: Need,
+        attempt: &Attempt<'_>,
+        findings: &mut Findings,
+    ) -> Self {
         let constraints = &attempt.request.config.constraints;
         let asked_for = constraints
             .iter()
@@ -157,7 +162,7 @@ impl<'a> Search<'a> {
             offers,
             heads: offers.classes().heads().peekable(),
             large: None,
-            need: Need::new(ResourceKind::all_of(&attempt.request.footprint)),
+            need,
             has_limits: constraints
                 .iter()
                 .any(|constraint| matches!(constraint.rule, ConstraintRule::Limit(_))),
