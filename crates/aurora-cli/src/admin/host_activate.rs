@@ -27,9 +27,7 @@ impl HostActivate {
         let hosts = self.hosts.names()?;
         let client = context.client(&self.cluster)?;
         maintenance::end(&client, &hosts).await?;
-        let modes = maintenance::status(&client, &hosts).await?;
-        for (host, mode) in maintenance::told_of_unknown(&client, &hosts, modes, "Skipping maintenance for")?
-        {
+        for (host, mode) in maintenance::status_of_known(&client, &hosts, "Skipping maintenance for").await? {
             if mode == MaintenanceMode::None {
                 info!("{host} is in state: {mode}");
             } else {

@@ -30,8 +30,7 @@ impl HostStatus {
     pub async fn run(self, mut context: Context) -> Result<(), Failure> {
         let hosts = self.hosts.names()?;
         let client = context.client(&self.cluster)?;
-        let modes = maintenance::status(&client, &hosts).await?;
-        let modes = maintenance::told_of_unknown(&client, &hosts, modes, "Skipping")?;
+        let modes = maintenance::status_of_known(&client, &hosts, "Skipping").await?;
         let is_draining = |(host, mode): (&String, &MaintenanceMode)| {
             (*mode == MaintenanceMode::Draining).then(|| host.clone())
         };

@@ -42,8 +42,7 @@ impl HostWait {
     pub async fn run(self, mut context: Context) -> Result<(), Failure> {
         let hosts = self.hosts.names()?;
         let client = context.client(&self.cluster)?;
-        let modes = maintenance::status(&client, &hosts).await?;
-        let mut modes = maintenance::told_of_unknown(&client, &hosts, modes, "Skipping")?;
+        let mut modes = maintenance::status_of_known(&client, &hosts, "Skipping").await?;
         if modes.len() < hosts.len() {
             return Err(failure("Not waiting, as some of the hosts are unknown"));
         }
@@ -53,10 +52,12 @@ impl HostWait {
             hosts.iter().for_each(|host| info!("{host} is in state: {}", self.mode));
             return Ok(());
         }
-        let others: Vec<String> =
-            modes.iter().map(|(host, mode)| format!("\tHost:{host}\tStatus:{mode}")).collect();
         let within = time_span_text(self.timeout);
-        Err(failure(format!("Not all hosts were {} within {within}:\n{}", self.mode, others.join("\n"))))
+        Err(failure(format!(
+            "Not all hosts were {} within {within}:\n{}",
+            self.mode,
+            maintenance::lines(&modes)
+        )))
     }
 }
 

@@ -25,8 +25,29 @@ pub type Modes = BTreeMap<String, MaintenanceMode>;
 ///
 /// # Errors
 /// If the scheduler cannot be asked or refuses.
-pub async fn status(client: &Client, hosts: &BTreeSet<String>) -> Result<Modes, Failure> {
+async fn status(client: &Client, hosts: &BTreeSet<String>) -> Result<Modes, Failure> {
     call(client, &MaintenanceStatus { hosts: named(hosts) }).await
+}
+
+/// Asks how hosts are, and tells which ones the scheduler does not know and what is not done for them.
+///
+/// # Errors
+/// If the scheduler cannot be asked or refuses, or knows none of them.
+pub async fn status_of_known(
+    client: &Client,
+    hosts: &BTreeSet<String>,
+    skipping: &str,
+) -> Result<Modes, Failure> {
+    let modes = status(client, hosts).await?;
+    told_of_unknown(client, hosts, modes, skipping)
+}
+
+/// Hosts that are not as they were waited for, a line each.
+#[must_use]
+pub fn lines(others: &Modes) -> String {
+    let lines: Vec<String> =
+        others.iter().map(|(host, mode)| format!("\tHost:{host}\tStatus:{mode}")).collect();
+    lines.join("\n")
 }
 
 /// Takes hosts out of service as far as something else fits. Those that are drained, or about to be, stay so.
@@ -169,7 +190,7 @@ pub async fn tell_what_is_left(client: &Client, hosts: &BTreeSet<String>) -> Res
 ///
 /// # Errors
 /// If it knows none of them.
-pub fn told_of_unknown(
+fn told_of_unknown(
     client: &Client,
     hosts: &BTreeSet<String>,
     modes: Modes,

@@ -74,16 +74,16 @@ pub fn until_childless(mut kill: impl FnMut()) {
 
 /// Repeats `kill` until these processes are gone, which are nobody's children here, or gives up.
 pub fn until_gone(processes: &[ProcessId], mut kill: impl FnMut()) {
-    for _ in 0..REAP_LOOKS {
-        if !processes.iter().any(|id| identity::lives(*id)) {
-            return;
+    until_nobody(|| {
+        let left = processes.iter().filter(|id| identity::lives(**id)).count();
+        if left > 0 {
+            kill();
         }
-        kill();
-        std::thread::sleep(REAP_POLL);
-    }
+        left
+    });
 }
 
-/// Repeats `kill`, which tells how many it hit, until that is nobody, or gives up.
+/// Repeats `kill`, which tells how many were there, until that is nobody, or gives up.
 pub fn until_nobody(mut kill: impl FnMut() -> usize) {
     for _ in 0..REAP_LOOKS {
         if kill() == 0 {

@@ -6,17 +6,12 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
 
-use super::own_pid;
+use super::{own_pid, reap};
 use crate::os::identity::here;
 use crate::os::kernel::{Kernel, Linux};
 use crate::plan::escalation::Strength;
 use crate::plan::replay::RunnerState;
-
-/// How often strays that were killed are looked for: for five seconds, in which this process runs.
-const LOOKS: usize = 500;
-const POLL: Duration = Duration::from_millis(10);
 
 /// Kills the strays of a task that ran in the run directory of an executor. How many were found at first.
 pub fn kill(state: &RunnerState) -> usize {
@@ -24,19 +19,16 @@ pub fn kill(state: &RunnerState) -> usize {
     let births = state.processes.values().flatten().filter_map(|run| run.coordinator_birth);
     let first = births.filter(|birth| here() == Some(birth.place)).map(|birth| birth.start_ticks).min();
     let (Some(sandbox), Some(first)) = (sandbox.filter(|path| is_of_executor(path)), first) else { return 0 };
-    let mut strays = find(sandbox, first);
-    let found = strays.len();
-    for _ in 0..LOOKS {
-        if strays.is_empty() {
-            break;
+    let mut found = None;
+    reap::until_nobody(|| {
+        let strays = find(sandbox, first);
+        for pid in &strays {
+            Linux.signal(*pid, Strength::Kill);
         }
-        for pid in strays {
-            Linux.signal(pid, Strength::Kill);
-        }
-        std::thread::sleep(POLL);
-        strays = find(sandbox, first);
-    }
-    found
+        found.get_or_insert(strays.len());
+        strays.len()
+    });
+    found.unwrap_or_default()
 }
 
 /// Whether a path is `…/executors/ID/runs/ID/sandbox`. Other sandboxes may be a person's home as well.

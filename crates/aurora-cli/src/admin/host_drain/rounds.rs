@@ -112,10 +112,8 @@ impl Rounds<'_> {
         let begun = group.iter().map(|host| (host.clone(), mode(host))).collect();
         let left = maintenance::wait_for(self.client, MaintenanceMode::Drained, begun, self.pace).await;
         if !left.is_empty() {
-            let statuses: Vec<String> =
-                left.iter().map(|(host, mode)| format!("\tHost:{host}\tStatus:{mode}")).collect();
             let within = within(self.timeout);
-            warn!("Failed to move all hosts into DRAINED within {within}:\n{}", statuses.join("\n"));
+            warn!("Failed to move all hosts into DRAINED within {within}:\n{}", maintenance::lines(&left));
             maintenance::tell_what_is_left(self.client, &left.keys().cloned().collect()).await?;
         }
         Ok(left)
